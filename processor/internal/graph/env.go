@@ -1,0 +1,78 @@
+package graph
+
+import (
+	"github.com/millrace/millrace/state"
+	"github.com/millrace/millrace/windowing"
+)
+
+// An Env is what a task gives to the nodes it instantiates. It lives as long as
+// the instances do, and like them is touched only by the task's owner.
+type Env struct {
+	Outbox   *Outbox
+	Counters []Counters // by NodeID
+	Context  *Context
+	Policy   *ErrorPolicy
+	// Partition is the Java-identical partitioner.
+	Partition func(key []byte, n int32) int32
+	// Partitions counts the partitions of every topic that is written to.
+	Partitions map[string]int32
+	// Route sends the record being processed to the dead-letter topic.
+	Route func(operator string, reason Reason)
+
+	stores *state.Stores
+}
+
+// NewEnv returns an Env over the task's stores, which are nil if it has none.
+func NewEnv(stores *state.Stores) *Env { return &Env{stores: stores} }
+
+// Stores returns the task's stores; it makes Env a state.Opener.
+func (e *Env) Stores() *state.Stores { return e.stores }
+
+// Drop counts a record that goes no further at node, and routes it if the
+// policy says so.
+func (e *Env) Drop(node *Node, reason Reason) {
+	e.Counters[node.ID].Dropped[reason]++
+	if e.Policy.Routes(reason) {
+		e.Route(node.Name, reason)
+	}
+}
+
+// A Context tells user code about the record being processed. It is valid only
+// during the call it is passed to.
+type Context struct {
+	Source  Origin
+	Message *Message // nil outside of a record, as when a window closes
+}
+
+// Origin says where the record being processed came from; false when there is
+// none, because a timer or a commit made the call.
+func (c *Context) Origin() (Origin, bool) { return c.Source, c.Message != nil }
+
+// An Instance is a node that runs in one task.
+type Instance struct {
+	Receive any    // a Receiver of the node's input type; nil for sources
+	Source  Source // sources only
+	Timed   Timed  // operators that wait for watermarks
+	// Commit emits what the operator holds back until a commit; nil if
+	// nothing.
+	Commit func() error
+}
+
+// A Source is the entry of a task for one input topic.
+type Source interface {
+	// Time returns the event time of m. It decodes m only if the time is in it.
+	Time(m *Message) (windowing.EventTime, error)
+	// Push decodes m and sends it down the graph, to be judged by watermark.
+	Push(m *Message, at, watermark windowing.EventTime) error
+}
+
+// Timed is an operator that acts when event time passes.
+type Timed interface {
+	// Advance emits everything due at the merged watermark.
+	Advance(merged windowing.EventTime) error
+	// Due is the lowest merged watermark at which Advance has something to do;
+	// windowing.MaxTime if there is none.
+	Due() windowing.EventTime
+	// Passed is the watermark that holds behind this operator.
+	Passed() windowing.EventTime
+}

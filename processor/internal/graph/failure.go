@@ -1,0 +1,66 @@
+package graph
+
+import "fmt"
+
+// A Phase is the step of the path in which a record failed.
+type Phase string
+
+// The phases a failure can happen in.
+const (
+	PhaseDecode  Phase = "decode"
+	PhaseProcess Phase = "process"
+)
+
+// A RecordError is a failure that one record caused: its bytes could not be
+// decoded, or user code rejected it. The error policy decides what becomes of
+// the record; every other error fails the task.
+type RecordError struct {
+	Operator string
+	Phase    Phase
+	Err      error
+}
+
+func (e *RecordError) Error() string {
+	return fmt.Sprintf("operator %q, phase %s: %v", e.Operator, e.Phase, e.Err)
+}
+
+func (e *RecordError) Unwrap() error { return e.Err }
+
+// Reason is the reason under which the failure is counted.
+func (e *RecordError) Reason() Reason {
+	if e.Phase == PhaseDecode {
+		return Decode
+	}
+	return Process
+}
+
+// OnError is what an ErrorPolicy does with a record that failed.
+type OnError uint8
+
+// The answers of an ErrorPolicy.
+const (
+	Fail       OnError = iota // the task fails and keeps its offset
+	Skip                      // counted, then dropped
+	DeadLetter                // counted, then sent to the dead-letter topic in the same transaction
+)
+
+// An ErrorPolicy says what becomes of records that failed and of records that
+// were dropped. Its zero value fails the task and routes nothing.
+type ErrorPolicy struct {
+	OnError OnError
+	Topic   string   // the dead-letter topic; needed for DeadLetter and Route
+	Route   []Reason // drops that go to the dead-letter topic too
+	// HashPayload sends the SHA-256 of key and value instead of their bytes,
+	// for topics whose content must not be copied.
+	HashPayload bool
+}
+
+// Routes says whether drops for this reason go to the dead-letter topic.
+func (p *ErrorPolicy) Routes(r Reason) bool {
+	for _, x := range p.Route {
+		if x == r {
+			return true
+		}
+	}
+	return false
+}

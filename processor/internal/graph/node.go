@@ -1,0 +1,72 @@
+package graph
+
+import (
+	"fmt"
+
+	"github.com/millrace/millrace/state"
+	"github.com/millrace/millrace/windowing"
+)
+
+// NodeID numbers the nodes of a topology in the order they were added, which is
+// a topological order: a node is added after its parents.
+type NodeID int
+
+// Kind tells sources and sinks from operators.
+type Kind uint8
+
+// The kinds of nodes.
+const (
+	SourceNode Kind = iota
+	OperatorNode
+	SinkNode
+)
+
+// A Node is the recipe of one step. Nodes are immutable once the topology is
+// built and shared by all tasks; what changes lives in their Instances.
+type Node struct {
+	ID      NodeID
+	Name    string
+	Kind    Kind
+	Topic   string // sources and sinks
+	Parents []Edge
+	Ports   [][]NodeID // children by port; most nodes have one port
+	Stores  []state.Spec
+	// Watermarks is the strategy of a source.
+	Watermarks windowing.Watermarks
+	// Instantiate makes the node's Instance. It gets the receivers of the
+	// children by port.
+	Instantiate func(env *Env, node *Node, children [][]any) (Instance, error)
+}
+
+// An Edge leaves a node by one of its ports.
+type Edge struct {
+	From NodeID
+	Port int
+}
+
+// Fan joins the children of one port into one receiver. Each child is checked
+// to take the type that the parent sends.
+func Fan[K, V any](node *Node, children []any) (Receiver[K, V], error) {
+	typed := make([]Receiver[K, V], len(children))
+	for i, c := range children {
+		r, ok := c.(Receiver[K, V])
+		if !ok {
+			return nil, fmt.Errorf("graph: a child of operator %q takes %T, not %T", node.Name, c, r)
+		}
+		typed[i] = r
+	}
+	switch len(typed) {
+	case 0:
+		return func(*Record[K, V]) error { return nil }, nil
+	case 1:
+		return typed[0], nil
+	}
+	return func(r *Record[K, V]) error {
+		for _, receive := range typed {
+			if err := receive(r); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, nil
+}

@@ -1,0 +1,203 @@
+package graph
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/millrace/millrace/state"
+)
+
+// A Topology is the whole graph of an application. It is immutable and may be
+// used by any number of goroutines.
+type Topology struct {
+	Name   string
+	Policy ErrorPolicy
+	nodes  []*Node
+	subs   []*Subtopology
+}
+
+// A Subtopology is a connected part of the graph: what one task runs for one
+// partition. All its sources are co-partitioned.
+type Subtopology struct {
+	ID      int
+	Nodes   []*Node // in topological order
+	Sources []string
+	Sinks   []string
+	Stores  []state.Spec // sorted by name
+	// Policy is the application's.
+	Policy *ErrorPolicy
+	size   int // nodes of the whole topology
+}
+
+// NodeCount returns the number of nodes of the whole topology: every NodeID is
+// below it.
+func (s *Subtopology) NodeCount() int { return s.size }
+
+// Builder collects nodes. Errors are collected too and told all at once by
+// Build.
+type Builder struct {
+	name   string
+	policy ErrorPolicy
+	nodes  []*Node
+	errs   []error
+}
+
+// NewBuilder starts a topology.
+func NewBuilder(name string) *Builder { return &Builder{name: name} }
+
+// Fail remembers a mistake for Build to report.
+func (b *Builder) Fail(format string, args ...any) {
+	b.errs = append(b.errs, fmt.Errorf(format, args...))
+}
+
+// SetPolicy sets what becomes of records that fail.
+func (b *Builder) SetPolicy(p ErrorPolicy) { b.policy = p }
+
+// Add adds a node below the given edges and returns its id.
+func (b *Builder) Add(n Node, parents ...Edge) NodeID {
+	n.ID = NodeID(len(b.nodes))
+	n.Parents = parents
+	for _, e := range parents {
+		p := b.nodes[e.From]
+		for len(p.Ports) <= e.Port {
+			p.Ports = append(p.Ports, nil)
+		}
+		p.Ports[e.Port] = append(p.Ports[e.Port], n.ID)
+	}
+	b.nodes = append(b.nodes, &n)
+	return n.ID
+}
+
+// Node returns the node with this id, to complete it before Build.
+func (b *Builder) Node(id NodeID) *Node { return b.nodes[id] }
+
+// Build checks the graph and cuts it into sub-topologies. It reports every
+// mistake at once.
+func (b *Builder) Build() (*Topology, error) {
+	t := &Topology{Name: b.name, Policy: b.policy, nodes: b.nodes}
+	errs := append(slices.Clone(b.errs), t.checkStores(), t.checkTopics())
+	if err := errors.Join(errs...); err != nil {
+		return nil, fmt.Errorf("topology %q: %w", b.name, err)
+	}
+	t.cut()
+	return t, nil
+}
+
+func (t *Topology) checkStores() error {
+	owner := map[string]string{}
+	var errs []error
+	for _, n := range t.nodes {
+		for _, s := range n.Stores {
+			if err := state.LegalName(s.Name); err != nil {
+				errs = append(errs, fmt.Errorf("operator %q: %w", n.Name, err))
+			}
+			if other, taken := owner[s.Name]; taken {
+				errs = append(errs, fmt.Errorf("the name %q is used by two operators, %q and %q; names of state are unique in an application", s.Name, other, n.Name))
+			}
+			owner[s.Name] = n.Name
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (t *Topology) checkTopics() error {
+	seen := map[string]bool{}
+	var errs []error
+	for _, n := range t.nodes {
+		if n.Kind == OperatorNode {
+			continue
+		}
+		if n.Topic == "" {
+			errs = append(errs, fmt.Errorf("%s has no topic name", n.Name))
+		}
+		if n.Kind == SourceNode && seen[n.Topic] {
+			errs = append(errs, fmt.Errorf("topic %q is read by two sources; read it once and use the stream twice", n.Topic))
+		}
+		seen[n.Topic] = seen[n.Topic] || n.Kind == SourceNode
+	}
+	if len(seen) == 0 {
+		errs = append(errs, errors.New("there is no source: start with stream.From"))
+	}
+	return errors.Join(errs...)
+}
+
+// cut gives every connected set of nodes a number, in the order of their first
+// nodes.
+func (t *Topology) cut() {
+	root := make([]int, len(t.nodes))
+	for i := range root {
+		root[i] = i
+	}
+	find := func(i int) int {
+		for root[i] != i {
+			i = root[i]
+		}
+		return i
+	}
+	for _, n := range t.nodes {
+		for _, e := range n.Parents {
+			a, b := find(int(n.ID)), find(int(e.From))
+			root[max(a, b)] = min(a, b)
+		}
+	}
+	byRoot := map[int]*Subtopology{}
+	for i, n := range t.nodes {
+		sub := byRoot[find(i)]
+		if sub == nil {
+			sub = &Subtopology{ID: len(t.subs), Policy: &t.Policy, size: len(t.nodes)}
+			byRoot[find(i)] = sub
+			t.subs = append(t.subs, sub)
+		}
+		sub.add(n)
+	}
+	for _, s := range t.subs {
+		slices.SortFunc(s.Stores, func(a, b state.Spec) int { return strings.Compare(a.Name, b.Name) })
+	}
+}
+
+func (s *Subtopology) add(n *Node) {
+	s.Nodes = append(s.Nodes, n)
+	s.Stores = append(s.Stores, n.Stores...)
+	switch n.Kind {
+	case SourceNode:
+		s.Sources = append(s.Sources, n.Topic)
+	case SinkNode:
+		if !slices.Contains(s.Sinks, n.Topic) {
+			s.Sinks = append(s.Sinks, n.Topic)
+		}
+	}
+}
+
+// Subtopologies returns the parts of the graph, by their ID.
+func (t *Topology) Subtopologies() []*Subtopology { return t.subs }
+
+// SourceTopics returns the topics that are read, in topology order.
+func (t *Topology) SourceTopics() []string {
+	var all []string
+	for _, s := range t.subs {
+		all = append(all, s.Sources...)
+	}
+	return all
+}
+
+// SinkTopics returns the topics that are written, each once, with the
+// dead-letter topic last.
+func (t *Topology) SinkTopics() []string {
+	var all []string
+	for _, s := range t.subs {
+		for _, topic := range s.Sinks {
+			if !slices.Contains(all, topic) {
+				all = append(all, topic)
+			}
+		}
+	}
+	if d := t.Policy.Topic; d != "" && !slices.Contains(all, d) {
+		all = append(all, d)
+	}
+	return all
+}
+
+// Len returns the number of nodes added so far.
+func (b *Builder) Len() int { return len(b.nodes) }

@@ -1,0 +1,96 @@
+package task
+
+import (
+	"fmt"
+
+	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/state"
+)
+
+// A Commit is what a task wants committed in one transaction. Everything in it
+// belongs to the task and is valid until Committed or until the task is
+// replaced.
+type Commit struct {
+	Outputs  []graph.Out
+	Entries  []state.Entry // changelog records
+	Offsets  []state.Input // the processed positions and watermarks of all inputs
+	Metadata []string      // for the offset commit of each of Offsets
+}
+
+// Dirty says that there is something to commit.
+func (t *Task) Dirty() bool {
+	return t.moved || len(t.outbox.Outs()) > 0 || (t.ended && !t.done) ||
+		(t.cfg.Stores != nil && t.cfg.Stores.DirtyBytes() > 0)
+}
+
+// Weight returns the records processed since the last commit and the bytes that
+// wait for it, outputs and state together. The worker commits early when they
+// reach its caps.
+func (t *Task) Weight() (records, bytes int) {
+	bytes = t.outbox.Bytes()
+	if t.cfg.Stores != nil {
+		bytes += t.cfg.Stores.DirtyBytes()
+	}
+	return t.processed, bytes
+}
+
+// Prepare lets the operators emit what they hold back until a commit, encodes
+// the changed state and freezes the task until Committed. If it fails, the task
+// cannot go on; the caller aborts.
+func (t *Task) Prepare() (c *Commit, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = t.panicked(p)
+		}
+	}()
+	if err := t.sweep(true); err != nil {
+		return nil, err
+	}
+	c = &Commit{Outputs: t.outbox.Outs()}
+	for _, in := range t.inputs {
+		c.Offsets = append(c.Offsets, state.Input{
+			Topic: in.Topic, Partition: in.Partition,
+			Offset: in.position, Watermark: int64(in.channel.Watermark()),
+		})
+		c.Metadata = append(c.Metadata, EncodeMeta(t.meta(in)))
+	}
+	if t.cfg.Stores != nil {
+		pos := state.Position{Inputs: c.Offsets, Closings: t.cfg.Stores.Closings(), Run: t.cfg.Run}
+		if c.Entries, err = t.cfg.Stores.Prepare(pos); err != nil {
+			return nil, fmt.Errorf("task %s: encode state: %w", t.cfg.ID, err)
+		}
+	}
+	t.prepared = true
+	return c, nil
+}
+
+func (t *Task) meta(in *input) Meta {
+	m := Meta{Watermark: int64(in.channel.Watermark()), Run: t.cfg.Run}
+	if t.cfg.Run != "" {
+		m.End, m.LogicalNow, m.Finished = in.End, t.cfg.LogicalNow, t.ended
+	}
+	return m
+}
+
+// Committed is called once Kafka has the prepared commit. It applies the state
+// and its position in one write; changelogNext holds, for each store, the
+// changelog offset behind the last entry written, or -1.
+func (t *Task) Committed(changelogNext []int64, wallMillis int64) error {
+	if !t.prepared {
+		return fmt.Errorf("task %s: Committed without Prepare", t.cfg.ID)
+	}
+	if t.cfg.Stores != nil {
+		if err := t.cfg.Stores.Apply(changelogNext, wallMillis); err != nil {
+			return fmt.Errorf("task %s: apply committed state: %w", t.cfg.ID, err)
+		}
+	}
+	t.prepared, t.moved, t.processed = false, false, 0
+	t.done = t.ended
+	t.outbox.Reset()
+	clear(t.counters)
+	return nil
+}
+
+// Finished says that a bounded task has reached the end of every input, fired
+// everything that was open, and committed it.
+func (t *Task) Finished() bool { return t.done }

@@ -1,0 +1,129 @@
+package task
+
+import (
+	"errors"
+	"fmt"
+	"runtime/debug"
+
+	"github.com/millrace/millrace/processor/internal/graph"
+)
+
+// Scope is how far a failure reaches.
+type Scope uint8
+
+// The scopes a task can tell apart; the worker adds its own.
+const (
+	TaskScope   Scope = iota // the task cannot go on
+	RecordScope              // one record is to blame: abort, and replay without it
+)
+
+// A RecordError blames one record for a failure, and says what the answer to
+// it is.
+type RecordError struct {
+	Task    ID
+	Origin  graph.Origin
+	Failure *graph.RecordError
+	scope   Scope
+}
+
+func (e *RecordError) Error() string {
+	s := fmt.Sprintf("task %s: topic %q partition %d offset %d: %v", e.Task, e.Origin.Topic, e.Origin.Partition, e.Origin.Offset, e.Failure)
+	if e.scope == TaskScope {
+		s += "; the record is kept: correct the application, or set an error policy (Skip or DeadLetter), and start again"
+	}
+	return s
+}
+
+func (e *RecordError) Unwrap() error { return e.Failure }
+
+// A Poison is a record known to fail after it had effects.
+type Poison struct {
+	Origin  graph.Origin
+	Failure *graph.RecordError
+}
+
+// Classify says how far err reaches, and for RecordScope which record is to
+// blame.
+func Classify(err error) (Scope, Poison) {
+	var re *RecordError
+	if errors.As(err, &re) && re.scope == RecordScope {
+		return RecordScope, Poison{Origin: re.Origin, Failure: re.Failure}
+	}
+	return TaskScope, Poison{}
+}
+
+// effects counts what the task has written so far, so that a record that failed
+// can be seen to have left no trace.
+func (t *Task) effects() uint64 {
+	n := uint64(len(t.outbox.Outs()))
+	if t.cfg.Stores != nil {
+		n += t.cfg.Stores.Writes()
+	}
+	return n
+}
+
+// answer applies the error policy to a failure of the current record. A record
+// without effects is settled at once; one that left a trace has the whole
+// transaction aborted and is settled in the replay.
+func (t *Task) answer(err error, before uint64, c *graph.Counters) error {
+	if t.effects() == before {
+		return t.failed(err, c)
+	}
+	var re *graph.RecordError
+	if !errors.As(err, &re) {
+		return fmt.Errorf("task %s: topic %q partition %d offset %d: %w", t.cfg.ID, t.current.Topic, t.current.Partition, t.context.Source.Offset, err)
+	}
+	scope := RecordScope
+	if t.env.Policy.OnError == graph.Fail {
+		scope = TaskScope
+	}
+	return &RecordError{Task: t.cfg.ID, Origin: t.context.Source, Failure: re, scope: scope}
+}
+
+// failed settles a failure that had no effects.
+func (t *Task) failed(err error, c *graph.Counters) error {
+	var re *graph.RecordError
+	if !errors.As(err, &re) {
+		return fmt.Errorf("task %s: topic %q partition %d offset %d: %w", t.cfg.ID, t.current.Topic, t.current.Partition, t.context.Source.Offset, err)
+	}
+	if t.env.Policy.OnError == graph.Fail {
+		return &RecordError{Task: t.cfg.ID, Origin: t.context.Source, Failure: re, scope: TaskScope}
+	}
+	t.settle(re, c)
+	return nil
+}
+
+// settle counts a failed record at its source and, where the policy says so,
+// sends it to the dead-letter topic.
+func (t *Task) settle(re *graph.RecordError, c *graph.Counters) {
+	c.Dropped[re.Reason()]++
+	if t.env.Policy.OnError == graph.DeadLetter {
+		t.deadLetter(re.Operator, re.Reason(), re)
+	}
+}
+
+// poison returns what is known to be wrong with the current record, if
+// anything.
+func (t *Task) poison(offset int64) *Poison {
+	for i := range t.cfg.Skip {
+		p := &t.cfg.Skip[i]
+		if p.Origin.Offset == offset && p.Origin.Topic == t.current.Topic && p.Origin.Partition == t.current.Partition {
+			return p
+		}
+	}
+	return nil
+}
+
+// panicked turns a panic of user code into a failure of the current record. It
+// may have left anything half done, so it always counts as having had effects.
+func (t *Task) panicked(p any) error {
+	failure := &graph.RecordError{Operator: "?", Phase: graph.PhaseProcess, Err: fmt.Errorf("panic: %v\n%s", p, debug.Stack())}
+	if t.context.Message == nil {
+		return fmt.Errorf("task %s: %w", t.cfg.ID, failure)
+	}
+	scope := RecordScope
+	if t.env.Policy.OnError == graph.Fail {
+		scope = TaskScope
+	}
+	return &RecordError{Task: t.cfg.ID, Origin: t.context.Source, Failure: failure, scope: scope}
+}

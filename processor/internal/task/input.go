@@ -1,0 +1,123 @@
+package task
+
+import (
+	"fmt"
+
+	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/windowing"
+)
+
+// An input is one source partition of a task: the batches that wait, in order,
+// and the time of the channel.
+//
+// Always: position <= offset of the head < next <= offset of anything that is
+// enqueued later.
+type input struct {
+	Input
+	node     *graph.Node
+	source   graph.Source
+	channel  windowing.Channel
+	bounded  bool
+	batches  [][]graph.Message
+	nexts    []int64 // the position after each batch, control records counted
+	at       int     // index of the head in batches[0]
+	queued   int
+	position int64 // the next offset to process; what a commit says
+	next     int64 // the next offset expected from the log
+	swept    windowing.EventTime
+}
+
+func newInput(cfg Input, n *node, bounded bool) *input {
+	return &input{
+		Input: cfg, node: n.recipe, source: n.inst.Source, bounded: bounded,
+		channel:  n.recipe.Watermarks.Channel(windowing.EventTime(cfg.Watermark)),
+		position: cfg.Offset, next: cfg.Offset, swept: windowing.NoTime,
+	}
+}
+
+// Enqueue hands the task the next records of an input; next is the position in
+// the log behind them, control records counted, and batch may be empty where
+// only that moved. The task owns the batch from now on. It is an error if the
+// batch does not follow on what was enqueued before.
+func (t *Task) Enqueue(index int, batch []graph.Message, next int64) error {
+	in := t.inputs[index]
+	if err := in.follows(batch, next); err != nil {
+		return fmt.Errorf("task %s: %w", t.cfg.ID, err)
+	}
+	in.next = next
+	if in.bounded {
+		batch, next = in.cutAtEnd(batch, next)
+	}
+	if len(batch) == 0 {
+		t.passGap(in, next)
+		return nil
+	}
+	in.batches, in.nexts = append(in.batches, batch), append(in.nexts, next)
+	in.queued += len(batch)
+	return nil
+}
+
+func (in *input) follows(batch []graph.Message, next int64) error {
+	first := next
+	if len(batch) > 0 {
+		first = batch[0].Offset
+	}
+	if first < in.next || next < first {
+		return fmt.Errorf("topic %q partition %d: records [%d,%d) handed over at position %d", in.Topic, in.Partition, first, next, in.next)
+	}
+	return nil
+}
+
+// cutAtEnd drops what lies behind the end of a bounded run.
+func (in *input) cutAtEnd(batch []graph.Message, next int64) ([]graph.Message, int64) {
+	n := len(batch)
+	for n > 0 && batch[n-1].Offset >= in.End {
+		n--
+	}
+	return batch[:n], min(next, max(in.End, in.position))
+}
+
+// passGap moves over offsets that hold no records for the task.
+func (t *Task) passGap(in *input, next int64) {
+	if in.queued > 0 {
+		in.nexts[len(in.nexts)-1] = next
+		return
+	}
+	t.moved = t.moved || next > in.position
+	in.position = max(in.position, next)
+}
+
+// Queued returns the number of records of an input that wait.
+func (t *Task) Queued(index int) int { return t.inputs[index].queued }
+
+// Position returns the offset of an input that the task processes next.
+func (t *Task) Position(index int) int64 { return t.inputs[index].position }
+
+func (in *input) head() *graph.Message { return &in.batches[0][in.at] }
+
+// pop moves behind the head.
+func (in *input) pop() {
+	in.position = in.head().Offset + 1
+	in.queued--
+	if in.at++; in.at < len(in.batches[0]) {
+		return
+	}
+	in.position, in.at = in.nexts[0], 0
+	in.batches[0] = nil
+	in.batches, in.nexts = in.batches[1:], in.nexts[1:]
+	if len(in.batches) == 0 {
+		in.batches, in.nexts = nil, nil
+	}
+}
+
+// atEnd says that a bounded input has nothing more to give.
+func (in *input) atEnd() bool { return in.bounded && in.queued == 0 && in.position >= in.End }
+
+// watermark is what holds on the channel: the virtual end of time for an input
+// at its end. Only the channel's own, finite watermark is ever stored.
+func (in *input) watermark() windowing.EventTime {
+	if in.atEnd() {
+		return windowing.MaxTime
+	}
+	return in.channel.Watermark()
+}

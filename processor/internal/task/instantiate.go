@@ -1,0 +1,90 @@
+package task
+
+import (
+	"fmt"
+
+	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/windowing"
+)
+
+// A node is one instance in its place: its parents by index into Task.nodes,
+// and the watermark that holds behind it.
+type node struct {
+	recipe  *graph.Node
+	inst    graph.Instance
+	parents []int
+	input   *input // of a source
+	passed  windowing.EventTime
+}
+
+// instantiate builds every node of the sub-topology, children first, and then
+// one input for each source.
+func (t *Task) instantiate() error {
+	recipes := t.cfg.Subtopology.Nodes
+	at := make(map[graph.NodeID]int, len(recipes))
+	for i, r := range recipes {
+		at[r.ID] = i
+	}
+	t.nodes = make([]node, len(recipes))
+	for i := len(recipes) - 1; i >= 0; i-- {
+		n := &t.nodes[i]
+		n.recipe, n.passed = recipes[i], windowing.NoTime
+		for _, e := range recipes[i].Parents {
+			n.parents = append(n.parents, at[e.From])
+		}
+		inst, err := recipes[i].Instantiate(t.env, recipes[i], t.receivers(recipes[i], at))
+		if err != nil {
+			return fmt.Errorf("operator %q: %w", recipes[i].Name, err)
+		}
+		n.inst = inst
+	}
+	t.findClocked()
+	return t.openInputs()
+}
+
+// receivers collects the receivers of a node's children, by port.
+func (t *Task) receivers(n *graph.Node, at map[graph.NodeID]int) [][]any {
+	ports := make([][]any, len(n.Ports))
+	for p, children := range n.Ports {
+		for _, c := range children {
+			ports[p] = append(ports[p], t.nodes[at[c]].inst.Receive)
+		}
+	}
+	return ports
+}
+
+// findClocked lists the nodes a sweep has to visit: those that act on time or
+// on a commit, and all their ancestors.
+func (t *Task) findClocked() {
+	needed := make([]bool, len(t.nodes))
+	for i := len(t.nodes) - 1; i >= 0; i-- {
+		n := &t.nodes[i]
+		needed[i] = needed[i] || n.inst.Timed != nil || n.inst.Commit != nil
+		for _, p := range n.parents {
+			needed[p] = needed[p] || needed[i]
+		}
+	}
+	for i := range t.nodes {
+		if needed[i] {
+			t.clocked = append(t.clocked, i)
+		}
+	}
+}
+
+func (t *Task) openInputs() error {
+	order := 0
+	for i := range t.nodes {
+		n := &t.nodes[i]
+		if n.recipe.Kind != graph.SourceNode {
+			continue
+		}
+		cfg := t.cfg.Inputs[order]
+		if cfg.Topic != n.recipe.Topic {
+			return fmt.Errorf("input %d is topic %q, the source reads %q", order, cfg.Topic, n.recipe.Topic)
+		}
+		n.input = newInput(cfg, n, t.cfg.Run != "")
+		t.inputs = append(t.inputs, n.input)
+		order++
+	}
+	return nil
+}

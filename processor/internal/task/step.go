@@ -1,0 +1,145 @@
+package task
+
+import (
+	"fmt"
+
+	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/windowing"
+)
+
+// Step processes up to limit waiting records, lowest time first, at the given
+// wall clock (ms since epoch). It returns how many it processed: fewer than
+// limit when an input it has to wait for is empty.
+//
+// An error is a *RecordError of scope record, to be answered by an abort and a
+// new task that has it in Skip, or anything else, which fails the task.
+func (t *Task) Step(nowMillis int64, limit int) (n int, err error) {
+	if t.prepared {
+		return 0, fmt.Errorf("task %s: stepped between Prepare and Committed", t.cfg.ID)
+	}
+	if t.cfg.Run != "" {
+		nowMillis = t.cfg.LogicalNow
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			err = t.panicked(p)
+		}
+	}()
+	for n < limit {
+		in := t.choose()
+		if in == nil {
+			break
+		}
+		if err := t.process(in, windowing.EventTime(nowMillis)); err != nil {
+			return n, err
+		}
+		n++
+	}
+	return n, t.end()
+}
+
+// choose returns the input whose head comes next: the lowest running maximum of
+// its channel, ties by the order of the topics. A bounded task waits until each
+// input has a head or is at its end, so that the choice does not depend on what
+// happened to arrive first.
+func (t *Task) choose() *input {
+	if len(t.inputs) == 1 {
+		if t.inputs[0].queued == 0 {
+			return nil
+		}
+		return t.inputs[0]
+	}
+	var best *input
+	var bestTime windowing.EventTime
+	for _, in := range t.inputs {
+		if in.queued == 0 {
+			if in.bounded && !in.atEnd() {
+				return nil
+			}
+			continue
+		}
+		if at := in.headTime(); best == nil || at < bestTime {
+			best, bestTime = in, at
+		}
+	}
+	return best
+}
+
+// headTime is the running maximum of the channel with the head counted. A head
+// whose time cannot be read does not move it.
+func (in *input) headTime() windowing.EventTime {
+	at, err := in.source.Time(in.head())
+	if err != nil {
+		return in.channel.Max()
+	}
+	return max(at, in.channel.Max())
+}
+
+// process takes the head of in through the graph. The record's own time moves
+// its channel first; then it is judged, then what has become due fires.
+func (t *Task) process(in *input, now windowing.EventTime) error {
+	m := in.head()
+	t.current = in
+	t.context.Source = graph.Origin{Topic: in.Topic, Partition: in.Partition, Offset: m.Offset}
+	t.context.Message = m
+	if err := t.admit(in, m, now); err != nil {
+		return err
+	}
+	t.context.Message = nil
+	in.pop()
+	t.processed++
+	t.moved = true
+	if len(t.clocked) > 0 && in.channel.Watermark() > in.swept {
+		return t.sweep(false)
+	}
+	return nil
+}
+
+func (t *Task) admit(in *input, m *graph.Message, now windowing.EventTime) error {
+	c := &t.counters[in.node.ID]
+	c.In++
+	at, err := in.source.Time(m)
+	switch {
+	case err != nil:
+		return t.failed(err, c)
+	case at < 0:
+		t.env.Drop(in.node, graph.NoTimestamp)
+		return nil
+	case !in.channel.Observe(at, now):
+		t.env.Drop(in.node, graph.Future)
+		return nil
+	case m.Value == nil:
+		t.env.Drop(in.node, graph.NullValue)
+		return nil
+	}
+	if len(t.cfg.Skip) > 0 {
+		if p := t.poison(m.Offset); p != nil {
+			t.settle(p.Failure, c)
+			return nil
+		}
+	}
+	before := t.effects()
+	if err := in.source.Push(m, at, in.channel.Watermark()); err != nil {
+		return t.answer(err, before, c)
+	}
+	c.Processed++
+	return nil
+}
+
+// end fires everything that is open once every input of a bounded task is at
+// its end.
+func (t *Task) end() error {
+	if t.ended || t.cfg.Run == "" {
+		return nil
+	}
+	for _, in := range t.inputs {
+		if !in.atEnd() {
+			return nil
+		}
+	}
+	if err := t.sweep(false); err != nil {
+		return err
+	}
+	t.ended = true
+	return nil
+}

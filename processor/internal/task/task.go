@@ -1,0 +1,120 @@
+package task
+
+import (
+	"fmt"
+
+	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/state"
+)
+
+// ID names a task as Kafka Streams does: <sub-topology>_<partition>.
+type ID struct {
+	Subtopology int
+	Partition   int32
+}
+
+func (id ID) String() string { return fmt.Sprintf("%d_%d", id.Subtopology, id.Partition) }
+
+// Config is everything a task is made of. It is not changed afterwards.
+type Config struct {
+	ID            ID
+	ApplicationID string
+	Version       string // of the application, for dead letters; may be empty
+	Subtopology   *graph.Subtopology
+	Stores        *state.Stores // nil if the sub-topology has no store
+	Inputs        []Input       // one for each of Subtopology.Sources, in that order
+	// Partitions counts the partitions of every topic the task writes to.
+	Partitions map[string]int32
+	// Partition is the Java-identical partitioner.
+	Partition func(key []byte, n int32) int32
+	// Skip lists records that failed after effects in an aborted attempt. They
+	// go straight to the error policy.
+	Skip []Poison
+	// Run names the bounded run; empty for a live task. A bounded task ends
+	// where its inputs say, and LogicalNow (ms since epoch) stands for the wall
+	// clock in it.
+	Run        string
+	LogicalNow int64
+}
+
+// An Input says where a task takes up one of its source partitions.
+type Input struct {
+	Topic     string
+	Partition int32
+	Offset    int64 // the next to process
+	Watermark int64 // restored, in ms; math.MinInt64 if there is none
+	End       int64 // a bounded task stops before this offset
+	Finished  bool  // a bounded run that was at its end and fired everything
+}
+
+// A Task runs one sub-topology for one partition. It belongs to whoever made it
+// or was handed it; nothing in it is safe for concurrent use.
+//
+// Always: outputs, state and positions of a task reflect exactly the records
+// before its inputs' positions, each once. Prepare freezes that; Committed says
+// that Kafka has it.
+type Task struct {
+	cfg      Config
+	env      *graph.Env
+	context  graph.Context
+	current  *input
+	outbox   graph.Outbox
+	inputs   []*input
+	nodes    []node
+	clocked  []int            // the nodes that take part in a sweep
+	counters []graph.Counters // since the last commit, by NodeID
+
+	processed int  // records since the last commit
+	moved     bool // an input position has moved since the last commit
+	prepared  bool
+	ended     bool // bounded: every input at its end and everything fired
+	done      bool // bounded: and committed
+}
+
+// New builds the nodes of the task over its stores. The inputs' queues start
+// empty.
+func New(cfg Config) (*Task, error) {
+	if len(cfg.Inputs) != len(cfg.Subtopology.Sources) {
+		return nil, fmt.Errorf("task %s: %d inputs for %d source topics", cfg.ID, len(cfg.Inputs), len(cfg.Subtopology.Sources))
+	}
+	t := &Task{cfg: cfg, counters: make([]graph.Counters, cfg.Subtopology.NodeCount())}
+	t.env = graph.NewEnv(cfg.Stores)
+	t.env.Outbox, t.env.Counters, t.env.Context = &t.outbox, t.counters, &t.context
+	t.env.Policy, t.env.Route = cfg.Subtopology.Policy, t.route
+	t.env.Partition, t.env.Partitions = cfg.Partition, cfg.Partitions
+	if err := t.instantiate(); err != nil {
+		return nil, fmt.Errorf("task %s: %w", cfg.ID, err)
+	}
+	t.done = cfg.Run != ""
+	for _, in := range t.inputs {
+		t.done = t.done && in.Finished
+	}
+	t.ended = t.done
+	return t, nil
+}
+
+// ID returns the task's name.
+func (t *Task) ID() ID { return t.cfg.ID }
+
+// Stores returns the task's stores, nil if it has none.
+func (t *Task) Stores() *state.Stores { return t.cfg.Stores }
+
+// Config returns what the task was made of, to build its successor from after
+// an abort.
+func (t *Task) Config() Config { return t.cfg }
+
+// Counters returns what each node has seen since the last commit, by NodeID.
+// The caller reads them before Committed, which resets them.
+func (t *Task) Counters() []graph.Counters { return t.counters }
+
+// Close closes the stores. With flush, what was applied is made durable first,
+// so that a restart has nothing to replay.
+func (t *Task) Close(flush bool) error {
+	if t.cfg.Stores == nil {
+		return nil
+	}
+	if err := t.cfg.Stores.Close(flush); err != nil {
+		return fmt.Errorf("task %s: close stores: %w", t.cfg.ID, err)
+	}
+	return nil
+}

@@ -1,0 +1,95 @@
+package stream
+
+import (
+	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/schemaregistry/serde"
+	"github.com/millrace/millrace/windowing"
+)
+
+// An Aggregator says how values are gathered into one of type A.
+type Aggregator[K, V, A any] struct {
+	Zero  func() A                  // the value before the first record; nil: A's zero value
+	Add   func(key K, v V, acc A) A // must not keep or change an earlier result
+	State serde.Serde[A]            // how the value is kept
+}
+
+// A TryAggregator is an Aggregator whose Add sees the whole record and may
+// fail.
+type TryAggregator[K, V, A any] struct {
+	Zero  func() A
+	Add   func(c *Context, r *Record[K, V], acc A) (A, error)
+	State serde.Serde[A]
+}
+
+// A fold changes the value of one key (and window) in place for one record.
+type fold[K, V, A any] func(c *Context, r *Record[K, V], acc *A, fresh bool) error
+
+func counting[K, V any](_ *Context, _ *Record[K, V], acc *int64, _ bool) error {
+	*acc++
+	return nil
+}
+
+func reducing[K, V any](f func(acc, v V) V) fold[K, V, V] {
+	return func(_ *Context, r *Record[K, V], acc *V, fresh bool) error {
+		if fresh {
+			*acc = r.Value
+		} else {
+			*acc = f(*acc, r.Value)
+		}
+		return nil
+	}
+}
+
+func adding[K, V, A any](a Aggregator[K, V, A]) fold[K, V, A] {
+	return func(_ *Context, r *Record[K, V], acc *A, fresh bool) error {
+		if fresh && a.Zero != nil {
+			*acc = a.Zero()
+		}
+		*acc = a.Add(r.Key, r.Value, *acc)
+		return nil
+	}
+}
+
+func tryAdding[K, V, A any](a TryAggregator[K, V, A]) fold[K, V, A] {
+	return func(c *Context, r *Record[K, V], acc *A, fresh bool) error {
+		if fresh && a.Zero != nil {
+			*acc = a.Zero()
+		}
+		next, err := a.Add(c, r, *acc)
+		if err == nil {
+			*acc = next
+		}
+		return err
+	}
+}
+
+// Emit sets when an operator with state sends its results on. Tables take
+// windowing.OnCommit (the default) and windowing.OnUpdate.
+func Emit(e windowing.Emit) Option { return func(o *options) { o.emit = &emission{e} } }
+
+type emission struct{ windowing.Emit }
+
+// check reports what a stateful operator lacks.
+func check[K, V, A any](name string, g Grouped[K, V], state serde.Serde[A]) {
+	if state == nil {
+		g.s.b.graph.Fail("operator %q: its state %w", name, errNoSerde)
+	}
+	if g.s.key == nil && g.s.rekeyed == "" {
+		g.s.b.graph.Fail("operator %q: its key %w", name, errNoSerde)
+	}
+}
+
+// keyed counts a record that arrives at a keyed operator and finds its key;
+// false if it has none.
+func keyed[K, V any](env *graph.Env, node *graph.Node, k *keyer[K], r *Record[K, V]) (key []byte, ok bool, err error) {
+	env.Counters[node.ID].In++
+	meta := graph.MetaOf(r)
+	if meta.NullKey {
+		env.Drop(node, graph.NullKey)
+		return nil, false, nil
+	}
+	if key, err = k.bytes(meta, r.Key); err != nil {
+		return nil, false, failed(node, err)
+	}
+	return key, true, nil
+}

@@ -1,0 +1,47 @@
+package stream
+
+import (
+	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/schemaregistry/serde"
+)
+
+// Grouped is a stream whose records of one key are all in one partition, so
+// that they can be aggregated.
+type Grouped[K, V any] struct {
+	s Stream[K, V]
+}
+
+// GroupByKey groups a stream by the key it has. It never writes a topic: a
+// stream whose key was changed is no longer partitioned by it, and is refused
+// by Build.
+func GroupByKey[K, V any](s Stream[K, V]) Grouped[K, V] {
+	if s.key == nil && s.rekeyed != "" {
+		s.b.graph.Fail("GroupByKey: operator %q changed the key, so records of one key may be in several partitions; "+
+			"keep the key (MapValues), or write the stream to a topic with To and read that", s.rekeyed)
+	}
+	return Grouped[K, V]{s}
+}
+
+// A keyer finds the encoded key of a record: the bytes it came with, or the
+// key encoded anew. The bytes are valid until the next call.
+type keyer[K any] struct {
+	codec serde.Codec[K]
+	buf   []byte
+}
+
+func newKeyer[K any](key serde.Serde[K], store string) (*keyer[K], error) {
+	codec, err := key.Bind(serde.Use{Role: serde.Key, Name: store})
+	return &keyer[K]{codec: codec}, err
+}
+
+func (k *keyer[K]) bytes(meta *graph.Meta, key K) ([]byte, error) {
+	if meta.Key != nil {
+		return meta.Key, nil
+	}
+	b, err := k.codec.Append(k.buf[:0], key)
+	if err != nil {
+		return nil, err
+	}
+	k.buf = b
+	return b, nil
+}

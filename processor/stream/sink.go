@@ -1,0 +1,69 @@
+package stream
+
+import (
+	"fmt"
+
+	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/schemaregistry/serde"
+)
+
+// To writes the stream to a topic, in the transaction that also commits its
+// inputs. The partition is the one the Java client would choose for the key;
+// records without a key take turns. The record's time becomes its Kafka
+// timestamp, its headers go with it.
+func To[K, V any](s Stream[K, V], topic Topic[K, V], opts ...Option) {
+	if topic.Key == nil || topic.Value == nil {
+		s.b.graph.Fail("sink %q: the key or the value %w", topic.Name, errNoSerde)
+	}
+	s.b.graph.Add(graph.Node{
+		Name: collect(opts).label("sink:" + topic.Name), Kind: graph.SinkNode, Topic: topic.Name,
+		Instantiate: func(env *graph.Env, node *graph.Node, _ [][]any) (graph.Instance, error) {
+			key, value, err := topic.codecs()
+			if err != nil {
+				return graph.Instance{}, err
+			}
+			partitions, known := env.Partitions[topic.Name]
+			if !known || partitions <= 0 {
+				return graph.Instance{}, fmt.Errorf("sink topic %q: the number of partitions is unknown", topic.Name)
+			}
+			k := &sink[K, V]{env: env, node: node, key: key, value: value, partitions: partitions}
+			return graph.Instance{Receive: graph.Receiver[K, V](k.receive)}, nil
+		},
+	}, s.at)
+}
+
+// A sink encodes records into the task's outbox.
+type sink[K, V any] struct {
+	env        *graph.Env
+	node       *graph.Node
+	key        serde.Codec[K]
+	value      serde.Codec[V]
+	partitions int32
+	turn       int32 // of records without a key
+}
+
+func (k *sink[K, V]) receive(r *Record[K, V]) (err error) {
+	c := &k.env.Counters[k.node.ID]
+	c.In++
+	out := graph.Out{Topic: k.node.Topic, Timestamp: int64(r.Time), Headers: r.Headers.All()}
+	if !graph.MetaOf(r).NullKey {
+		if out.Key, err = graph.Append(k.env.Outbox, k.key, r.Key); err != nil {
+			return failed(k.node, fmt.Errorf("encode key: %w", err))
+		}
+	}
+	if out.Value, err = graph.Append(k.env.Outbox, k.value, r.Value); err != nil {
+		return failed(k.node, fmt.Errorf("encode value: %w", err))
+	}
+	out.Partition = k.partition(out.Key)
+	k.env.Outbox.Send(out)
+	c.Processed++
+	return nil
+}
+
+func (k *sink[K, V]) partition(key []byte) int32 {
+	if key == nil {
+		k.turn = (k.turn + 1) % k.partitions
+		return k.turn
+	}
+	return k.env.Partition(key, k.partitions)
+}

@@ -1,0 +1,107 @@
+package stream
+
+import (
+	"fmt"
+
+	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/schemaregistry/serde"
+	"github.com/millrace/millrace/windowing"
+)
+
+// Watermark sets how event time is read off the partitions of a source. The
+// default is windowing.Ascending: the highest timestamp seen, as Kafka Streams'
+// stream time, but for each partition.
+func Watermark(w windowing.Watermarks) Option {
+	return func(o *options) { o.watch = &watermarks{w} }
+}
+
+type watermarks struct{ windowing.Watermarks }
+
+// From reads a topic. Records with a null value, without a timestamp, or too
+// far in the future are dropped and counted.
+func From[K, V any](b *Builder, topic Topic[K, V], opts ...Option) Stream[K, V] {
+	o := collect(opts)
+	strategy := windowing.Ascending()
+	if o.watch != nil {
+		strategy = o.watch.Watermarks
+	}
+	if err := strategy.Validate(); err != nil {
+		b.graph.Fail("source %q: %w", topic.Name, err)
+	}
+	if topic.Key == nil || topic.Value == nil {
+		b.graph.Fail("source %q: the key or the value %w", topic.Name, errNoSerde)
+	}
+	id := b.graph.Add(graph.Node{
+		Name: o.label("source:" + topic.Name), Kind: graph.SourceNode, Topic: topic.Name, Watermarks: strategy,
+		Instantiate: func(env *graph.Env, node *graph.Node, children [][]any) (graph.Instance, error) {
+			down, err := port[K, V](node, children, 0)
+			if err != nil {
+				return graph.Instance{}, err
+			}
+			key, value, err := topic.codecs()
+			return graph.Instance{Source: &source[K, V]{node: node, topic: topic, key: key, value: value, down: down}}, err
+		},
+	})
+	return Stream[K, V]{b: b, at: graph.Edge{From: id}, key: topic.Key}
+}
+
+// A source decodes the records of one topic for one task. The record it sends
+// down is used again for the next one.
+type source[K, V any] struct {
+	node    *graph.Node
+	topic   Topic[K, V]
+	key     serde.Codec[K]
+	value   serde.Codec[V]
+	down    graph.Receiver[K, V]
+	rec     Record[K, V]
+	headers graph.Headers
+	decoded *graph.Message // what rec holds
+}
+
+// Time implements graph.Source.
+func (s *source[K, V]) Time(m *graph.Message) (windowing.EventTime, error) {
+	if s.topic.EventTime == nil || m.Value == nil {
+		return windowing.EventTime(m.Timestamp), nil
+	}
+	if err := s.decode(m); err != nil {
+		return 0, err
+	}
+	return windowing.EventTime(s.topic.EventTime(&s.rec).UnixMilli()), nil
+}
+
+// Push implements graph.Source.
+func (s *source[K, V]) Push(m *graph.Message, at, watermark windowing.EventTime) error {
+	if err := s.decode(m); err != nil {
+		return err
+	}
+	s.decoded = nil
+	s.rec.Time = at
+	graph.MetaOf(&s.rec).Watermark = watermark
+	return s.down(&s.rec)
+}
+
+func (s *source[K, V]) decode(m *graph.Message) (err error) {
+	if s.decoded == m {
+		return nil
+	}
+	s.decoded = nil
+	meta := graph.MetaOf(&s.rec)
+	meta.Key, meta.NullKey = m.Key, m.Key == nil
+	if meta.NullKey {
+		var zero K
+		s.rec.Key = zero
+	} else if s.rec.Key, err = s.key.Decode(m.Key); err != nil {
+		return s.failed(err, "key")
+	}
+	if s.rec.Value, err = s.value.Decode(m.Value); err != nil {
+		return s.failed(err, "value")
+	}
+	s.rec.Time = windowing.EventTime(m.Timestamp)
+	s.rec.Headers = graph.ReuseHeaders(&s.headers, m.Headers)
+	s.decoded = m
+	return nil
+}
+
+func (s *source[K, V]) failed(err error, part string) error {
+	return &graph.RecordError{Operator: s.node.Name, Phase: graph.PhaseDecode, Err: fmt.Errorf("decode %s: %w", part, err)}
+}

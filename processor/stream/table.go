@@ -1,0 +1,132 @@
+package stream
+
+import (
+	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/schemaregistry/serde"
+	"github.com/millrace/millrace/state"
+	"github.com/millrace/millrace/windowing"
+)
+
+// A Table is the current value of each key, kept in the store it is named
+// after.
+type Table[K, V any] struct {
+	changes Stream[K, V]
+}
+
+// Changes is the stream of the table's new values. By default the last value
+// of each key is sent at each commit; a reader of committed records sees no
+// more than that anyway. With Emit(windowing.OnUpdate) every change is sent.
+// The time of a change is the highest among the records of its key.
+func (t Table[K, V]) Changes() Stream[K, V] { return t.changes }
+
+// Count counts the records of each key.
+func Count[K, V any](name string, g Grouped[K, V], opts ...Option) Table[K, int64] {
+	return aggregate(name, g, counting[K, V], serde.Int64, opts)
+}
+
+// Reduce gathers the values of each key with f; the first value is taken as it
+// is.
+func Reduce[K, V any](name string, g Grouped[K, V], f func(acc, v V) V, value serde.Serde[V], opts ...Option) Table[K, V] {
+	return aggregate(name, g, reducing[K](f), value, opts)
+}
+
+// Aggregate gathers the values of each key into a value of another type.
+func Aggregate[K, V, A any](name string, g Grouped[K, V], a Aggregator[K, V, A], opts ...Option) Table[K, A] {
+	return aggregate(name, g, adding(a), a.State, opts)
+}
+
+// TryAggregate is Aggregate with an Add that sees the whole record and may
+// fail.
+func TryAggregate[K, V, A any](name string, g Grouped[K, V], a TryAggregator[K, V, A], opts ...Option) Table[K, A] {
+	return aggregate(name, g, tryAdding(a), a.State, opts)
+}
+
+func aggregate[K, V, A any](name string, g Grouped[K, V], f fold[K, V, A], value serde.Serde[A], opts []Option) Table[K, A] {
+	check(name, g, value)
+	emit := windowing.OnCommit
+	if o := collect(opts); o.emit != nil {
+		emit = o.emit.Emit
+	}
+	if emit == windowing.OnClose {
+		g.s.b.graph.Fail("table %q: OnClose needs a window; a table is never closed", name)
+	}
+	store := state.KV[[]byte, state.Timestamped[A]]{Name: name, Key: serde.Bytes, Value: state.TimestampedSerde(value)}
+	id := g.s.b.graph.Add(graph.Node{
+		Name: name, Kind: graph.OperatorNode, Stores: []state.Spec{store.Spec()},
+		Instantiate: func(env *graph.Env, node *graph.Node, children [][]any) (graph.Instance, error) {
+			t := &table[K, V, A]{env: env, node: node, fold: f, update: emit == windowing.OnUpdate}
+			return t.open(store, g.s.key, children)
+		},
+	}, g.s.at)
+	return Table[K, A]{Stream[K, A]{b: g.s.b, at: graph.Edge{From: id}, key: g.s.key}}
+}
+
+// A table is the operator behind Count, Reduce and Aggregate in one task.
+type table[K, V, A any] struct {
+	env    *graph.Env
+	node   *graph.Node
+	fold   fold[K, V, A]
+	update bool // send every change, not only the last before a commit
+	keys   *keyer[K]
+	store  *state.KeyValueStore[[]byte, state.Timestamped[A]]
+	down   graph.Receiver[K, A]
+	out    Record[K, A]
+}
+
+func (t *table[K, V, A]) open(store state.KV[[]byte, state.Timestamped[A]], key serde.Serde[K], children [][]any) (inst graph.Instance, err error) {
+	if t.down, err = port[K, A](t.node, children, 0); err != nil {
+		return inst, err
+	}
+	if t.keys, err = newKeyer(key, t.node.Name); err != nil {
+		return inst, err
+	}
+	if t.store, err = store.Open(t.env); err != nil {
+		return inst, err
+	}
+	inst.Receive = graph.Receiver[K, V](t.receive)
+	if !t.update {
+		inst.Commit = t.commit
+	}
+	return inst, nil
+}
+
+func (t *table[K, V, A]) receive(r *Record[K, V]) error {
+	key, ok, err := keyed(t.env, t.node, t.keys, r)
+	if !ok {
+		return err
+	}
+	v, existed, err := t.store.Slot(key)
+	if err != nil {
+		return err
+	}
+	if err := t.fold(t.env.Context, r, &v.Value, !existed); err != nil {
+		return failed(t.node, err)
+	}
+	if at := int64(r.Time); !existed || at > v.Time {
+		v.Time = at
+	}
+	graph.MetaOf(&t.out).Watermark = graph.MetaOf(r).Watermark
+	t.env.Counters[t.node.ID].Processed++
+	if t.update {
+		return t.send(r.Key, v)
+	}
+	return nil
+}
+
+func (t *table[K, V, A]) commit() error {
+	return t.store.EachDirty(func(key []byte, v *state.Timestamped[A], deleted bool) error {
+		if deleted {
+			return nil
+		}
+		k, err := t.keys.codec.Decode(key)
+		if err != nil {
+			return err
+		}
+		return t.send(k, v)
+	})
+}
+
+func (t *table[K, V, A]) send(key K, v *state.Timestamped[A]) error {
+	t.out.Key, t.out.Value, t.out.Time = key, v.Value, windowing.EventTime(v.Time)
+	return t.down(&t.out)
+}

@@ -1,0 +1,33 @@
+package stream
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/millrace/millrace/schemaregistry/serde"
+)
+
+// A Topic ties a Kafka topic to its types: sources, sinks and tests all use the
+// same value.
+type Topic[K, V any] struct {
+	Name  string
+	Key   serde.Serde[K]
+	Value serde.Serde[V]
+	// EventTime takes the event time from the record, to the millisecond; nil
+	// takes the Kafka timestamp. A time before 1970 counts as missing.
+	EventTime func(*Record[K, V]) time.Time
+}
+
+// codecs binds the serdes of the topic.
+func (t Topic[K, V]) codecs() (key serde.Codec[K], value serde.Codec[V], err error) {
+	if t.Key == nil || t.Value == nil {
+		return nil, nil, fmt.Errorf("topic %q needs a serde for its key and one for its value", t.Name)
+	}
+	if key, err = t.Key.Bind(serde.Use{Role: serde.Key, Name: t.Name}); err != nil {
+		return nil, nil, fmt.Errorf("topic %q, key: %w", t.Name, err)
+	}
+	if value, err = t.Value.Bind(serde.Use{Role: serde.Value, Name: t.Name}); err != nil {
+		return nil, nil, fmt.Errorf("topic %q, value: %w", t.Name, err)
+	}
+	return key, value, nil
+}
