@@ -56,3 +56,15 @@ func (t *Task) arriving(n *node) windowing.EventTime {
 func (t *Task) fired(n *node, err error) error {
 	return fmt.Errorf("task %s: operator %q, while emitting what was due: %w", t.cfg.ID, n.recipe.Name, err)
 }
+
+// Advance raises the watermark of every channel to at (ms since epoch), as if
+// time had been seen to pass there without a record, and fires what has become
+// due. It never goes back.
+func (t *Task) Advance(at int64) error {
+	for _, in := range t.inputs {
+		if in.channel.Advance(windowing.EventTime(at)) {
+			t.moved = true
+		}
+	}
+	return t.sweep(false)
+}

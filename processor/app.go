@@ -1,0 +1,121 @@
+package processor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/processor/internal/worker"
+	"github.com/millrace/millrace/state"
+)
+
+// Topology is what an App runs; package stream builds it.
+type Topology = graph.Topology
+
+// An App runs a topology in this process. It is made by New and used for one
+// Run.
+type App struct {
+	cfg      Config
+	topology *Topology
+	metrics  *metrics
+	gatherer prometheus.Gatherer
+	health   *health
+}
+
+// New checks the configuration, all complaints at once, and registers the
+// metrics. Nothing is dialed yet.
+func New(t *Topology, cfg Config) (*App, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	a := &App{cfg: cfg.withDefaults(), topology: t, health: newHealth()}
+	reg := a.cfg.Registerer
+	if reg == nil {
+		reg = prometheus.NewRegistry()
+	}
+	a.gatherer = gathererOf(reg)
+	var err error
+	if a.metrics, err = newMetrics(reg, cfg.ApplicationID, t); err != nil {
+		return nil, fmt.Errorf("processor: register metrics: %w", err)
+	}
+	return a, nil
+}
+
+// Run processes until ctx ends, and returns nil then: it commits what was
+// processed, closes the state and leaves the group, within Config.Drain. A
+// bounded run returns nil when every task of the group has finished. Any other
+// return is an error: one that repeating cannot help, such as a missing topic,
+// a record the error policy does not cover, or a state directory in use.
+func (a *App) Run(ctx context.Context) error {
+	dir := filepath.Join(a.cfg.StateDir, a.cfg.ApplicationID)
+	disk, err := state.OpenDisk(dir, a.cfg.ApplicationID, state.DiskOptions{})
+	if err != nil {
+		return fmt.Errorf("processor: %w", err)
+	}
+	httpCtx, stopHTTP := context.WithCancel(context.WithoutCancel(ctx))
+	wait, err := a.serve(httpCtx)
+	if err == nil {
+		err = a.runWorkers(ctx, disk)
+		stopHTTP()
+		wait()
+	}
+	stopHTTP()
+	if cerr := disk.Close(); cerr != nil {
+		err = errors.Join(err, fmt.Errorf("processor: close state: %w", cerr))
+	}
+	return err
+}
+
+// runWorkers runs all workers until they are done; the first that fails stops
+// the others.
+func (a *App) runWorkers(ctx context.Context, disk *state.Disk) error {
+	workers := make([]*worker.Worker, a.cfg.Workers)
+	for i := range workers {
+		w, err := worker.New(a.workerConfig(i, disk))
+		if err != nil {
+			return fmt.Errorf("processor: %w", err)
+		}
+		workers[i] = w
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	errs := make([]error, len(workers))
+	var group sync.WaitGroup
+	for i, w := range workers {
+		group.Go(func() {
+			if errs[i] = w.Run(ctx); errs[i] != nil {
+				a.health.stopped(errs[i])
+				cancel()
+			}
+		})
+	}
+	group.Wait()
+	return errors.Join(errs...)
+}
+
+func (a *App) workerConfig(index int, disk *state.Disk) worker.Config {
+	c := worker.Config{
+		ApplicationID: a.cfg.ApplicationID, Version: a.cfg.Version, Index: index,
+		Graph: a.topology, Storage: disk,
+		Client:         append(slices.Clone(a.cfg.Client), kgo.SeedBrokers(a.cfg.Brokers...)),
+		Guarantee:      a.cfg.Guarantee,
+		CommitInterval: a.cfg.CommitInterval, CommitRecords: a.cfg.CommitRecords,
+		SessionTimeout: a.cfg.SessionTimeout, HeartbeatInterval: a.cfg.HeartbeatInterval,
+		TransactionTimeout: a.cfg.TransactionTimeout,
+		Events:             a.listeners(),
+	}
+	if a.cfg.BoundedRun != "" {
+		c.Bounded = &worker.BoundedRun{Run: a.cfg.BoundedRun}
+	}
+	if step := a.cfg.CommitStep; step != nil {
+		c.Faults.At = func(s worker.Step) { step(s.String()) }
+	}
+	return c
+}

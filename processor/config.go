@@ -1,0 +1,140 @@
+package processor
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"go.uber.org/zap"
+
+	"github.com/millrace/millrace/processor/internal/worker"
+	"github.com/millrace/millrace/state"
+)
+
+// Guarantee is how often a record counts.
+type Guarantee = worker.Guarantee
+
+// The guarantees, by Kafka Streams' names exactly_once_v2 and at_least_once.
+const (
+	ExactlyOnce = worker.ExactlyOnce
+	AtLeastOnce = worker.AtLeastOnce
+)
+
+// Limits of a Config.
+const (
+	minCommitInterval  = time.Millisecond
+	maxWorkers         = 1024
+	defaultInterval    = 100 * time.Millisecond
+	defaultTransaction = 10 * time.Second
+	defaultDrain       = 30 * time.Second
+)
+
+// Config is how an application runs. ApplicationID and Brokers are needed; the
+// zero value of everything else is its default. New takes a copy.
+type Config struct {
+	// ApplicationID (application.id) names the consumer group, the prefix of
+	// the changelog topics and of the transactional ids.
+	ApplicationID string
+	// Brokers (bootstrap.servers) are the first addresses to ask.
+	Brokers []string
+	// StateDir (state.dir) holds a directory for each application; the default
+	// is "millrace" in the system's temporary directory.
+	StateDir string
+	// Guarantee (processing.guarantee); the default is ExactlyOnce.
+	Guarantee Guarantee
+	// Workers (num.stream.threads) is the number of group members in this
+	// process, each with its own tasks and transactions; default 1, at most
+	// 1024.
+	Workers int
+	// CommitInterval (commit.interval.ms) is the time between commits; default
+	// 100 ms. An idle application does not commit.
+	CommitInterval time.Duration
+	// CommitRecords commits as soon as this many records were processed, if
+	// that comes before the interval; 0 is the worker's own bound.
+	CommitRecords int
+	// TransactionTimeout (transaction.timeout.ms) is how long the broker lets a
+	// silent worker block readers; default 10 s, at least twice the commit
+	// interval.
+	TransactionTimeout time.Duration
+	// SessionTimeout and HeartbeatInterval (session.timeout.ms,
+	// heartbeat.interval.ms) are the consumer group's; 0 is 45 s and 3 s.
+	SessionTimeout, HeartbeatInterval time.Duration
+	// Drain is how long a stop may take to commit and leave; default 30 s.
+	Drain time.Duration
+	// Version of the application, told in dead letters.
+	Version string
+	// BoundedRun makes this a bounded run of that name: it ends where the
+	// source topics ended when the run was first started, fires everything that
+	// is open, and returns nil. The same name again does nothing.
+	BoundedRun string
+	// Client is added to the options of every Kafka client, for TLS, SASL and
+	// dialing. Group, transaction and isolation options are the runtime's.
+	Client []kgo.Opt
+	// Listen serves /metrics, /livez and /readyz on this address; empty is off.
+	Listen string
+	// Logger takes what is worth a line; nil logs nothing.
+	Logger *zap.Logger
+	// Registerer takes the metrics; nil is a registry of the App's own, served
+	// on Listen.
+	Registerer prometheus.Registerer
+	// Events is told what happens, for tests and for metrics of one's own.
+	Events EventListener
+	// CommitStep is called by a worker between the steps of each commit, with
+	// the step's name, so that a test can stop the process there.
+	CommitStep func(step string)
+}
+
+func (c Config) withDefaults() Config {
+	if c.StateDir == "" {
+		c.StateDir = filepath.Join(os.TempDir(), "millrace")
+	}
+	if c.Workers == 0 {
+		c.Workers = 1
+	}
+	if c.CommitInterval == 0 {
+		c.CommitInterval = defaultInterval
+	}
+	if c.TransactionTimeout == 0 {
+		c.TransactionTimeout = max(defaultTransaction, 2*c.CommitInterval)
+	}
+	if c.Drain == 0 {
+		c.Drain = defaultDrain
+	}
+	if c.Logger == nil {
+		c.Logger = zap.NewNop()
+	}
+	return c
+}
+
+// Validate returns every complaint about c at once, nil if there is none.
+func (c Config) Validate() error {
+	d := c.withDefaults()
+	var errs []error
+	complain := func(bad bool, format string, args ...any) {
+		if bad {
+			errs = append(errs, fmt.Errorf("processor: "+format, args...))
+		}
+	}
+	if err := state.LegalName(d.ApplicationID); err != nil {
+		errs = append(errs, fmt.Errorf("processor: ApplicationID: %w", err))
+	}
+	complain(len(d.Brokers) == 0, "Brokers is empty: name at least one host:port")
+	complain(d.Guarantee != ExactlyOnce && d.Guarantee != AtLeastOnce, "Guarantee %d is neither ExactlyOnce nor AtLeastOnce", d.Guarantee)
+	complain(d.Workers < 0 || d.Workers > maxWorkers, "Workers is %d, not from 1 to %d", d.Workers, maxWorkers)
+	complain(d.CommitInterval < minCommitInterval, "CommitInterval is %v, less than %v", d.CommitInterval, minCommitInterval)
+	complain(d.CommitRecords < 0, "CommitRecords is %d", d.CommitRecords)
+	complain(d.TransactionTimeout < 2*d.CommitInterval, "TransactionTimeout %v is less than twice the CommitInterval %v", d.TransactionTimeout, d.CommitInterval)
+	complain(d.SessionTimeout < 0 || d.HeartbeatInterval < 0, "SessionTimeout %v or HeartbeatInterval %v is negative", d.SessionTimeout, d.HeartbeatInterval)
+	complain(d.SessionTimeout > 0 && d.HeartbeatInterval >= d.SessionTimeout, "HeartbeatInterval %v is not below SessionTimeout %v", d.HeartbeatInterval, d.SessionTimeout)
+	complain(d.Drain < 0, "Drain is %v", d.Drain)
+	complain(len(d.BoundedRun) > maxRunName, "BoundedRun is longer than %d bytes", maxRunName)
+	return errors.Join(errs...)
+}
+
+// maxRunName bounds the name of a bounded run, which is kept in the metadata of
+// every offset commit.
+const maxRunName = 255

@@ -1,0 +1,136 @@
+package worker
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/state"
+)
+
+// Guarantee is how often a record can show in the results.
+type Guarantee uint8
+
+// The guarantees.
+const (
+	ExactlyOnce Guarantee = iota // outputs, state and offsets in one transaction
+	AtLeastOnce                  // flushed, then committed: a crash repeats the last interval
+)
+
+func (g Guarantee) String() string {
+	if g == AtLeastOnce {
+		return "at_least_once"
+	}
+	return "exactly_once_v2"
+}
+
+// Config is all a worker is made of. ApplicationID, Graph, Storage and Client
+// are required; the zero value of everything else has a default.
+type Config struct {
+	// ApplicationID is the consumer group and the prefix of every internal
+	// name.
+	ApplicationID string
+	// Version of the application, for dead letters. May be empty.
+	Version string
+	// Index tells apart the workers of one process, which share its Storage.
+	Index int
+	Graph *graph.Topology
+	// Storage is where the state lives. It is not closed by the worker.
+	Storage state.Storage
+	// Client are the options of all connections: seed brokers, security,
+	// dialer.
+	Client []kgo.Opt
+
+	Guarantee Guarantee
+	// CommitInterval is the time between two commits while there is something
+	// to commit. Default 100 ms.
+	CommitInterval time.Duration
+	// CommitRecords and CommitBytes end an interval early. Defaults 100 000
+	// records and 64 MiB of outputs and state.
+	CommitRecords, CommitBytes int
+	// SessionTimeout, RebalanceTimeout and HeartbeatInterval are those of the
+	// consumer group. Defaults 45 s, 60 s and 3 s.
+	SessionTimeout, RebalanceTimeout, HeartbeatInterval time.Duration
+	// TransactionTimeout is how long a crashed worker can hold back
+	// read-committed readers. Default 10 s, at least twice CommitInterval.
+	TransactionTimeout time.Duration
+	// PollRecords bounds the records of one turn. Default 2000.
+	PollRecords int
+	// QueueRecords bounds the records of one partition that wait in a task;
+	// beyond it the partition is paused. Default 10 000.
+	QueueRecords int
+	// Bounded makes the run end where its inputs ended when it was first
+	// started. Nil for a live run.
+	Bounded *BoundedRun
+	// Now is the wall clock that bounds event time and dates commits. Default
+	// time.Now.
+	Now func() time.Time
+
+	Events Events
+	Faults Faults
+}
+
+// A BoundedRun names a run over history. The same name is the same run, with
+// the same end, however often it is started.
+type BoundedRun struct{ Run string }
+
+// run returns the name of the bounded run, empty live.
+func (c *Config) run() string {
+	if c.Bounded == nil {
+		return ""
+	}
+	return c.Bounded.Run
+}
+
+func (c *Config) setDefaults() {
+	orDuration(&c.CommitInterval, 100*time.Millisecond)
+	orDuration(&c.SessionTimeout, 45*time.Second)
+	orDuration(&c.RebalanceTimeout, 60*time.Second)
+	orDuration(&c.HeartbeatInterval, 3*time.Second)
+	orDuration(&c.TransactionTimeout, max(10*time.Second, 2*c.CommitInterval))
+	orInt(&c.CommitRecords, 100_000)
+	orInt(&c.CommitBytes, 64<<20)
+	orInt(&c.PollRecords, 2000)
+	orInt(&c.QueueRecords, 10_000)
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+}
+
+func orDuration(d *time.Duration, def time.Duration) {
+	if *d == 0 {
+		*d = def
+	}
+}
+
+func orInt(n *int, def int) {
+	if *n == 0 {
+		*n = def
+	}
+}
+
+// validate returns all complaints at once.
+func (c *Config) validate() error {
+	var errs []error
+	complain := func(bad bool, format string, args ...any) {
+		if bad {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	complain(c.ApplicationID == "", "no application id")
+	complain(c.Graph == nil, "no topology")
+	complain(c.Storage == nil, "no storage")
+	complain(len(c.Client) == 0, "no client options: the seed brokers are among them")
+	complain(c.CommitInterval < 0, "commit interval %v is negative", c.CommitInterval)
+	complain(c.TransactionTimeout < 2*c.CommitInterval, "transaction timeout %v is below twice the commit interval %v", c.TransactionTimeout, c.CommitInterval)
+	complain(c.CommitRecords < 0 || c.CommitBytes < 0 || c.PollRecords < 0 || c.QueueRecords < 0, "a limit is negative")
+	complain(c.Bounded != nil && (c.Bounded.Run == "" || len(c.Bounded.Run) > runNameLimit), "the name of a bounded run has 1 to %d bytes", runNameLimit)
+	return errors.Join(errs...)
+}
+
+// runNameLimit bounds the name of a run, which lies in the metadata of every
+// offset commit.
+const runNameLimit = 255

@@ -1,0 +1,108 @@
+package worker
+
+import (
+	"time"
+
+	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/processor/internal/task"
+	"github.com/millrace/millrace/state"
+)
+
+// Events tell the world above what happens in a worker; they are the only seam
+// for logs, metrics and tests. Any of them may be nil. They are called by the
+// worker's own goroutine and hold it up, so they must be quick and must not
+// call back.
+type Events struct {
+	// TaskAssigned: the task is ours; its state is going to be restored.
+	TaskAssigned func(id task.ID)
+	// TaskRestored: the task processes from now on.
+	TaskRestored func(id task.ID, r Restoration)
+	// TaskRevoked: the task is closed and may run elsewhere.
+	TaskRevoked func(id task.ID)
+	// Counted gives what each node of a task, by NodeID, has seen since the
+	// last commit, just after it was committed. The slice is only lent.
+	Counted func(id task.ID, counters []graph.Counters)
+	// Committed: Kafka has it.
+	Committed func(c Committed)
+	// Aborted: an interval's work was undone and is going to be repeated.
+	Aborted func(reason error)
+	// Unknown: it could not be learned whether a commit succeeded; the worker
+	// finds out from Kafka.
+	Unknown func(reason error)
+	// Poisoned: a record failed after it had effects. The replay skips it.
+	Poisoned func(p task.Poison)
+	// Warning: something an operator should know, and that does not stop the
+	// worker.
+	Warning func(err error)
+}
+
+// A Restoration says what it took to bring a task's state up to date.
+type Restoration struct {
+	Records  int64 // read from changelogs
+	Duration time.Duration
+	Rebuilt  bool // the local state could not be used and was built anew
+}
+
+// Committed describes one commit.
+type Committed struct {
+	Tasks    int
+	Records  int // processed
+	Outputs  int
+	Entries  int // changelog records
+	Offsets  []state.Input
+	Duration time.Duration
+}
+
+func (e *Events) taskAssigned(id task.ID) {
+	if e.TaskAssigned != nil {
+		e.TaskAssigned(id)
+	}
+}
+
+func (e *Events) taskRestored(id task.ID, r Restoration) {
+	if e.TaskRestored != nil {
+		e.TaskRestored(id, r)
+	}
+}
+
+func (e *Events) taskRevoked(id task.ID) {
+	if e.TaskRevoked != nil {
+		e.TaskRevoked(id)
+	}
+}
+
+func (e *Events) counted(id task.ID, c []graph.Counters) {
+	if e.Counted != nil {
+		e.Counted(id, c)
+	}
+}
+
+func (e *Events) committed(c Committed) {
+	if e.Committed != nil {
+		e.Committed(c)
+	}
+}
+
+func (e *Events) aborted(reason error) {
+	if e.Aborted != nil {
+		e.Aborted(reason)
+	}
+}
+
+func (e *Events) unknown(reason error) {
+	if e.Unknown != nil {
+		e.Unknown(reason)
+	}
+}
+
+func (e *Events) poisoned(p task.Poison) {
+	if e.Poisoned != nil {
+		e.Poisoned(p)
+	}
+}
+
+func (e *Events) warning(err error) {
+	if e.Warning != nil {
+		e.Warning(err)
+	}
+}

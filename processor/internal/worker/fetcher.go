@@ -1,0 +1,118 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// fetchWait is how long the broker holds back an answer without data. A
+// partition that is added waits for it at most.
+const fetchWait = 250 * time.Millisecond
+
+// fetchBytes bounds one fetch from one broker.
+const fetchBytes = 16 << 20
+
+type topicPartition struct {
+	topic     string
+	partition int32
+}
+
+// A fetcher reads the source partitions of the worker's tasks from the offsets
+// it is told, and nothing else: it knows no group and no committed offset. Only
+// the worker's goroutine uses it, so a partition that was removed or moved
+// never shows again from its old place.
+type fetcher struct {
+	client *kgo.Client
+	waker  *waker
+}
+
+func newFetcher(opts []kgo.Opt, w *waker) (*fetcher, error) {
+	client, err := kgo.NewClient(append(opts[:len(opts):len(opts)],
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.KeepControlRecords(), // positions step over markers
+		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
+		kgo.FetchMaxWait(fetchWait),
+		kgo.FetchMaxBytes(fetchBytes),
+	)...)
+	if err != nil {
+		return nil, fmt.Errorf("open the reading client: %w", err)
+	}
+	return &fetcher{client: client, waker: w}, nil
+}
+
+// seek makes the partition be read from offset on, wherever it was before.
+func (f *fetcher) seek(tp topicPartition, offset int64) {
+	f.remove(tp)
+	f.client.AddConsumePartitions(map[string]map[int32]kgo.Offset{
+		tp.topic: {tp.partition: kgo.NewOffset().At(offset)},
+	})
+}
+
+func (f *fetcher) remove(tp topicPartition) {
+	parts := map[string][]int32{tp.topic: {tp.partition}}
+	f.client.ResumeFetchPartitions(parts)
+	f.client.RemoveConsumePartitions(map[string][]int32{tp.topic: {tp.partition}})
+}
+
+func (f *fetcher) pause(tp topicPartition) {
+	f.client.PauseFetchPartitions(map[string][]int32{tp.topic: {tp.partition}})
+}
+
+func (f *fetcher) resume(tp topicPartition) {
+	f.client.ResumeFetchPartitions(map[string][]int32{tp.topic: {tp.partition}})
+}
+
+// poll hands up to limit records to take, one partition at a time. When there
+// are none it waits for them, but not past until, not after the waker, and not
+// at all if something is pending once the waker is armed.
+func (f *fetcher) poll(ctx context.Context, limit int, until time.Time, pending func() bool, take func(topicPartition, []*kgo.Record) error) error {
+	fetches := f.client.PollRecords(nil, limit) //nolint:staticcheck // nil means: do not wait
+	if len(fetches) == 0 {
+		fetches = f.wait(ctx, limit, until, pending)
+	}
+	var failed error
+	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
+		tp := topicPartition{p.Topic, p.Partition}
+		if failed == nil && len(p.Records) > 0 {
+			failed = take(tp, p.Records)
+		}
+		if failed == nil && p.Err != nil {
+			failed = fetchError(tp, p.Err)
+		}
+	})
+	return failed
+}
+
+func (f *fetcher) wait(ctx context.Context, limit int, until time.Time, pending func() bool) kgo.Fetches {
+	ctx, disarm := f.waker.arm(ctx)
+	defer disarm()
+	ctx, cancel := context.WithDeadline(ctx, until)
+	defer cancel()
+	if pending() {
+		return nil
+	}
+	return f.client.PollRecords(ctx, limit)
+}
+
+// fetchError returns nil for what is not an error or heals by itself.
+func fetchError(tp topicPartition, err error) error {
+	var lost *kgo.ErrDataLoss
+	switch {
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return nil
+	case errors.Is(err, kerr.OffsetOutOfRange):
+		return fmt.Errorf("topic %q partition %d: the records at the task's position are gone, by retention or because the topic was made anew: %w; `millrace reset` chooses another position", tp.topic, tp.partition, err)
+	case errors.As(err, &lost):
+		return fmt.Errorf("topic %q partition %d: the log was cut off below the task's position: %w; `millrace reset` chooses another position", tp.topic, tp.partition, err)
+	case permanent(err):
+		return fmt.Errorf("read topic %q partition %d: %w", tp.topic, tp.partition, err)
+	}
+	return nil
+}
+
+func (f *fetcher) close() { f.client.Close() }

@@ -1,0 +1,172 @@
+package worker
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/processor/internal/task"
+	"github.com/millrace/millrace/state"
+)
+
+// A lease is one task this worker owns, from its assignment until it is revoked
+// or lost. It belongs to the worker's goroutine, but for the time in which the
+// restorer has it.
+//
+// Always: the stores reflect what Kafka has committed and nothing else;
+// everything newer is in the task and its overlay, and is gone after drop.
+type lease struct {
+	id     task.ID
+	sub    *graph.Subtopology
+	owner  identity // under which the task was assigned (G2)
+	stores *state.Stores
+	task   *task.Task // nil while the state is being restored
+	inputs []source   // one for each of sub.Sources
+
+	logicalNow int64         // of a bounded run
+	skip       []task.Poison // records that failed after effects
+	failures   int           // of records since the last commit
+	careful    bool          // commit after every record, up to the last of skip
+	rebuilt    bool          // the state was thrown away once because it did not fit
+
+	pending *task.Commit // between Prepare and its outcome
+	next    []int64      // changelog offsets behind pending's entries, by store
+	entries [][2]int     // pending's records in the producer, by store: [from, to)
+}
+
+// A source is one source partition of a lease.
+type source struct {
+	topicPartition
+	offset    int64 // committed: where a replay begins
+	watermark int64 // committed with it
+	end       int64 // of a bounded run
+	finished  bool  // of a bounded run, committed
+	polled    int64 // behind what was handed to the task
+	paused    bool
+	slabs     [][]graph.Message // lent to the task
+}
+
+func newLease(id task.ID, sub *graph.Subtopology, owner identity) *lease {
+	l := &lease{id: id, sub: sub, owner: owner}
+	for _, topic := range sub.Sources {
+		l.inputs = append(l.inputs, source{topicPartition: topicPartition{topic, id.Partition}})
+	}
+	return l
+}
+
+// drop throws away everything that is not committed.
+func (l *lease) drop(keepOverlay bool) {
+	if l.stores != nil && !keepOverlay {
+		l.stores.Discard()
+	}
+	l.task, l.pending = nil, nil
+	for i := range l.inputs {
+		l.inputs[i].slabs, l.inputs[i].paused = nil, false
+	}
+}
+
+// close gives the stores back.
+func (l *lease) close(flush bool) error {
+	if l.stores == nil {
+		return nil
+	}
+	err := l.stores.Close(flush)
+	l.task, l.stores = nil, nil
+	if err != nil {
+		return fmt.Errorf("task %s: close its stores: %w", l.id, err)
+	}
+	return nil
+}
+
+// finished says that a bounded run is over for this task.
+func (l *lease) finished() bool { return l.task != nil && l.task.Finished() }
+
+// take hands records of one input to the task.
+func (l *lease) take(index int, records []*kgo.Record, slabs *messageSlabs) error {
+	in := &l.inputs[index]
+	if l.task.Queued(index) == 0 {
+		slabs.giveBack(in.slabs)
+		in.slabs = in.slabs[:0]
+	}
+	batch := slabs.take(len(records))
+	for _, r := range records {
+		if r.Attrs.IsControl() {
+			continue
+		}
+		batch = append(batch, message(r))
+	}
+	in.polled = records[len(records)-1].Offset + 1
+	in.slabs = append(in.slabs, batch)
+	return l.task.Enqueue(index, batch, in.polled)
+}
+
+func message(r *kgo.Record) graph.Message {
+	m := graph.Message{Key: r.Key, Value: r.Value, Offset: r.Offset, Timestamp: -1}
+	if !r.Timestamp.IsZero() {
+		m.Timestamp = r.Timestamp.UnixMilli()
+	}
+	if len(r.Headers) > 0 {
+		m.Headers = make([]graph.Header, len(r.Headers))
+		for i, h := range r.Headers {
+			m.Headers[i] = graph.Header{Key: h.Key, Value: h.Value}
+		}
+	}
+	return m
+}
+
+// settle takes note of a commit that Kafka has.
+func (l *lease) settle() {
+	for i, o := range l.pending.Offsets {
+		l.inputs[i].offset, l.inputs[i].watermark = o.Offset, o.Watermark
+	}
+	l.pending, l.failures = nil, 0
+	l.forgetPoison()
+}
+
+// blame takes a failed record onto the skip list. If it is not the first since
+// the last commit, the replay commits after each record: otherwise every
+// poison record would cost a replay of all before it.
+func (l *lease) blame(p task.Poison) error {
+	for _, known := range l.skip {
+		if known.Origin == p.Origin {
+			return fmt.Errorf("task %s: topic %q partition %d offset %d fails although it is skipped: %w", l.id, p.Origin.Topic, p.Origin.Partition, p.Origin.Offset, p.Failure)
+		}
+	}
+	if len(l.skip) >= skipLimit {
+		return fmt.Errorf("task %s: more than %d records failed within one commit interval, the last at topic %q partition %d offset %d: %w", l.id, skipLimit, p.Origin.Topic, p.Origin.Partition, p.Origin.Offset, p.Failure)
+	}
+	l.skip = append(l.skip, p)
+	l.failures++
+	l.careful = l.careful || l.failures > 1
+	return nil
+}
+
+// skipLimit bounds the poison records of one task between two commits.
+const skipLimit = 1000
+
+// forgetPoison drops what the committed positions have passed.
+func (l *lease) forgetPoison() {
+	kept := l.skip[:0]
+	for _, p := range l.skip {
+		for _, in := range l.inputs {
+			if in.topic == p.Origin.Topic && in.offset <= p.Origin.Offset {
+				kept = append(kept, p)
+			}
+		}
+	}
+	l.skip = kept
+	l.careful = l.careful && len(kept) > 0
+}
+
+// positions returns where the task's inputs stand now.
+func (l *lease) positions() []int64 {
+	at := make([]int64, len(l.inputs))
+	for i := range at {
+		at[i] = l.task.Position(i)
+	}
+	return at
+}
+
+var errNoTask = errors.New("the task is being restored")

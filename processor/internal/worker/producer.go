@@ -1,0 +1,225 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/kversion"
+
+	"github.com/millrace/millrace/processor/internal/graph"
+)
+
+// Settings of the producing client, measured: a larger backlog only makes the
+// flush of a commit longer, and after some failures the client retries no
+// sooner than the age of its metadata allows.
+const (
+	producerBacklog  = 30_000 // records
+	producerLinger   = 5 * time.Millisecond
+	producerBatch    = 1_000_000 // bytes
+	producerMetadata = 10 * time.Millisecond
+	concurrentPause  = 2 * time.Millisecond
+	endTimeout       = 30 * time.Second // for one request that ends a transaction
+	fenceWindow      = time.Minute
+	fencesTolerated  = 2
+)
+
+// A producer owns the client that writes, and in it the worker's transaction.
+// Only the worker's goroutine uses it; promises run on the client's.
+//
+// The client is replaced whenever the state of its transaction is in doubt: a
+// new one with the same transactional id makes the broker settle what the old
+// one left.
+type producer struct {
+	opts   []kgo.Opt
+	txnID  string // empty: not transactional
+	client *kgo.Client
+	slab   *slab
+	acks   *acks
+	began  time.Time
+	fences []time.Time // when somebody else took the transactional id
+	age    time.Duration
+	now    func() time.Time
+}
+
+// acks collects the answers for the records of one commit.
+type acks struct {
+	done  atomic.Int64
+	first atomic.Pointer[produceError]
+}
+
+// A produceError is a record that Kafka did not take.
+type produceError struct {
+	topic     string
+	partition int32
+	size      int
+	err       error
+}
+
+func (e *produceError) Error() string {
+	s := fmt.Sprintf("produce to topic %q partition %d: %v", e.topic, e.partition, e.err)
+	if errors.Is(e.err, kerr.MessageTooLarge) || errors.Is(e.err, kerr.RecordListTooLarge) {
+		s += fmt.Sprintf("; the record has %d bytes: raise max.message.bytes of the topic, or make the value smaller", e.size)
+	}
+	return s
+}
+
+func (e *produceError) Unwrap() error { return e.err }
+
+func (a *acks) promise(r *kgo.Record, err error) {
+	if err != nil && a.first.Load() == nil {
+		a.first.CompareAndSwap(nil, &produceError{r.Topic, r.Partition, len(r.Key) + len(r.Value), err})
+	}
+	a.done.Add(1)
+}
+
+func newProducer(cfg *Config, txnID string, stepped bool) *producer {
+	opts := []kgo.Opt{kgo.ProducerBatchCompression(kgo.NoCompression())} // unless the user says otherwise
+	opts = append(opts, cfg.Client...)
+	opts = append(opts,
+		kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.MaxBufferedRecords(producerBacklog),
+		kgo.ProducerLinger(producerLinger),
+		kgo.ProducerBatchMaxBytes(producerBatch),
+		kgo.MetadataMinAge(producerMetadata),
+		kgo.ConcurrentTransactionsBackoff(concurrentPause),
+	)
+	if txnID != "" {
+		opts = append(opts, kgo.TransactionalID(txnID), kgo.TransactionTimeout(cfg.TransactionTimeout))
+	}
+	if stepped {
+		opts = append(opts, kgo.MaxVersions(beforeVersion2()))
+	}
+	return &producer{opts: opts, txnID: txnID, slab: new(slab), acks: new(acks), age: cfg.TransactionTimeout, now: time.Now}
+}
+
+// beforeVersion2 pins the requests whose newer versions work only where
+// transaction.version is 2.
+func beforeVersion2() *kversion.Versions {
+	v := kversion.Stable()
+	v.SetMaxKeyVersion(int16(kmsg.Produce), 11)
+	v.SetMaxKeyVersion(int16(kmsg.EndTxn), 4)
+	v.SetMaxKeyVersion(int16(kmsg.TxnOffsetCommit), 4)
+	return v
+}
+
+// open connects and takes the transactional id over: whatever an earlier holder
+// had open is aborted, and its later requests are refused.
+func (p *producer) open(ctx context.Context, complain func(error)) error {
+	client, err := kgo.NewClient(p.opts...)
+	if err != nil {
+		return fmt.Errorf("open the producing client: %w", err)
+	}
+	err = retry(ctx, complain, func(ctx context.Context) error {
+		_, _, err := client.ProducerID(ctx)
+		return err
+	})
+	if err != nil {
+		client.Close()
+		return fmt.Errorf("take over transactional id %q: %w", p.txnID, err)
+	}
+	p.client = client
+	return nil
+}
+
+// reopen replaces the client. Records that the old one still had are left to
+// it.
+func (p *producer) reopen(ctx context.Context, complain func(error)) error {
+	p.close()
+	p.slab, p.acks = new(slab), new(acks)
+	return p.open(ctx, complain)
+}
+
+func (p *producer) close() {
+	if p.client != nil {
+		p.client.Close()
+		p.client = nil
+	}
+}
+
+// begin opens a transaction, if there are any.
+func (p *producer) begin() error {
+	p.acks.done.Store(0)
+	p.acks.first.Store(nil)
+	p.slab.reset()
+	p.began = p.now()
+	if p.txnID == "" {
+		return nil
+	}
+	if err := p.client.BeginTransaction(); err != nil {
+		return fmt.Errorf("begin a transaction of %q: %w", p.txnID, err)
+	}
+	return nil
+}
+
+// send hands a record over and returns its number in the commit. It waits only
+// while the client's backlog is full.
+func (p *producer) send(ctx context.Context, topic string, partition int32, at time.Time, key, value []byte, headers []graph.Header) int {
+	r := p.slab.add(topic, partition, at, key, value, headers)
+	p.client.Produce(ctx, r, p.acks.promise)
+	return p.slab.n - 1
+}
+
+// flush waits for the answer to every record sent and returns the first
+// failure. A transaction in which one record failed must not commit (G1).
+func (p *producer) flush(ctx context.Context, look bool) error {
+	if err := p.client.Flush(ctx); err != nil {
+		return fmt.Errorf("flush %d records: %w", p.slab.n, err)
+	}
+	if e := p.acks.first.Load(); e != nil && look {
+		return e
+	}
+	if n := p.acks.done.Load(); n != int64(p.slab.n) && look {
+		return fmt.Errorf("flush: %d of %d records were answered", n, p.slab.n)
+	}
+	return nil
+}
+
+// behind returns the offset behind the records [from, to) of the commit, which
+// went to one partition; -1 if there are none, and false if the broker did not
+// say.
+func (p *producer) behind(from, to int) (int64, bool) {
+	next := int64(-1)
+	for i := from; i < to; i++ {
+		offset := p.slab.at(i).Offset
+		if offset < 0 {
+			return -1, false
+		}
+		next = max(next, offset+1)
+	}
+	return next, true
+}
+
+// end ends the transaction.
+func (p *producer) end(ctx context.Context, how kgo.TransactionEndTry) error {
+	ctx, cancel := context.WithTimeout(ctx, endTimeout)
+	defer cancel()
+	if err := p.client.EndTransaction(ctx, how); err != nil {
+		return fmt.Errorf("end the transaction of %q: %w", p.txnID, err)
+	}
+	return nil
+}
+
+// fenced counts failures that mean another process has taken our transactional
+// id. The broker's own timeout looks the same, but only on transactions that
+// were open for so long. It returns an error when it is clear that two
+// processes share one id: they would go on to fence each other for ever.
+func (p *producer) fenced(err error) error {
+	now := p.now()
+	if !fencedOff(err) || now.Sub(p.began) >= p.age/2 {
+		return nil
+	}
+	p.fences = append(p.fences, now)
+	for len(p.fences) > 0 && now.Sub(p.fences[0]) > fenceWindow {
+		p.fences = p.fences[1:]
+	}
+	if len(p.fences) < fencesTolerated {
+		return nil
+	}
+	return fmt.Errorf("another process uses transactional id %q, it took it over %d times within a minute: %w; is the state directory a copy of another process's? give each process its own", p.txnID, len(p.fences), err)
+}

@@ -1,0 +1,115 @@
+package processor
+
+import (
+	"errors"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/processor/internal/worker"
+)
+
+// metrics are what an App exports. Labels are looked up once, when the App is
+// made: a record costs nothing here, a commit a few additions.
+type metrics struct {
+	commits, aborts, unknowns, warnings prometheus.Counter
+	restored, outputs, changelog        prometheus.Counter
+	commitSeconds                       prometheus.Histogram
+	nodes                               []nodeMetrics // by NodeID
+}
+
+type nodeMetrics struct {
+	in, processed prometheus.Counter
+	dropped       []prometheus.Counter // by reason
+}
+
+// newMetrics registers the metrics. Two Apps may share a registerer if their
+// application ids differ.
+func newMetrics(reg prometheus.Registerer, applicationID string, t *graph.Topology) (*metrics, error) {
+	r := &registrar{reg: prometheus.WrapRegistererWith(prometheus.Labels{"application_id": applicationID}, reg)}
+	m := &metrics{
+		commits:   r.counter("commits_total", "Commits that succeeded."),
+		aborts:    r.counter("aborts_total", "Commits that were undone and repeated."),
+		unknowns:  r.counter("commit_outcomes_unknown_total", "Commits whose outcome had to be asked of Kafka."),
+		warnings:  r.counter("warnings_total", "Things an operator should know; see the log."),
+		restored:  r.counter("restored_records_total", "Changelog records read to restore state."),
+		outputs:   r.counter("output_records_total", "Records committed to sink topics."),
+		changelog: r.counter("changelog_records_total", "Records committed to changelog topics."),
+	}
+	m.commitSeconds = prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "millrace_commit_seconds", Help: "Duration of a commit, from its start to the state being applied.",
+		Buckets: prometheus.ExponentialBuckets(0.001, 2, 14),
+	})
+	r.register(m.commitSeconds)
+	in := r.vector("node_records_in_total", "Records that arrived at a node, committed ones.", "node")
+	processed := r.vector("node_records_processed_total", "Records a node processed; in = processed + dropped.", "node")
+	dropped := r.vector("node_records_dropped_total", "Records that went no further than a node.", "node", "reason")
+	for _, s := range t.Subtopologies() {
+		for _, n := range s.Nodes {
+			m.add(n, in, processed, dropped)
+		}
+	}
+	return m, errors.Join(r.errs...)
+}
+
+func (m *metrics) add(n *graph.Node, in, processed, dropped *prometheus.CounterVec) {
+	for len(m.nodes) <= int(n.ID) {
+		m.nodes = append(m.nodes, nodeMetrics{})
+	}
+	if n.Kind == graph.OperatorNode && len(n.Stores) == 0 {
+		return // stateless operators keep no count
+	}
+	nm := nodeMetrics{in: in.WithLabelValues(n.Name), processed: processed.WithLabelValues(n.Name)}
+	for _, reason := range graph.Reasons() {
+		nm.dropped = append(nm.dropped, dropped.WithLabelValues(n.Name, reason.String()))
+	}
+	m.nodes[n.ID] = nm
+}
+
+// count adds what the nodes of one task saw in a committed interval.
+func (m *metrics) count(counters []graph.Counters) {
+	for id := range counters {
+		c, nm := &counters[id], &m.nodes[id]
+		if c.In == 0 || nm.in == nil {
+			continue
+		}
+		nm.in.Add(float64(c.In))
+		nm.processed.Add(float64(c.Processed))
+		for reason, n := range c.Dropped {
+			if n > 0 {
+				nm.dropped[reason].Add(float64(n))
+			}
+		}
+	}
+}
+
+func (m *metrics) commit(c worker.Committed) {
+	m.commits.Inc()
+	m.outputs.Add(float64(c.Outputs))
+	m.changelog.Add(float64(c.Entries))
+	m.commitSeconds.Observe(c.Duration.Seconds())
+}
+
+// registrar registers metrics under the product's prefix and keeps the errors.
+type registrar struct {
+	reg  prometheus.Registerer
+	errs []error
+}
+
+func (r *registrar) register(c prometheus.Collector) {
+	if err := r.reg.Register(c); err != nil {
+		r.errs = append(r.errs, err)
+	}
+}
+
+func (r *registrar) counter(name, help string) prometheus.Counter {
+	c := prometheus.NewCounter(prometheus.CounterOpts{Name: "millrace_" + name, Help: help})
+	r.register(c)
+	return c
+}
+
+func (r *registrar) vector(name, help string, labels ...string) *prometheus.CounterVec {
+	v := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "millrace_" + name, Help: help}, labels)
+	r.register(v)
+	return v
+}

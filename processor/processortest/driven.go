@@ -1,0 +1,183 @@
+package processortest
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/processor/internal/partitioner"
+	"github.com/millrace/millrace/processor/internal/task"
+	"github.com/millrace/millrace/state"
+)
+
+// stepLimit bounds one call of Step.
+const stepLimit = 1000
+
+// A driven task is what a worker keeps of one task: the task, what it has
+// committed, and its changelogs.
+type driven struct {
+	d         *Driver
+	id        task.ID
+	sub       *graph.Subtopology
+	task      *task.Task
+	committed []task.Input
+	changelog [][]state.ChangelogRecord // by store
+	skip      []task.Poison
+	counted   []graph.Counters
+}
+
+func newDriven(d *Driver, sub *graph.Subtopology, partition int32) *driven {
+	x := &driven{d: d, id: task.ID{Subtopology: sub.ID, Partition: partition}, sub: sub}
+	x.changelog = make([][]state.ChangelogRecord, len(sub.Stores))
+	x.counted = make([]graph.Counters, sub.NodeCount())
+	for _, topic := range sub.Sources {
+		x.committed = append(x.committed, task.Input{Topic: topic, Partition: partition, Watermark: math.MinInt64})
+	}
+	return x
+}
+
+func (x *driven) reads(topic string) bool { return slices.Contains(x.sub.Sources, topic) }
+
+// start opens the stores, restores what they miss and builds the task.
+func (x *driven) start() error {
+	stores, err := x.open()
+	if err != nil {
+		return err
+	}
+	return x.build(stores)
+}
+
+func (x *driven) open() (*state.Stores, error) {
+	if len(x.sub.Stores) == 0 {
+		return nil, nil
+	}
+	id := state.Identity{ApplicationID: applicationID, Task: x.id.String()}
+	stores, err := x.d.storage.Open(x.id.String(), id, x.sub.Stores)
+	if err != nil {
+		return nil, err
+	}
+	for i, spec := range x.sub.Stores {
+		next := stores.ChangelogNext(spec.Name)
+		end := int64(len(x.changelog[i]))
+		if err := stores.Restore(spec.Name, x.changelog[i][next:], end); err != nil {
+			return nil, err
+		}
+	}
+	if err := stores.FinishRestore(); err != nil {
+		return nil, err
+	}
+	return stores, x.checkRestored(stores.Position())
+}
+
+// checkRestored asserts that the state reflects exactly the committed offsets.
+func (x *driven) checkRestored(p state.Position) error {
+	for i, in := range p.Inputs {
+		if in.Offset != x.committed[i].Offset {
+			return fmt.Errorf("task %s: restored state is at offset %d of topic %q, committed is %d", x.id, in.Offset, in.Topic, x.committed[i].Offset)
+		}
+		x.committed[i].Watermark = in.Watermark
+	}
+	return nil
+}
+
+func (x *driven) build(stores *state.Stores) (err error) {
+	partitions := map[string]int32{}
+	for _, topic := range x.d.topology.SinkTopics() {
+		partitions[topic] = x.d.partitions
+	}
+	x.task, err = task.New(task.Config{
+		ID: x.id, ApplicationID: applicationID, Subtopology: x.sub, Stores: stores,
+		Inputs: slices.Clone(x.committed), Partitions: partitions, Partition: partitioner.Partition, Skip: x.skip,
+	})
+	if err != nil {
+		return err
+	}
+	return x.run()
+}
+
+// run processes everything in the log that the task has not seen. A record that
+// fails after effects is answered as by a worker: abort, and replay without it.
+func (x *driven) run() error {
+	for i, in := range x.committed {
+		log := x.d.log[in.Topic][in.Partition]
+		at := x.task.Position(i)
+		if err := x.task.Enqueue(i, slices.Clone(log[at:]), int64(len(log))); err != nil {
+			return err
+		}
+	}
+	for {
+		n, err := x.task.Step(x.d.now, stepLimit)
+		if err != nil {
+			return x.failed(err)
+		}
+		if n == 0 {
+			return nil
+		}
+	}
+}
+
+func (x *driven) failed(err error) error {
+	scope, poison := task.Classify(err)
+	if scope != task.RecordScope {
+		return err
+	}
+	x.skip = append(x.skip, poison)
+	return x.abort()
+}
+
+func (x *driven) commit() error {
+	if !x.task.Dirty() {
+		return nil
+	}
+	c, err := x.task.Prepare()
+	if err != nil {
+		return err
+	}
+	for _, out := range c.Outputs {
+		x.d.written[out.Topic].append(out)
+	}
+	next := make([]int64, len(x.sub.Stores))
+	for _, e := range c.Entries {
+		x.changelog[e.Store] = append(x.changelog[e.Store], state.ChangelogRecord{Key: bytes.Clone(e.Key), Value: bytes.Clone(e.Value)})
+	}
+	for i := range next {
+		next[i] = int64(len(x.changelog[i]))
+	}
+	for i, in := range c.Offsets {
+		x.committed[i].Offset, x.committed[i].Watermark = in.Offset, in.Watermark
+	}
+	for i, c := range x.task.Counters() {
+		x.counted[i].Add(&c)
+	}
+	return x.task.Committed(next, 0)
+}
+
+func (x *driven) abort() error {
+	stores := x.task.Stores()
+	if stores != nil {
+		stores.Discard()
+	}
+	return x.build(stores)
+}
+
+func (x *driven) crash() error {
+	if stores := x.task.Stores(); stores != nil {
+		stores.Discard()
+	}
+	if err := x.task.Close(false); err != nil {
+		return err
+	}
+	return x.start()
+}
+
+func (x *driven) loseState() error {
+	if err := x.task.Close(false); err != nil {
+		return err
+	}
+	if err := x.d.storage.Remove(x.id.String()); err != nil {
+		return err
+	}
+	return x.start()
+}
