@@ -1,0 +1,76 @@
+# Millrace. A bare `make` prints this menu.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+GO    ?= go
+SEEDS ?= 300
+FROM  ?= 1
+
+# Packages whose tests have a part behind the build tag synctests (virtual time).
+SYNCTESTS = $(sort $(dir $(shell grep -rl --include='*_test.go' '^//go:build .*synctests' cmd connectors processor schemaregistry state windowing 2>/dev/null)))
+# Packages the race detector is run on: all that start goroutines or are shared by them.
+RACE = ./processor/... ./schemaregistry/... ./state/... ./windowing/...
+# Packages with benchmarks.
+BENCHES = $(sort $(dir $(shell grep -rl --include='*_test.go' '^func Benchmark' cmd connectors processor schemaregistry state windowing 2>/dev/null)))
+
+LINT_VERSION := v2.15.0
+LINT := .bin/golangci-lint-$(LINT_VERSION)
+SIM := ./processor/internal/sim/
+
+.PHONY: help build test race lint sim mutants test-kafka bench demo cover ci clean
+
+help: ## print this menu
+	@echo "usage: make TARGET [SEEDS=n FROM=s]"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' Makefile
+
+build: ## compile everything, without cgo
+	CGO_ENABLED=0 $(GO) build ./...
+
+test: ## all tests that need nothing but Go (the simulation with 5 seeds)
+	$(GO) test ./...
+	$(if $(SYNCTESTS),SEEDS=5 FROM=$(FROM) $(GO) test -tags synctests -skip TestMutants $(addprefix ./,$(SYNCTESTS)))
+
+race: ## the runtime's tests under the race detector (needs a C compiler)
+	CGO_ENABLED=1 $(GO) test -race -short $(RACE)
+
+lint: $(LINT) ## gofmt, go vet and golangci-lint, with every build tag
+	@unformatted=$$(gofmt -l cmd connectors processor schemaregistry state windowing 2>/dev/null || true); \
+	if [ -n "$$unformatted" ]; then echo "gofmt -w these files:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) vet -tags kafka,synctests ./...
+	$(LINT) run ./...
+
+sim: ## simulated clusters with seeded faults: SEEDS of them, beginning with FROM
+	SEEDS=$(SEEDS) FROM=$(FROM) $(GO) test -tags synctests -count=1 -run TestSim -timeout 60m $(SIM)
+
+mutants: ## plant known bugs and count the seeds until the simulation finds each
+	$(GO) test -tags synctests -count=1 -run TestMutants -timeout 120m -v $(SIM)
+
+test-kafka: ## integration tests on a real Apache Kafka broker (Java 17 and Maven; skipped with a reason without)
+	$(GO) test -tags kafka -count=1 -timeout 30m ./cmd/internal/...
+
+bench: ## benchmarks with allocation counts
+	$(if $(BENCHES),$(GO) test -run '^$$' -bench . -benchmem $(addprefix ./,$(BENCHES)),@echo "no benchmarks yet")
+
+demo: ## exactly-once windowed counts over a real access log, with an embedded broker
+	$(GO) run ./cmd/millrace demo
+
+cover: ## test coverage per function in .cover/
+	@mkdir -p .cover
+	$(GO) test -coverprofile=.cover/cover.out ./...
+	$(GO) tool cover -func=.cover/cover.out | tee .cover/functions.txt | tail -1
+	$(GO) tool cover -html=.cover/cover.out -o .cover/cover.html
+
+ci: ## exactly what the pipeline runs
+	.ci/run
+
+clean: ## remove tools, caches and reports of this checkout
+	rm -rf .bin .cache .cover
+
+# The version is part of the file name, so that a new version is a new file.
+$(LINT):
+	@mkdir -p .bin
+	GOBIN=$(CURDIR)/.bin $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+	mv .bin/golangci-lint $@

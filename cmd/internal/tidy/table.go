@@ -1,0 +1,93 @@
+package tidy
+
+import "regexp"
+
+// Libraries by their role, so that the table reads as rooms.
+const (
+	pebble     = "github.com/cockroachdb/pebble/v2/..."
+	xxhash     = "github.com/cespare/xxhash/v2"
+	kgo        = "github.com/twmb/franz-go/pkg/kgo"
+	kadm       = "github.com/twmb/franz-go/pkg/kadm"
+	kmsg       = "github.com/twmb/franz-go/pkg/kmsg"
+	kversion   = "github.com/twmb/franz-go/pkg/kversion"
+	kerr       = "github.com/twmb/franz-go/pkg/kerr"
+	kfake      = "github.com/twmb/franz-go/pkg/kfake/..."
+	sr         = "github.com/twmb/franz-go/pkg/sr"
+	zap        = "go.uber.org/zap/..."
+	prometheus = "github.com/prometheus/..."
+	uuid       = "github.com/google/uuid"
+)
+
+// Millrace returns the rules of this repository.
+func Millrace() Rules {
+	return Rules{
+		Module: "github.com/millrace/millrace",
+		Root: []string{
+			"cmd", "processor", "state", "windowing", "schemaregistry", "connectors", "deploy", "testdata",
+			"go.mod", "go.sum", "Makefile", "README.md", "LICENSE", "CONTRIBUTING.md", "CHANGELOG.md",
+		},
+		Packages:      table(),
+		TestImports:   []string{kfake},
+		Pure:          []string{"processor/internal/graph", "processor/internal/task", "processor/internal/assign", "windowing"},
+		MaxFile:       600,
+		LongFile:      150,
+		MaxFunction:   70,
+		LongFunctions: nil,
+		Banned:        []string{"manager", "helper", "util", "utility", "utilities", "common", "base", "impl"},
+		Forbidden:     forbidden(),
+		Data:          []string{"testdata/web_access.log"},
+	}
+}
+
+// table is the import table, lowest room first. Every arrow points down.
+func table() []Package {
+	return []Package{
+		{Pattern: "schemaregistry/serde"},
+		{Pattern: "schemaregistry/serde/serdetest", Imports: []string{"schemaregistry/serde"}},
+		{Pattern: "schemaregistry", Imports: []string{"schemaregistry/serde", sr}},
+
+		{Pattern: "state/internal/engine", Imports: []string{pebble}},
+		{Pattern: "state", Imports: []string{"state/internal/engine", "schemaregistry/serde", xxhash, uuid}},
+		{Pattern: "state/statetest", Imports: []string{"state", "state/internal/engine", "schemaregistry/serde", pebble}},
+
+		{Pattern: "windowing", Imports: []string{"state", "schemaregistry/serde"}},
+
+		{Pattern: "processor/internal/partitioner", Imports: []string{kgo}},
+		{Pattern: "processor/internal/assign"},
+		{Pattern: "processor/internal/graph", Imports: []string{"state", "windowing", "schemaregistry/serde"}},
+		{Pattern: "processor/internal/task", Imports: []string{"processor/internal/graph", "state", "windowing"}},
+		{Pattern: "processor/internal/worker", Imports: []string{
+			"processor/internal/task", "processor/internal/graph", "processor/internal/assign", "processor/internal/partitioner",
+			"state", kgo, kadm, kmsg, kerr, kversion,
+		}},
+		{Pattern: "processor/internal/sim", Imports: []string{
+			"processor/...", "windowing", "state/...", "schemaregistry/...", kgo, kadm, kmsg, kerr, kfake, pebble,
+		}},
+		{Pattern: "processor", Imports: []string{
+			"processor/internal/worker", "processor/internal/task", "processor/internal/graph", "processor/internal/assign",
+			"windowing", "state", "schemaregistry/serde", zap, prometheus,
+			kgo, // names kgo.Opt in Config, nothing else
+		}, Tests: []string{"processor/stream"}},
+		{Pattern: "processor/stream", Imports: []string{
+			"processor", "processor/internal/graph", "windowing", "state", "schemaregistry/serde",
+		}},
+		{Pattern: "processor/processortest", Imports: []string{
+			"processor", "processor/internal/task", "processor/internal/graph", "processor/internal/partitioner",
+			"processor/stream", "windowing", "state", "schemaregistry/serde",
+		}},
+
+		{Pattern: "connectors", Imports: []string{"processor", "schemaregistry/serde"}},
+		{Pattern: "connectors/*", Imports: []string{"connectors", "processor", "schemaregistry/serde"}},
+		{Pattern: "cmd/...", Imports: []string{"..."}},
+	}
+}
+
+func forbidden() []Forbidden {
+	return []Forbidden{
+		{regexp.MustCompile(`\.\./shared\b`), "the tree stands alone"},
+		{regexp.MustCompile(`(^|[^\w./-])/(work|root|Users)(/|\b)|(^|[^\w./-])/home/\w`), "a path of one machine"},
+
+		{regexp.MustCompile(`\b(proxy\.golang\.org|repo1?\.maven\.|sum\.golang\.org)`), "name packages, not the hosts they come from"},
+		{regexp.MustCompile(`(?i)\bissues? #?[0-9]+\b`), "numbers of a tracker mean nothing here; say what it is about"},
+	}
+}
