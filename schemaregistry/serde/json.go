@@ -3,27 +3,71 @@ package serde
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 )
 
-// JSON is the serde of T as one JSON text, by the rules of encoding/json.
+// JSON is the serde of T as one JSON text. It writes what json.Marshal writes and reads by the rules of
+// encoding/json, except that it refuses, with an error, what that package lets pass by losing data: a name that
+// occurs twice in one object, text that is not UTF-8, half a surrogate pair, nesting deeper than [MaxDepth], and
+// null where T has no null (unless T unmarshals itself).
 func JSON[T any]() Serde[T] {
-	return Of[T](jsonCodec[T]{})
+	return jsonSerde[T]{}
 }
 
-type jsonCodec[T any] struct{}
+type jsonSerde[T any] struct{}
 
-func (jsonCodec[T]) Append(dst []byte, v T) ([]byte, error) {
-	text, err := json.Marshal(v)
+func (jsonSerde[T]) Bind(Use) (Codec[T], error) {
+	c := &jsonCodec[T]{nullable: nullable(reflect.TypeFor[T]())}
+	c.encoder = json.NewEncoder(&c.out)
+	return c, nil
+}
+
+// nullable reports whether null is a value of the type, or the type's own business.
+func nullable(t reflect.Type) bool {
+	switch t.Kind() {
+	case reflect.Pointer, reflect.Interface, reflect.Map, reflect.Slice:
+		return true
+	}
+	return reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]())
+}
+
+// jsonCodec keeps its encoder and the scratch of its checker from record to record.
+type jsonCodec[T any] struct {
+	out      appender
+	encoder  *json.Encoder
+	check    jsonChecker
+	nullable bool
+}
+
+func (c *jsonCodec[T]) Append(dst []byte, v T) ([]byte, error) {
+	c.out.dst = dst
+	err := c.encoder.Encode(v)
+	out := c.out.dst
+	c.out.dst = nil
 	if err != nil {
 		return dst, fmt.Errorf("serde: encode %T as JSON: %w", v, err)
 	}
-	return append(dst, text...), nil
+	return out[:len(out)-1], nil // Encode ends each text with a line feed
 }
 
-func (jsonCodec[T]) Decode(src []byte) (T, error) {
-	var v T
+func (c *jsonCodec[T]) Decode(src []byte) (T, error) {
+	var v, zero T
+	if err := c.check.check(src); err != nil {
+		return zero, fmt.Errorf("serde: decode JSON as %T: %w", zero, err)
+	}
 	if err := json.Unmarshal(src, &v); err != nil {
-		return v, fmt.Errorf("serde: decode JSON as %T: %w", v, err)
+		return zero, fmt.Errorf("serde: decode JSON as %T: %w", zero, err)
+	}
+	if c.check.null && !c.nullable {
+		return zero, fmt.Errorf("serde: decode JSON as %T: null is no value of this type; decode to a pointer to allow it", zero)
 	}
 	return v, nil
+}
+
+// appender is an io.Writer over the append function.
+type appender struct{ dst []byte }
+
+func (a *appender) Write(p []byte) (int, error) {
+	a.dst = append(a.dst, p...)
+	return len(p), nil
 }

@@ -53,6 +53,7 @@ func (u Use) String() string {
 // Null is not a codec's business: the absent key or value of a record never reaches it.
 type Codec[T any] interface {
 	// Append appends the encoding of v to dst and returns the extended slice, as the built-in append does.
+	// Equal values give equal bytes and different values different bytes, or keys and state would go astray.
 	// It must not keep dst. On error the content of dst beyond its old length is undefined.
 	Append(dst []byte, v T) ([]byte, error)
 	// Decode reads the one value that src holds, to its last byte: what is left over is an error. The result
@@ -63,8 +64,9 @@ type Codec[T any] interface {
 // Serde makes codecs. It is immutable, safe for concurrent use and usually a package-level value of the
 // application.
 type Serde[T any] interface {
-	// Bind makes a codec for one use. It is called at start, once for each task and use, and is the place for
-	// whatever is slow or can be refused: reading schemas, checking compatibility.
+	// Bind makes a codec for one use. It is called when a task is built, for each of its uses, and is the place
+	// for whatever is slow or can be refused: reading schemas, checking compatibility. The error should name the
+	// use and say what to do.
 	Bind(use Use) (Codec[T], error)
 }
 

@@ -1,0 +1,180 @@
+package serde
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"unicode/utf8"
+)
+
+// MaxDepth is how deep objects and arrays may be nested in a JSON text that is decoded.
+const MaxDepth = 500
+
+// linearNames is the number of names in one object up to which they are compared one with another; beyond it a
+// set is built, so that a hostile object costs linear time.
+const linearNames = 16
+
+// Errors of texts that encoding/json would accept. Decode wraps them.
+var (
+	// ErrDepth says that a text is nested deeper than MaxDepth.
+	ErrDepth = errors.New("nested too deep")
+	// ErrDuplicate says that an object has two members of one name.
+	ErrDuplicate = errors.New("duplicate name")
+	// ErrText says that a text is not well-formed Unicode.
+	ErrText = errors.New("malformed Unicode")
+)
+
+// jsonChecker finds in one pass what encoding/json lets pass. It knows only as much syntax as that needs: texts
+// that are not JSON may pass it and are left to the parser that runs after it. Its slices are reused.
+type jsonChecker struct {
+	names [][]byte // names of all open objects, unescaped, innermost last
+	open  []scope
+	null  bool // the whole text is null
+}
+
+// scope is one open object or array.
+type scope struct {
+	first int                 // index of its first name in jsonChecker.names
+	seen  map[string]struct{} // set of its names, once there are many
+}
+
+func (c *jsonChecker) check(src []byte) error {
+	c.names, c.open = c.names[:0], c.open[:0]
+	c.null = string(bytes.Trim(src, " \t\r\n")) == "null"
+	if !utf8.Valid(src) {
+		return fmt.Errorf("%w: not UTF-8", ErrText)
+	}
+	for at := 0; at < len(src); at++ {
+		var err error
+		switch src[at] {
+		case '{', '[':
+			err = c.enter()
+		case '}', ']':
+			c.leave()
+		case '"':
+			at, err = c.text(src, at)
+		}
+		if err != nil {
+			return fmt.Errorf("at byte %d: %w", at, err)
+		}
+	}
+	return nil
+}
+
+func (c *jsonChecker) enter() error {
+	if len(c.open) == MaxDepth {
+		return fmt.Errorf("%w: more than %d levels", ErrDepth, MaxDepth)
+	}
+	c.open = append(c.open, scope{first: len(c.names)})
+	return nil
+}
+
+func (c *jsonChecker) leave() {
+	if n := len(c.open); n > 0 {
+		c.names = c.names[:c.open[n-1].first]
+		c.open = c.open[:n-1]
+	}
+}
+
+// text checks the string that begins at src[at] and returns the index of its closing quote.
+func (c *jsonChecker) text(src []byte, at int) (int, error) {
+	begin, escaped := at, false
+	for at++; at < len(src) && src[at] != '"'; at++ {
+		if src[at] == '\\' {
+			escaped = true
+			at++
+		}
+	}
+	if at >= len(src) {
+		return len(src), nil // unterminated: the parser's business
+	}
+	if escaped {
+		if err := surrogates(src[begin+1 : at]); err != nil {
+			return begin, err
+		}
+	}
+	if rest := bytes.TrimLeft(src[at+1:], " \t\r\n"); len(rest) > 0 && rest[0] == ':' {
+		return at, c.name(src[begin:at+1], escaped)
+	}
+	return at, nil
+}
+
+// name notes the name of a member of the innermost object; quoted includes its quotes.
+func (c *jsonChecker) name(quoted []byte, escaped bool) error {
+	if len(c.open) == 0 {
+		return nil
+	}
+	name := quoted[1 : len(quoted)-1]
+	if escaped {
+		var plain string
+		if json.Unmarshal(quoted, &plain) != nil {
+			return nil // a bad escape: the parser's business
+		}
+		name = []byte(plain)
+	}
+	in := &c.open[len(c.open)-1]
+	if in.has(c.names[in.first:], name) {
+		return fmt.Errorf("%w: %.40q", ErrDuplicate, name)
+	}
+	c.names = append(c.names, name)
+	return nil
+}
+
+// has reports whether name is among the names of this scope so far.
+func (s *scope) has(names [][]byte, name []byte) bool {
+	if len(names) < linearNames {
+		for _, n := range names {
+			if bytes.Equal(n, name) {
+				return true
+			}
+		}
+		return false
+	}
+	if s.seen == nil {
+		s.seen = make(map[string]struct{}, 2*len(names))
+		for _, n := range names {
+			s.seen[string(n)] = struct{}{}
+		}
+	}
+	_, found := s.seen[string(name)]
+	s.seen[string(name)] = struct{}{}
+	return found
+}
+
+// surrogates refuses a \u escape that is half of a surrogate pair, which encoding/json turns into U+FFFD.
+func surrogates(text []byte) error {
+	for at := 0; at < len(text); at++ {
+		if text[at] != '\\' {
+			continue
+		}
+		at++
+		first, ok := hex4(text, at)
+		if !ok {
+			continue
+		}
+		at += 4
+		if first < 0xD800 || first > 0xDFFF {
+			continue
+		}
+		var second uint64
+		if at+1 < len(text) && text[at+1] == '\\' {
+			second, _ = hex4(text, at+2)
+		}
+		if first >= 0xDC00 || second < 0xDC00 || second > 0xDFFF {
+			return fmt.Errorf("%w: half a surrogate pair", ErrText)
+		}
+		at += 6
+	}
+	return nil
+}
+
+// hex4 reads the number of an escape whose u is at text[at].
+func hex4(text []byte, at int) (uint64, bool) {
+	if at+5 > len(text) || text[at] != 'u' {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(string(text[at+1:at+5]), 16, 16)
+	return n, err == nil
+}
