@@ -1,0 +1,228 @@
+package state
+
+import (
+	"fmt"
+	"unsafe"
+
+	"github.com/millrace/millrace/schemaregistry/serde"
+)
+
+// cells is what key-value and window stores share: how an entry of a table is looked up, loaded from the engine,
+// marked dirty and encoded. It belongs to the Stores' goroutine.
+type cells[V any] struct {
+	stores  *Stores
+	store   *store
+	codec   serde.Codec[V]
+	scratch V        // a value that Peek or an iteration shows without keeping it
+	all     []uint32 // scratch of sortAll
+	order   []sorted // buffer of each; nil while an iteration has it
+}
+
+// slot returns the index of a live, dirty entry for key, made with the zero value if the store has none. prefix is
+// the part of the engine key between store id and key.
+func (c *cells[V]) slot(t *table[V], prefix int64, windowed bool, key []byte, hash uint32) (int, bool, error) {
+	i, err := c.entry(t, prefix, windowed, key, hash)
+	if err != nil {
+		return 0, false, err
+	}
+	existed := t.entries[i].flags&flagAbsent == 0
+	if !existed {
+		var zero V
+		t.fill(i, zero, 0)
+	}
+	c.dirty(t, i)
+	return i, existed, nil
+}
+
+// entry returns the index of the entry for key, loaded or made absent.
+func (c *cells[V]) entry(t *table[V], start int64, windowed bool, key []byte, hash uint32) (int, error) {
+	if i := t.find(key, hash); i >= 0 {
+		return i, nil
+	}
+	s := c.stores
+	if s.broken != nil {
+		return 0, s.broken
+	}
+	var v V
+	size, ok := 0, false
+	if !t.complete {
+		var err error
+		if v, size, ok, err = c.read(start, windowed, key); err != nil {
+			return 0, err
+		}
+	}
+	i, err := t.insert(key, hash)
+	if err != nil {
+		return 0, fmt.Errorf("state: store %q: %w", c.store.spec.Name, err)
+	}
+	if ok {
+		t.fill(i, v, size)
+	}
+	return i, nil
+}
+
+// read reads one value from the engine.
+func (c *cells[V]) read(start int64, windowed bool, key []byte) (v V, size int, ok bool, err error) {
+	s := c.stores
+	s.key = appendStoreID(s.key[:0], c.store.id)
+	if windowed {
+		s.key = appendStart(s.key, start)
+	}
+	s.key = append(s.key, key...)
+	b, ok, err := s.engine.Get(s.value[:0], s.key)
+	s.value = b
+	if err != nil {
+		return v, 0, false, s.fail("read store "+c.store.spec.Name, err)
+	}
+	if !ok {
+		return v, 0, false, nil
+	}
+	v, err = c.decode(key, b)
+	return v, len(b), err == nil, err
+}
+
+func (c *cells[V]) decode(key, b []byte) (V, error) {
+	v, err := c.codec.Decode(b)
+	if err != nil {
+		return v, fmt.Errorf("state: store %q: value of key %.40x cannot be decoded: %w; was it written with another serde?",
+			c.store.spec.Name, key, err)
+	}
+	return v, nil
+}
+
+// dirty makes an entry dirty, if it is not.
+func (c *cells[V]) dirty(t *table[V], i int) {
+	c.stores.writes++
+	e := &t.entries[i]
+	if e.flags&flagDirty == 0 {
+		t.mark(i)
+		c.stores.dirtied(int(e.length), e.size, unsafe.Sizeof(e.value))
+	}
+}
+
+// roomy reports whether clean entries may still be kept.
+func (c *cells[V]) roomy(t *table[V]) bool { return t.bytes() < c.stores.overlayBytes }
+
+// prepare encodes the dirty entries of one table. tag and, for window stores, start precede the keys.
+func (c *cells[V]) prepare(m *commit, t *table[V], start int64, windowed bool) error {
+	for _, it := range sortEntries(&c.stores.sorter, t, t.dirty) {
+		i := int(it.index)
+		from := len(m.arena)
+		if windowed {
+			m.arena = appendStart(append(m.arena, tagWindow), start)
+		} else {
+			m.arena = append(m.arena, tagKeyValue)
+		}
+		m.arena = append(m.arena, t.key(i)...)
+		mid := len(m.arena)
+		e := &t.entries[i]
+		deleted := e.flags&flagAbsent != 0
+		if !deleted {
+			out, err := c.codec.Append(m.arena, e.value)
+			if err != nil {
+				return fmt.Errorf("state: store %q: value of key %.40x cannot be encoded: %w", c.store.spec.Name, t.key(i), err)
+			}
+			if len(out) < mid {
+				return fmt.Errorf("state: store %q: %T.Append returned less than it was given; it must append",
+					c.store.spec.Name, c.codec)
+			}
+			m.arena = out
+			t.resize(i, len(out)-mid)
+		}
+		if err := m.add(from, mid, deleted); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sortAll sorts all entries of a table. The result is valid until the next sort of the task.
+func (c *cells[V]) sortAll(t *table[V]) []sorted {
+	c.all = c.all[:0]
+	for i := range t.entries {
+		c.all = append(c.all, uint32(i))
+	}
+	return sortEntries(&c.stores.sorter, t, c.all)
+}
+
+// each calls fn for every live entry under a range of the engine, keys ascending: those of the table, and those the
+// engine has beside them. skip is the length of what precedes the keys in the engine.
+func (c *cells[V]) each(t *table[V], from, to []byte, skip int, fn func(key []byte, v *V) error) error {
+	if c.stores.broken != nil {
+		return c.stores.broken
+	}
+	// fn may read from the store, which may sort, and may add clean entries to the table: those come behind known.
+	known, order := len(t.entries), append(c.order[:0], c.sortAll(t)...)
+	c.order = nil
+	defer func() { c.order = order[:0] }()
+	pending := order
+	visit := func(i int) error {
+		if t.entries[i].flags&flagAbsent != 0 {
+			return nil
+		}
+		return fn(t.key(i), &t.entries[i].value)
+	}
+	show := func(below []byte, all bool) error {
+		for len(pending) > 0 {
+			i := int(pending[0].index)
+			if !all && string(t.key(i)) > string(below) {
+				return nil
+			}
+			pending = pending[1:]
+			if err := visit(i); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if t.complete {
+		return show(nil, true)
+	}
+	var failed error // of fn or a codec, to be told from one of the engine
+	err := c.stores.engine.Scan(from, to, func(k, value []byte) error {
+		key := k[skip:]
+		if failed = show(key, false); failed != nil {
+			return failed
+		}
+		if i := t.find(key, hashKey(key)); i >= 0 {
+			if i >= known {
+				failed = visit(i)
+			}
+			return failed
+		}
+		if c.scratch, failed = c.decode(key, value); failed != nil {
+			return failed
+		}
+		failed = fn(key, &c.scratch)
+		return failed
+	})
+	if failed != nil {
+		return failed
+	}
+	if err != nil {
+		return c.stores.fail("scan store "+c.store.spec.Name, err)
+	}
+	return show(nil, true)
+}
+
+// peek returns the value of key for reading. What it had to look up it keeps, found or not, while there is room.
+func (c *cells[V]) peek(t *table[V], start int64, windowed bool, key []byte) (*V, bool, error) {
+	hash := hashKey(key)
+	i := t.find(key, hash)
+	if i < 0 && t.complete {
+		return nil, false, nil
+	}
+	if i < 0 && !c.roomy(t) {
+		v, _, ok, err := c.read(start, windowed, key)
+		c.scratch = v
+		return &c.scratch, ok, err
+	}
+	if i < 0 {
+		var err error
+		if i, err = c.entry(t, start, windowed, key, hash); err != nil {
+			return nil, false, err
+		}
+	}
+	e := &t.entries[i]
+	return &e.value, e.flags&flagAbsent == 0, nil
+}

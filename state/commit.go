@@ -1,0 +1,264 @@
+package state
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/millrace/millrace/state/internal/engine"
+)
+
+const (
+	// arenaFirst is the first size of a commit's arena.
+	arenaFirst = 64 << 10
+	// arenaRetained is what a commit keeps of its arena for the next one.
+	arenaRetained = 32 << 20
+	// commitMax bounds the encoded bytes of one commit. A batch of Pebble must stay below 4 GiB; a commit of a task
+	// that comes near this bound should long have been forced.
+	commitMax = 1 << 30
+	// flushEvery is the age in ms at which what is applied is flushed, if the memtable has not filled up before: it
+	// bounds what a crash makes a slow task replay.
+	flushEvery = 30_000
+)
+
+// Entry is one changelog record.
+type Entry struct {
+	// Store is the index into the specs given to Storage.Open.
+	Store int
+	// Key and Value are the record's; a nil Value is a tombstone. The bytes belong to the Stores and are valid until
+	// Apply or Discard.
+	Key, Value []byte
+}
+
+// commit collects what one Prepare encodes: changelog entries over one arena, and the engine batch beside them, which
+// differs only in the prefix of the keys. Both are reused from commit to commit.
+type commit struct {
+	batch   engine.Batch
+	arena   []byte
+	entries []Entry
+	key     []byte // scratch: the engine key of one entry
+	store   *store // the one being encoded
+	pending bool
+	// position is the one being committed; a seq of 0 says that it is the applied one and not written again.
+	position positionRecord
+	writes   uint64 // Stores.writes at Prepare
+}
+
+func (c *commit) reset() {
+	if cap(c.arena) > arenaRetained {
+		c.arena = make([]byte, 0, arenaFirst)
+	}
+	c.batch.Reset()
+	clear(c.entries)
+	c.arena, c.entries, c.pending, c.position = c.arena[:0], c.entries[:0], false, positionRecord{}
+}
+
+// add ends the entry whose key is arena[from:mid] and whose value is what follows; deleted entries have no value.
+func (c *commit) add(from, mid int, deleted bool) error {
+	end := len(c.arena)
+	if end > commitMax {
+		return fmt.Errorf("state: store %q: the commit has more than %d bytes; commit more often or use smaller values",
+			c.store.spec.Name, commitMax)
+	}
+	key, value := c.arena[from:mid:mid], c.arena[mid:end:end]
+	c.key = append(appendStoreID(c.key[:0], c.store.id), key[1:]...)
+	if deleted {
+		c.entries = append(c.entries, Entry{Store: c.store.index, Key: key})
+		return c.batch.Delete(c.key)
+	}
+	c.entries = append(c.entries, Entry{Store: c.store.index, Key: key, Value: value})
+	return c.batch.Set(c.key, value)
+}
+
+// Prepare encodes all that is dirty, keys ascending within each store, and the position, which must hold the current
+// Closings. It returns the changelog entries to be sent in the transaction; the position's comes last, in the
+// changelog of the first store by name. There are none if neither state nor position changed. Until Apply or Discard
+// nothing may be written. After an error of a codec, Discard.
+func (s *Stores) Prepare(pos Position) ([]Entry, error) {
+	if s.broken != nil {
+		return nil, s.broken
+	}
+	c := &s.commit
+	if c.pending {
+		return nil, fmt.Errorf("state: task %s: prepared twice; Apply or Discard first", s.id.Task)
+	}
+	if s.restore {
+		return nil, fmt.Errorf("state: task %s: prepared in the middle of a restore; FinishRestore first", s.id.Task)
+	}
+	if err := s.checkClosings(pos); err != nil {
+		return nil, err
+	}
+	c.reset()
+	for _, st := range s.stores {
+		if st.overlay == nil {
+			continue
+		}
+		c.store = st
+		if err := st.overlay.prepare(c); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.preparePosition(pos); err != nil {
+		return nil, err
+	}
+	c.pending, c.writes = true, s.writes
+	return c.entries, nil
+}
+
+// checkClosings sees to it that windows are not dropped without a trace in the changelog: a restore would bring
+// them back.
+func (s *Stores) checkClosings(pos Position) error {
+	for _, st := range s.stores {
+		if st.closing == noClosing(st.spec.Name) {
+			continue
+		}
+		found := false
+		for _, c := range pos.Closings {
+			found = found || c == st.closing
+		}
+		if !found {
+			return fmt.Errorf("state: task %s: the position lacks %+v; take Stores.Closings into it", s.id.Task, st.closing)
+		}
+	}
+	return nil
+}
+
+func (s *Stores) preparePosition(pos Position) error {
+	c := &s.commit
+	if s.first == nil {
+		return nil
+	}
+	from := len(c.arena)
+	c.arena = append(c.arena, tagPosition)
+	c.arena = binary.BigEndian.AppendUint64(c.arena, uint64(s.applied.seq+1))
+	c.arena = pos.Append(c.arena)
+	value := c.arena[from+1:]
+	position := value[8:]
+	if len(c.entries) == 0 && s.applied.seq > 0 && bytes.Equal(position, s.applied.position) {
+		return nil
+	}
+	c.position = positionRecord{seq: s.applied.seq + 1, position: position}
+	c.entries = append(c.entries, Entry{Store: s.first.index, Key: c.arena[from : from+1 : from+1], Value: value})
+	return c.batch.Set(reservedKey(keyPosition, ""), value)
+}
+
+// Apply puts what was prepared into the engine, in one atomic write with the position, after Kafka has committed it.
+// next[i] is the offset after the last record of store i's changelog in the transaction, -1 if it got none.
+// wallMillis is the wall clock. After an error the stores must be closed, opened again and restored: Kafka is right.
+func (s *Stores) Apply(next []int64, wallMillis int64) error {
+	if s.broken != nil {
+		return s.broken
+	}
+	c := &s.commit
+	if err := s.checkApply(next); err != nil {
+		return err
+	}
+	err := s.writeRecords(c.batch, next, wallMillis)
+	if err == nil {
+		err = s.engine.Apply(c.batch)
+	}
+	if err == nil && wallMillis-s.flushed >= flushEvery {
+		s.flushed = wallMillis
+		err = s.engine.FlushSoon()
+	}
+	if err != nil {
+		return s.fail("apply a commit", err)
+	}
+	s.accept(next, wallMillis)
+	return nil
+}
+
+// checkApply refuses what would break the invariants of Stores.
+func (s *Stores) checkApply(next []int64) error {
+	c := &s.commit
+	switch {
+	case !c.pending:
+		return fmt.Errorf("state: task %s: nothing is prepared; Prepare before Apply", s.id.Task)
+	case c.writes != s.writes:
+		return fmt.Errorf("state: task %s: the stores were written between Prepare and Apply; discard and restore", s.id.Task)
+	case len(next) != len(s.stores):
+		return fmt.Errorf("state: task %s: %d changelog offsets for %d stores", s.id.Task, len(next), len(s.stores))
+	}
+	counts := make([]int64, len(s.stores))
+	for _, e := range c.entries {
+		counts[e.Store]++
+	}
+	for i, st := range s.stores {
+		if n := counts[i]; n > 0 && next[i] < st.next+n || next[i] >= 0 && next[i] < st.next {
+			return fmt.Errorf("state: store %q: %d records written from changelog offset %d cannot end at %d; discard and restore",
+				st.spec.Name, n, st.next, next[i])
+		}
+	}
+	return nil
+}
+
+// writeRecords adds what goes with every applied commit to batch.
+func (s *Stores) writeRecords(batch engine.Batch, next []int64, wallMillis int64) error {
+	for i, st := range s.stores {
+		if next[i] < 0 && !st.idChanged {
+			continue
+		}
+		r := st.changelogRecord
+		r.next = max(r.next, next[i])
+		if err := batch.Set(reservedKey(keyChangelog, st.spec.Name), r.append(nil)); err != nil {
+			return err
+		}
+	}
+	return batch.Set(reservedKey(keyApplied, ""), binary.BigEndian.AppendUint64(nil, uint64(wallMillis)))
+}
+
+// accept makes what was applied the state of affairs.
+func (s *Stores) accept(next []int64, wallMillis int64) {
+	c := &s.commit
+	total := 0
+	for i, st := range s.stores {
+		st.next, st.idChanged = max(st.next, next[i]), false
+		if st.overlay != nil {
+			total += st.overlay.bytes()
+		}
+	}
+	for _, st := range s.stores {
+		if st.overlay != nil {
+			st.overlay.settle(total > s.overlayBytes)
+		}
+	}
+	if c.position.seq > 0 {
+		s.applied.seq = c.position.seq
+		s.applied.position = append(s.applied.position[:0], c.position.position...)
+	}
+	s.lastApplied, s.dirtyBytes = wallMillis, 0
+	c.reset()
+}
+
+// Discard drops all that is dirty or pending, because the transaction was aborted or its outcome is not known: the
+// stores show again what the engine holds.
+func (s *Stores) Discard() {
+	s.commit.reset()
+	s.dirtyBytes = 0
+	if s.broken != nil {
+		return
+	}
+	if err := s.reload(); err != nil {
+		_ = s.fail("discard a commit", err) // every later call returns it
+	}
+}
+
+// reload makes every overlay and every closing follow the engine.
+func (s *Stores) reload() error {
+	err := s.takeClosings()
+	for _, st := range s.stores {
+		if st.overlay != nil {
+			err = errors.Join(err, st.overlay.reload())
+		}
+	}
+	return err
+}
+
+// spread is what a dirty entry costs beside its key and value, in DirtyBytes: headers, offsets and lengths in batch
+// and record.
+const spread = 32
+
+func (s *Stores) dirtied(key int, value uint32, inline uintptr) {
+	s.dirtyBytes += key + max(int(value), int(inline)) + spread
+}

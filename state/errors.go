@@ -1,0 +1,28 @@
+package state
+
+import (
+	"errors"
+
+	"github.com/millrace/millrace/state/internal/engine"
+)
+
+// Sentinel errors, found with errors.Is. The texts around them say which store or directory and what to do next.
+var (
+	// ErrCorrupt says that a task's stored bytes are damaged. Answer: close the stores, Storage.Quarantine, open again
+	// and restore from the changelogs.
+	ErrCorrupt = engine.ErrCorrupt
+	// ErrLocked says that a state directory is in use by another process, or a task by another part of this one.
+	ErrLocked = engine.ErrLocked
+	// ErrReadOnly says that a state directory cannot be written.
+	ErrReadOnly = engine.ErrReadOnly
+	// ErrNewerFormat says that state, or a changelog record, was written by a newer version of Millrace.
+	ErrNewerFormat = engine.ErrNewerFormat
+	// ErrOtherApplication says that a state directory belongs to another application id.
+	ErrOtherApplication = errors.New("state of another application")
+	// ErrIdentity says that a task's directory holds the state of another task or application: it was copied or
+	// renamed.
+	ErrIdentity = errors.New("state of another task")
+	// ErrForeign says that bytes are not what this package writes: a changelog with records of another program, or a
+	// position that cannot be decoded.
+	ErrForeign = errors.New("not written by Millrace")
+)

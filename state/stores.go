@@ -1,0 +1,379 @@
+package state
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"slices"
+
+	"github.com/millrace/millrace/state/internal/engine"
+)
+
+// Stores are all stores of one task: one engine, one commit. They belong to the goroutine that owns the task.
+//
+// What always holds:
+//  1. The engine reflects a committed prefix of each store's changelog, up to ChangelogNext, and Position is the
+//     position of the last commit in it. Both change in one atomic write, in Apply or in a restore.
+//  2. Nothing dirty is in the engine. Between Prepare and Apply or Discard there is one pending batch, and no writes.
+//  3. After an error of the engine everything fails with that error until Close: what is open must be opened again.
+type Stores struct {
+	id      Identity
+	engine  engine.Engine
+	hooks   storeHooks
+	stores  []*store // in the order of the specs
+	first   *store   // the first by name, whose changelog carries the positions; nil without stores
+	applied positionRecord
+	// lastApplied is the wall clock of the last Apply in ms, flushed that of the last flush asked for.
+	lastApplied, flushed int64
+
+	commit  commit
+	broken  error
+	restore bool // records were restored since the last FinishRestore
+
+	dirtyBytes   int
+	overlayBytes int // bound of what stays in memory after an Apply
+	writes       uint64
+	key, value   []byte // scratch for one engine read
+	sorter       sorter
+}
+
+// store is one store of a task, untyped.
+type store struct {
+	spec  Spec
+	index int // in Stores.stores, and in the specs
+	storeRecord
+	changelogRecord
+	idChanged bool    // topicID is newer than what the engine has
+	closing   Closing // window stores: as of now, dirty; Store is always set
+	overlay   overlay // nil until a handle opens the store
+}
+
+// overlay is what Stores asks of the typed half of a store.
+type overlay interface {
+	// prepare encodes every dirty entry into c, keys ascending.
+	prepare(c *commit) error
+	// settle is called when the engine has got what was prepared: dirty entries become clean. With trim set it
+	// drops the clean ones that this commit did not touch.
+	settle(trim bool)
+	// reload drops everything and looks afresh at what the engine holds.
+	reload() error
+	// bytes is about the memory in use.
+	bytes() int
+}
+
+// openStores opens the stores in e. It does not close e on error.
+func openStores(e engine.Engine, id Identity, specs []Spec, overlayBytes int, hooks storeHooks) (*Stores, error) {
+	if err := checkSpecs(specs); err != nil {
+		return nil, err
+	}
+	s := &Stores{id: id, engine: e, hooks: hooks, overlayBytes: overlayBytes}
+	for i, spec := range specs {
+		st := &store{spec: spec, index: i, closing: noClosing(spec.Name)}
+		s.stores = append(s.stores, st)
+		if s.first == nil || spec.Name < s.first.spec.Name {
+			s.first = st
+		}
+	}
+	s.commit = commit{batch: e.NewBatch(), arena: make([]byte, 0, arenaFirst)}
+	if err := s.load(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func noClosing(name string) Closing {
+	return Closing{Store: name, Watermark: math.MinInt64, Below: math.MinInt64}
+}
+
+// load reads the reserved keys, and writes those of what is new.
+func (s *Stores) load() error {
+	batch := s.engine.NewBatch()
+	if err := s.loadIdentity(batch); err != nil {
+		return err
+	}
+	if err := s.loadStores(batch); err != nil {
+		return err
+	}
+	if err := s.loadPosition(); err != nil {
+		return err
+	}
+	if batch.Size() == 0 {
+		return nil
+	}
+	return s.engine.Apply(batch)
+}
+
+// record reads the value of a reserved key; nil if there is none. It is valid until the next one.
+func (s *Stores) record(key []byte) ([]byte, error) {
+	v, ok, err := s.engine.Get(s.value[:0], key)
+	s.value = v
+	if err != nil || !ok {
+		return nil, err
+	}
+	return v, nil
+}
+
+// damaged says that a record of ours in the engine cannot be read, which only damage explains unless a newer version
+// wrote it.
+func damaged(err error) error {
+	if err == nil || errors.Is(err, ErrNewerFormat) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrCorrupt, err)
+}
+
+func (s *Stores) loadIdentity(batch engine.Batch) error {
+	b, err := s.record(reservedKey(keyIdentity, ""))
+	if err != nil {
+		return err
+	}
+	if b == nil {
+		if _, ok, err := engine.First(s.engine, []byte{reserved}, []byte{0xFF, 0xFF}); err != nil || ok {
+			return errors.Join(err, damaged(errors.New("there is state, but no identity record")))
+		}
+		return batch.Set(reservedKey(keyIdentity, ""), s.id.append(nil))
+	}
+	found, err := decodeIdentity(b)
+	if err != nil {
+		return damaged(err)
+	}
+	if found != s.id {
+		return fmt.Errorf("%w: the directory holds task %s of application %q, wanted is task %s of application %q; remove it "+
+			"or put the right one back", ErrIdentity, found.Task, found.ApplicationID, s.id.Task, s.id.ApplicationID)
+	}
+	return nil
+}
+
+// loadStores reads the known stores, gives ids to new ones in the order of their names, and drops those that are
+// named no more: nobody would notice if their changelogs went on without them.
+func (s *Stores) loadStores(batch engine.Batch) error {
+	known, err := s.knownStores()
+	if err != nil {
+		return err
+	}
+	used := map[uint16]bool{}
+	for _, st := range s.stores {
+		r, ok := known[st.spec.Name]
+		if !ok {
+			continue
+		}
+		if r.kind != st.spec.Kind {
+			return fmt.Errorf("state: store %q was a %v store and is now a %v store: rename it, or reset the application",
+				st.spec.Name, r.kind, st.spec.Kind)
+		}
+		st.storeRecord = r
+		used[r.id] = true
+		delete(known, st.spec.Name)
+		if err := s.loadChangelog(st); err != nil {
+			return err
+		}
+	}
+	for _, name := range slices.Sorted(mapKeys(known)) {
+		if err := dropStore(batch, name, known[name].id); err != nil {
+			return err
+		}
+	}
+	return s.numberStores(batch, used)
+}
+
+func mapKeys(m map[string]storeRecord) func(yield func(string) bool) {
+	return func(yield func(string) bool) {
+		for k := range m {
+			if !yield(k) {
+				return
+			}
+		}
+	}
+}
+
+func (s *Stores) knownStores() (map[string]storeRecord, error) {
+	known := map[string]storeRecord{}
+	from, to := reservedKey(keyStore, ""), reservedKey(keyStore+1, "")
+	err := s.engine.Scan(from, to, func(key, value []byte) error {
+		r, err := decodeStoreRecord(value)
+		known[string(key[len(from):])] = r
+		return damaged(err)
+	})
+	return known, err
+}
+
+func (s *Stores) loadChangelog(st *store) error {
+	b, err := s.record(reservedKey(keyChangelog, st.spec.Name))
+	if err != nil || b == nil {
+		return err
+	}
+	st.changelogRecord, err = decodeChangelogRecord(b)
+	return damaged(err)
+}
+
+func dropStore(batch engine.Batch, name string, id uint16) error {
+	from, to := storeRange(id)
+	return errors.Join(
+		batch.DeleteRange(from, to),
+		batch.Delete(reservedKey(keyStore, name)),
+		batch.Delete(reservedKey(keyChangelog, name)),
+	)
+}
+
+func (s *Stores) numberStores(batch engine.Batch, used map[uint16]bool) error {
+	fresh := slices.Clone(s.stores)
+	slices.SortFunc(fresh, func(a, b *store) int { return bytes.Compare([]byte(a.spec.Name), []byte(b.spec.Name)) })
+	next := uint16(storeIDFirst)
+	for _, st := range fresh {
+		if st.id != 0 {
+			continue
+		}
+		for used[next] {
+			next++
+		}
+		used[next] = true
+		st.storeRecord = storeRecord{id: next, kind: st.spec.Kind}
+		if err := batch.Set(reservedKey(keyStore, st.spec.Name), st.storeRecord.append(nil)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Stores) loadPosition() error {
+	b, err := s.record(reservedKey(keyApplied, ""))
+	if err != nil {
+		return err
+	}
+	if b != nil {
+		r := reader{rest: b}
+		s.lastApplied = r.int64()
+		if err := r.end("time of the last commit"); err != nil {
+			return damaged(err)
+		}
+	}
+	b, err = s.record(reservedKey(keyPosition, ""))
+	if err != nil || b == nil {
+		return err
+	}
+	p, err := decodePositionRecord(b)
+	if err != nil {
+		return damaged(err)
+	}
+	s.applied = positionRecord{seq: p.seq, position: bytes.Clone(p.position)}
+	return s.takeClosings()
+}
+
+// takeClosings makes the closings of the applied position the current ones.
+func (s *Stores) takeClosings() error {
+	p, err := s.position()
+	if err != nil {
+		return err
+	}
+	for _, st := range s.stores {
+		st.closing = noClosing(st.spec.Name)
+		for _, c := range p.Closings {
+			if c.Store == st.spec.Name {
+				st.closing = c
+			}
+		}
+	}
+	return nil
+}
+
+// position decodes the applied position.
+func (s *Stores) position() (Position, error) {
+	if s.applied.seq == 0 {
+		return Position{}, nil
+	}
+	p, err := DecodePosition(s.applied.position)
+	return p, damaged(err)
+}
+
+// Position is the position of the last commit in the engine; zero if there is none.
+func (s *Stores) Position() Position {
+	p, _ := s.position() // checked when it was taken over
+	return p
+}
+
+// ChangelogNext is the next offset of a store's changelog to restore from; 0 if nothing is there or the task has no
+// such store.
+func (s *Stores) ChangelogNext(store string) int64 {
+	if st := s.find(store); st != nil {
+		return st.next
+	}
+	return 0
+}
+
+// ChangelogID is the topic id that ChangelogNext belongs to; "" if none was set.
+func (s *Stores) ChangelogID(store string) string {
+	if st := s.find(store); st != nil {
+		return st.topicID
+	}
+	return ""
+}
+
+// SetChangelogID sets the topic id of a store's changelog; Apply, Restore and FinishRestore make it durable.
+func (s *Stores) SetChangelogID(store, id string) {
+	if st := s.find(store); st != nil && st.topicID != id {
+		st.topicID, st.idChanged = id, true
+	}
+}
+
+// LastApplied is the wall clock, in ms, up to which the stores are known to have followed their changelogs: that of
+// the last Apply, or a later SetLastApplied; 0 if never. Where it lies further back than the changelog's
+// delete.retention.ms, deletions may have been missed for good and the state has to be rebuilt.
+func (s *Stores) LastApplied() int64 { return s.lastApplied }
+
+// SetLastApplied sets what LastApplied returns; Restore and FinishRestore make it durable. A restore from an empty
+// store sets the time it began, any restore the time it ended.
+func (s *Stores) SetLastApplied(wallMillis int64) { s.lastApplied = wallMillis }
+
+// DirtyBytes is about the number of bytes the next Prepare will encode. Values that grow while they are dirty are
+// counted with the size they had.
+func (s *Stores) DirtyBytes() int { return s.dirtyBytes }
+
+// Writes counts all changes so far, never goes back, and so shows whether something was changed between two calls.
+func (s *Stores) Writes() uint64 { return s.writes }
+
+// Closings are the current closings of the window stores that have any, in the order of the specs: what belongs into
+// the next Position.
+func (s *Stores) Closings() []Closing {
+	var all []Closing
+	for _, st := range s.stores {
+		if st.closing != noClosing(st.spec.Name) {
+			all = append(all, st.closing)
+		}
+	}
+	return all
+}
+
+// Close releases the stores. With flush, everything applied is made durable before, so that the next Open has
+// nothing to restore; without, or after an error, up to what the changelogs bring back may be lost. What is dirty or
+// pending is dropped either way.
+func (s *Stores) Close(flush bool) error {
+	if errors.Is(s.broken, fs.ErrClosed) {
+		return nil
+	}
+	var err error
+	if flush && s.broken == nil {
+		err = s.engine.Flush()
+	}
+	err = errors.Join(err, s.engine.Close())
+	s.broken = fmt.Errorf("state: task %s: the stores are closed: %w", s.id.Task, fs.ErrClosed)
+	s.hooks.closed()
+	return err
+}
+
+// find returns the store of a name; nil if there is none.
+func (s *Stores) find(name string) *store {
+	for _, st := range s.stores {
+		if st.spec.Name == name {
+			return st
+		}
+	}
+	return nil
+}
+
+// fail remembers the first error of the engine.
+func (s *Stores) fail(doing string, err error) error {
+	s.broken = fmt.Errorf("state: task %s: %s: %w; close the stores and restore", s.id.Task, doing, err)
+	return s.broken
+}
