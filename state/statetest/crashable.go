@@ -12,7 +12,7 @@ import (
 const (
 	crashableCacheBytes    = 1 << 20
 	crashableMemtableBytes = 256 << 10
-	crashableOverlayBytes  = 1 << 20
+	crashableOverlayBytes  = 16 << 10
 )
 
 // Crashable is a state.Storage on Pebble over a file system in memory that can lose power. It works inside a
@@ -96,4 +96,3 @@ func (c *Crashable) Quarantine(task string) error { return c.current().Quarantin
 
 // Close implements state.Storage.
 func (c *Crashable) Close() error { return c.current().Close() }
-

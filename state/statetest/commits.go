@@ -1,0 +1,201 @@
+package statetest
+
+import (
+	"bytes"
+	"fmt"
+	"reflect"
+
+	"github.com/millrace/millrace/state"
+)
+
+// prepare prepares a commit and writes its records into the changelogs, to which transactions that end otherwise and
+// markers add offsets without records.
+func (h *history) prepare() (state.Position, []int64, error) {
+	p := state.Position{
+		Inputs: []state.Input{{Topic: "in", Partition: 3, Offset: int64(h.step), Watermark: int64(h.step) - 7}},
+		Run:    "run",
+	}
+	p.Closings = h.stores.Closings()
+	entries, err := h.stores.Prepare(p)
+	if err == nil {
+		err = h.checkEntries(entries)
+	}
+	if err != nil {
+		return p, nil, err
+	}
+	next := []int64{-1, -1}
+	for _, e := range entries {
+		log := &h.model.logs[e.Store]
+		*log = append(*log, &loggedRecord{key: bytes.Clone(e.Key), value: bytes.Clone(e.Value)})
+		next[e.Store] = int64(len(*log))
+	}
+	return p, next, nil
+}
+
+// mark ends a transaction in the changelogs.
+func (h *history) mark() {
+	for i := range h.model.logs {
+		h.model.logs[i] = append(h.model.logs[i], nil)
+	}
+}
+
+func (h *history) commit() error {
+	if h.random.IntN(4) == 0 {
+		h.wall += flushJump
+	}
+	h.wall += 100
+	p, next, err := h.prepare()
+	if err != nil {
+		return err
+	}
+	h.mark()
+	if err := h.stores.Apply(next, h.wall); err != nil {
+		return err
+	}
+	h.model.commit(p)
+	if h.stores.DirtyBytes() != 0 || h.stores.LastApplied() != h.wall {
+		return fmt.Errorf("after Apply %d bytes are dirty and LastApplied is %d, want 0 and %d",
+			h.stores.DirtyBytes(), h.stores.LastApplied(), h.wall)
+	}
+	return h.checkPosition()
+}
+
+// abort leaves records in the changelogs that a read-committed reader never sees.
+func (h *history) abort() error {
+	if h.random.IntN(2) == 0 {
+		before := [2]int{len(h.model.logs[0]), len(h.model.logs[1])}
+		if _, _, err := h.prepare(); err != nil {
+			return err
+		}
+		for i := range h.model.logs {
+			clear(h.model.logs[i][before[i]:])
+		}
+		h.mark()
+	}
+	h.stores.Discard()
+	h.model.abort()
+	return h.checkPosition()
+}
+
+// unknownCommitted is an EndTxn without an answer that did succeed: everything is dropped, and restored.
+func (h *history) unknownCommitted() error {
+	p, _, err := h.prepare()
+	if err != nil {
+		return err
+	}
+	h.mark()
+	h.model.commit(p)
+	h.stores.Discard()
+	return h.restore()
+}
+
+func (h *history) crashBefore() error {
+	if err := h.crash(); err != nil {
+		return err
+	}
+	h.model.abort()
+	return h.restore()
+}
+
+func (h *history) crashAfter() error {
+	p, _, err := h.prepare()
+	if err != nil {
+		return err
+	}
+	h.mark()
+	h.model.commit(p)
+	if err := h.crash(); err != nil {
+		return err
+	}
+	return h.restore()
+}
+
+func (h *history) crash() error {
+	dead := h.stores
+	if c, ok := h.storage.(Crasher); ok {
+		if err := c.Crash(h.random.IntN(101), h.random.Uint64()); err != nil {
+			return err
+		}
+		defer dead.Close(h.random.IntN(2) == 0) //nolint:errcheck // whatever the dead one does is nobody's concern
+	} else if err := dead.Close(false); err != nil {
+		return err
+	}
+	return h.open()
+}
+
+func (h *history) restart() error {
+	if err := h.stores.Close(h.random.IntN(2) == 0); err != nil {
+		return err
+	}
+	h.model.abort()
+	if err := h.open(); err != nil {
+		return err
+	}
+	return h.restore()
+}
+
+// rebuild loses the directory and restores all from the changelogs.
+func (h *history) rebuild() error {
+	if err := h.stores.Close(false); err != nil {
+		return err
+	}
+	h.model.abort()
+	lose := h.storage.Quarantine
+	if h.random.IntN(2) == 0 {
+		lose = h.storage.Remove
+	}
+	if err := lose(task); err != nil {
+		return err
+	}
+	if err := h.open(); err != nil {
+		return err
+	}
+	if n := h.stores.ChangelogNext("totals"); n != 0 {
+		return fmt.Errorf("an empty store begins at changelog offset %d", n)
+	}
+	return h.restore()
+}
+
+// restore replays the changelogs from where the stores are, in batches, and compares.
+func (h *history) restore() error {
+	for i, spec := range specs() {
+		log := h.model.logs[i]
+		for next := h.stores.ChangelogNext(spec.Name); next < int64(len(log)); {
+			to := min(next+1+int64(h.random.IntN(200)), int64(len(log)))
+			var batch []state.ChangelogRecord
+			for _, r := range log[next:to] {
+				if r != nil {
+					batch = append(batch, state.ChangelogRecord{Key: r.key, Value: r.value})
+				}
+			}
+			if err := h.stores.Restore(spec.Name, batch, to); err != nil {
+				return err
+			}
+			next = to
+			if h.random.IntN(40) == 0 { // a restore that crashes goes on where it was
+				if err := h.crash(); err != nil {
+					return err
+				}
+				return h.restore()
+			}
+		}
+	}
+	if err := h.stores.FinishRestore(); err != nil {
+		return err
+	}
+	if err := h.openHandles(); err != nil {
+		return err
+	}
+	if err := h.checkPosition(); err != nil {
+		return err
+	}
+	return h.compare()
+}
+
+// checkPosition compares the applied position with the last one committed.
+func (h *history) checkPosition() error {
+	if got := h.stores.Position(); !reflect.DeepEqual(got, h.model.position) {
+		return fmt.Errorf("Position() = %+v, want %+v", got, h.model.position)
+	}
+	return nil
+}
