@@ -61,7 +61,7 @@ func table() []Package {
 			"state", kgo, kadm, kmsg, kerr, kversion,
 		}},
 		{Pattern: "processor/internal/sim", Imports: []string{
-			"processor/...", "windowing", "state/...", "schemaregistry/...", kgo, kadm, kmsg, kerr, kfake, pebble,
+			"processor/...", "windowing", "state/...", "schemaregistry/...", kgo, kadm, kmsg, kerr, kversion, kfake, pebble,
 		}},
 		{Pattern: "processor", Imports: []string{
 			"processor/internal/worker", "processor/internal/task", "processor/internal/graph", "processor/internal/assign",
