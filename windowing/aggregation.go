@@ -1,0 +1,261 @@
+package windowing
+
+import (
+	"errors"
+
+	"github.com/millrace/millrace/state"
+)
+
+// Aggregation keeps one value per key and window in a window store, and decides what is late, what is due and what is
+// sent on. It holds no state of its own that is not in the store or follows from it: made anew over the same store,
+// after an abort or a restart, it goes on where the last commit was. It belongs to the task's goroutine.
+//
+// What always holds:
+//  1. A window is gone from the store if and only if it was closed by the merged watermark, or by the end of the
+//     input; what it had to send was sent before, once.
+//  2. A record is never added to a window that is gone.
+//  3. No result sent on time is below Passed; while results are being sent, Passed is what it was before them.
+//  4. MaxTime, the end of the input, is never stored: the closing keeps the last finite watermark, and the starts of
+//     the windows that the end has closed.
+type Aggregation[A any] struct {
+	windows Windows
+	store   *state.WindowStore[state.Timestamped[A]]
+	add     func(acc *A, fresh bool) error
+	emit    func(win Window, key []byte, v *state.Timestamped[A], at EventTime) error
+
+	// The windows in plain numbers, for the hot path.
+	size, step, hold int64     // ms; hold is size plus grace
+	reach            int64     // ms from the last window of a time back to the first it can be in
+	current          EventTime // Windows.Last of the record before
+
+	merged   EventTime // highest merged watermark seen
+	passed   EventTime
+	below    EventTime // windows that start below it are gone
+	earliest EventTime // start of the earliest window in the store, MaxTime if it is empty
+	due      EventTime // watermark at which that window closes
+
+	starts  []EventTime // scratch
+	closing Window      // the window whose final values are being sent
+	sent    EventTime   // dirty values of windows that start from it on are not to be sent yet
+	final   func(key []byte, v *state.Timestamped[A]) error
+	dirty   func(start int64, key []byte, v *state.Timestamped[A]) error
+}
+
+// errEnough ends an iteration early.
+var errEnough = errors.New("windowing: enough seen")
+
+// NewAggregation returns the aggregation of a store that is open, restored, and used by nothing else. Validate must
+// accept w.
+//
+// add is called by Add, once for each window the record goes into, to change the value in place; fresh says that the
+// window has no value yet and acc is the zero value. emit sends one value on: key is the encoded key, at the result's
+// event time. key and v are valid during the call, v must not be changed, and neither function may use the store or
+// the aggregation, apart from Passed.
+func NewAggregation[A any](w Windows, store *state.WindowStore[state.Timestamped[A]], add func(acc *A, fresh bool) error,
+	emit func(win Window, key []byte, v *state.Timestamped[A], at EventTime) error,
+) *Aggregation[A] {
+	a := &Aggregation[A]{windows: w, store: store, add: add, emit: emit}
+	a.size, a.step = w.size.Milliseconds(), w.step()
+	a.hold = a.size + w.GraceMillis()
+	a.reach = (a.size - 1) / a.step * a.step
+	a.final, a.dirty = a.emitFinal, a.emitDirty
+	c, ok := store.Closing()
+	a.merged, a.below = NoTime, NoTime
+	if ok {
+		a.merged, a.below = EventTime(c.Watermark), EventTime(c.Below)
+	}
+	a.passed = a.passing(a.merged)
+	a.findEarliest()
+	return a
+}
+
+// Add adds the current record, of this encoded key and time, to every window it is in that is open. judged is the
+// watermark of the channel the record came by, moved by the record itself; where the merged one has run ahead of it,
+// that counts. late says that all windows were closed: nothing was added. An error of add or emit is returned as it
+// is, and what was done by then is for the caller to discard.
+func (a *Aggregation[A]) Add(key []byte, ts, judged EventTime) (late bool, err error) {
+	last := a.current
+	if uint64(ts)-uint64(last) >= uint64(a.step) {
+		last = a.windows.Last(ts)
+		a.current = last
+	}
+	start := last
+	if a.reach > 0 {
+		start = a.first(ts, last)
+	}
+	judged = max(judged, a.merged)
+	for late = true; ; start += EventTime(a.step) {
+		if start >= a.below && judged < plus(start, a.hold) {
+			late = false
+			if err := a.addTo(start, key, ts); err != nil {
+				return false, err
+			}
+		}
+		if start >= last {
+			return late, nil
+		}
+	}
+}
+
+// first is Windows.First, without a division where time is well beyond 0.
+func (a *Aggregation[A]) first(ts, last EventTime) EventTime {
+	if int64(last) < a.reach {
+		return a.windows.First(ts)
+	}
+	first := last - EventTime(a.reach)
+	if int64(ts-first) >= a.size {
+		first += EventTime(a.step)
+	}
+	return first
+}
+
+func (a *Aggregation[A]) addTo(start EventTime, key []byte, ts EventTime) error {
+	v, existed, err := a.store.Slot(int64(start), key)
+	if err != nil {
+		return err
+	}
+	if err := a.add(&v.Value, !existed); err != nil {
+		return err
+	}
+	if !existed || int64(ts) > v.Time {
+		v.Time = int64(ts)
+	}
+	if start < a.earliest {
+		a.earliest, a.due = start, plus(start, a.hold)
+	}
+	if a.windows.emit != OnUpdate {
+		return nil
+	}
+	return a.emit(a.windows.Window(start), key, v, EventTime(v.Time))
+}
+
+// Advance tells the aggregation the merged watermark, after the records that moved it were added. Windows that it
+// closes send what they still have to, earliest first, and are dropped: under OnClose each value once, in the order of
+// the key bytes, at the last instant of its window; under OnCommit the values changed since the last commit. MaxTime
+// says that the input has ended and closes all windows. A watermark that is not higher than before does nothing.
+func (a *Aggregation[A]) Advance(merged EventTime) error {
+	if merged <= a.merged {
+		return nil
+	}
+	if merged >= a.due {
+		if err := a.close(merged); err != nil {
+			return err
+		}
+	}
+	a.merged = merged
+	if merged != MaxTime {
+		a.store.SetClosing(int64(merged))
+	}
+	if a.windows.emit != OnCommit {
+		a.passed = a.passing(merged)
+	}
+	return nil
+}
+
+// close sends and drops what a watermark has closed.
+func (a *Aggregation[A]) close(merged EventTime) error {
+	below := a.closed(merged)
+	var err error
+	switch a.windows.emit {
+	case OnClose:
+		err = a.emitFinals()
+	case OnCommit:
+		err = a.emitBelow(below)
+	}
+	if err != nil {
+		return err
+	}
+	a.store.Drop(int64(below))
+	a.below = max(a.below, below)
+	a.findEarliest()
+	return nil
+}
+
+// closed lists the windows of the store that are closed at a watermark, and returns the bound below which windows are
+// to be dropped. At the end of the input that is just behind the last window there is, so that it stays finite.
+func (a *Aggregation[A]) closed(merged EventTime) (below EventTime) {
+	a.starts = a.starts[:0]
+	for _, s := range a.store.Starts() {
+		if start := EventTime(s); a.windows.Closed(start, merged) {
+			a.starts = append(a.starts, start)
+		}
+	}
+	if merged != MaxTime {
+		return a.windows.OpenFrom(merged)
+	}
+	if n := len(a.starts); n > 0 {
+		return min(plus(a.starts[n-1], a.step), MaxTime-1)
+	}
+	return a.below
+}
+
+func (a *Aggregation[A]) emitFinals() error {
+	for _, start := range a.starts {
+		a.closing = a.windows.Window(start)
+		if err := a.store.Each(int64(start), a.final); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *Aggregation[A]) emitFinal(key []byte, v *state.Timestamped[A]) error {
+	return a.emit(a.closing, key, v, a.closing.End-1)
+}
+
+// emitBelow sends the values of windows that start below a bound and have changed since the last commit.
+func (a *Aggregation[A]) emitBelow(bound EventTime) error {
+	a.sent = bound
+	if err := a.store.EachDirty(a.dirty); err != nil && !errors.Is(err, errEnough) {
+		return err
+	}
+	return nil
+}
+
+func (a *Aggregation[A]) emitDirty(start int64, key []byte, v *state.Timestamped[A]) error {
+	if EventTime(start) >= a.sent {
+		return errEnough
+	}
+	return a.emit(a.windows.Window(EventTime(start)), key, v, EventTime(v.Time))
+}
+
+// BeforeCommit ends the interval of a commit: under OnCommit it sends the values changed since the last one, windows
+// ascending, at the highest time of their records, and then passes the watermark of this moment. Under the other modes
+// it does nothing. It is called once for each commit, after the last Advance and before the store is encoded.
+func (a *Aggregation[A]) BeforeCommit() error {
+	if a.windows.emit != OnCommit {
+		return nil
+	}
+	if err := a.emitBelow(MaxTime); err != nil {
+		return err
+	}
+	a.passed = a.passing(a.merged)
+	return nil
+}
+
+// Due is the lowest merged watermark at which Advance has something to do; MaxTime if no window is open.
+func (a *Aggregation[A]) Due() EventTime { return a.due }
+
+// Passed is the watermark that holds behind the operator: no result still to come that is on time is below it.
+func (a *Aggregation[A]) Passed() EventTime { return a.passed }
+
+// passing is the watermark that may be passed on at a merged one. Finals carry the last instant of a window that is
+// still open, so they are not below the watermark less grace. Updates carry the times of records, which may be as
+// early as the start of the earliest open window.
+func (a *Aggregation[A]) passing(merged EventTime) EventTime {
+	switch {
+	case merged == NoTime || merged == MaxTime:
+		return merged
+	case a.windows.emit == OnClose:
+		return plus(merged, -a.windows.GraceMillis())
+	}
+	return a.windows.OpenFrom(merged)
+}
+
+func (a *Aggregation[A]) findEarliest() {
+	a.earliest, a.due = MaxTime, MaxTime
+	if starts := a.store.Starts(); len(starts) > 0 {
+		a.earliest = EventTime(starts[0])
+		a.due = plus(a.earliest, a.hold)
+	}
+}

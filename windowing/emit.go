@@ -1,0 +1,29 @@
+package windowing
+
+import "fmt"
+
+// Emit says when a windowed operator sends the value of a key and window on. The final value is the same in all modes.
+type Emit uint8
+
+const (
+	// OnCommit sends the last value at each commit after which it has changed, and when the window closes if it has
+	// changed since. It is the default: a read-committed consumer sees nothing more often anyway.
+	OnCommit Emit = iota
+	// OnClose sends the value once, when the window closes.
+	OnClose
+	// OnUpdate sends the value after each change.
+	OnUpdate
+)
+
+// String is the mode's name in error texts and descriptions: "on-commit", "on-close", "on-update".
+func (e Emit) String() string {
+	switch e {
+	case OnCommit:
+		return "on-commit"
+	case OnClose:
+		return "on-close"
+	case OnUpdate:
+		return "on-update"
+	}
+	return fmt.Sprintf("emit %d", uint8(e))
+}

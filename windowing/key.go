@@ -1,0 +1,73 @@
+package windowing
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/millrace/millrace/schemaregistry/serde"
+)
+
+// Key is the key of a windowed result: the key of its records, and the window.
+type Key[K any] struct {
+	Key    K
+	Window Window
+}
+
+// startBytes is what a window start takes in an encoded Key.
+const startBytes = 8
+
+// KeySerde writes the bytes of the key and, behind them, the window's start in 8 bytes, big-endian, as Kafka Streams'
+// time-windowed serde does. The end is not written: Decode sets it from size, which must be that of the windows. Bind
+// fails if key is nil or size is not positive whole milliseconds.
+func KeySerde[K any](key serde.Serde[K], size time.Duration) serde.Serde[Key[K]] {
+	return keySerde[K]{key: key, size: size}
+}
+
+type keySerde[K any] struct {
+	key  serde.Serde[K]
+	size time.Duration
+}
+
+func (s keySerde[K]) Bind(use serde.Use) (serde.Codec[Key[K]], error) {
+	if s.key == nil {
+		return nil, fmt.Errorf("windowing: %v: KeySerde was given no serde for the key", use)
+	}
+	if s.size <= 0 || !wholeMillis(s.size) {
+		return nil, fmt.Errorf("windowing: %v: the window size must be positive whole milliseconds, got %v", use, s.size)
+	}
+	inner, err := s.key.Bind(use)
+	if err != nil {
+		return nil, err
+	}
+	return keyCodec[K]{key: inner, windows: Tumbling(s.size)}, nil
+}
+
+type keyCodec[K any] struct {
+	key     serde.Codec[K]
+	windows Windows
+}
+
+var errShortKey = errors.New("windowing: a windowed key ends with the 8 bytes of its window's start, this one is shorter: it was written by another serializer")
+
+func (c keyCodec[K]) Append(dst []byte, v Key[K]) ([]byte, error) {
+	out, err := c.key.Append(dst, v.Key)
+	if err != nil {
+		return dst, err
+	}
+	return binary.BigEndian.AppendUint64(out, uint64(v.Window.Start)), nil
+}
+
+func (c keyCodec[K]) Decode(src []byte) (Key[K], error) {
+	at := len(src) - startBytes
+	if at < 0 {
+		return Key[K]{}, errShortKey
+	}
+	key, err := c.key.Decode(src[:at:at])
+	if err != nil {
+		return Key[K]{}, err
+	}
+	start := EventTime(binary.BigEndian.Uint64(src[at:]))
+	return Key[K]{Key: key, Window: c.windows.Window(start)}, nil
+}
