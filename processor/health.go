@@ -22,6 +22,7 @@ type health struct {
 	restoring map[task.ID]bool
 	joined    bool // a task was assigned at least once
 	failed    error
+	addr      string // of the listener
 }
 
 func newHealth() *health { return &health{restoring: map[task.ID]bool{}} }
@@ -59,6 +60,15 @@ func (h *health) ready() error {
 	return nil
 }
 
+// ListenAddr is the address that /metrics, /livez and /readyz are served on:
+// that of Config.Listen, with the port that was chosen if it said 0. It is
+// empty while nothing is served.
+func (a *App) ListenAddr() string {
+	a.health.mu.Lock()
+	defer a.health.mu.Unlock()
+	return a.health.addr
+}
+
 // Timeouts of the HTTP listener.
 const (
 	headerTimeout   = 5 * time.Second
@@ -94,6 +104,7 @@ func (a *App) serve(ctx context.Context) (wait func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("processor: serve metrics and health: %w", err)
 	}
+	a.health.set(func() { a.health.addr = listener.Addr().String() })
 	srv := &http.Server{Handler: a.handler(), ReadHeaderTimeout: headerTimeout}
 	done := make(chan struct{})
 	go func() {

@@ -1,0 +1,282 @@
+package processor_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/millrace/millrace/processor"
+	"github.com/millrace/millrace/processor/stream"
+	"github.com/millrace/millrace/schemaregistry/serde"
+	"github.com/millrace/millrace/state"
+)
+
+var (
+	words  = stream.Topic[string, string]{Name: "words", Key: serde.String, Value: serde.String}
+	counts = stream.Topic[string, int64]{Name: "counts", Key: serde.String, Value: serde.Int64}
+)
+
+// runTimeout bounds every run of these tests.
+const runTimeout = 60 * time.Second
+
+func countWords(b *stream.Builder) {
+	b.DeadLetter("dead", stream.NullKey, stream.NullValue, stream.NoTimestamp, stream.Future)
+	stream.To(stream.Count("totals", stream.GroupByKey(stream.From(b, words))).Changes(), counts)
+}
+
+// cluster is an embedded broker and an application over it.
+type cluster struct {
+	t   *testing.T
+	cfg processor.Config
+}
+
+func newCluster(t *testing.T, topics ...string) *cluster {
+	t.Helper()
+	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(2, topics...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return &cluster{t, processor.Config{
+		ApplicationID: "app", Brokers: c.ListenAddrs(), StateDir: t.TempDir(), BoundedRun: "run",
+	}}
+}
+
+func (c *cluster) run(build func(*stream.Builder)) error {
+	c.t.Helper()
+	b := stream.New("app")
+	build(b)
+	topology, err := b.Build()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	app, err := processor.New(topology, c.cfg)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), runTimeout)
+	defer cancel()
+	err = app.Run(ctx)
+	if ctx.Err() != nil {
+		c.t.Fatalf("the run did not end: %v", err)
+	}
+	return err
+}
+
+func (c *cluster) produce(records ...*kgo.Record) {
+	c.t.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(c.cfg.Brokers...))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer client.Close()
+	if err := client.ProduceSync(context.Background(), records...).FirstErr(); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// consume reads n committed records of a topic, as key=value.
+func (c *cluster) consume(topic string, n int) map[string]int {
+	c.t.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(c.cfg.Brokers...), kgo.ConsumeTopics(topic),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted()))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), runTimeout)
+	defer cancel()
+	got := map[string]int{}
+	for seen := 0; seen < n; {
+		fetches := client.PollFetches(ctx)
+		if err := fetches.Err(); err != nil {
+			c.t.Fatalf("%d of %d records of %s: %v", seen, n, topic, err)
+		}
+		fetches.EachRecord(func(r *kgo.Record) {
+			seen++
+			got[describe(r)]++
+		})
+	}
+	return got
+}
+
+func describe(r *kgo.Record) string {
+	value := string(r.Value)
+	if len(value) == 8 {
+		value = fmt.Sprint(int64(r.Value[7]) + int64(r.Value[6])<<8)
+	}
+	for _, h := range r.Headers {
+		if h.Key == "__millrace.errors.reason" {
+			return fmt.Sprintf("%s: %s=%s", h.Value, r.Key, value)
+		}
+	}
+	return fmt.Sprintf("%s=%s", r.Key, value)
+}
+
+func word(key, value string) *kgo.Record {
+	return &kgo.Record{Topic: "words", Key: []byte(key), Value: []byte(value), Timestamp: time.UnixMilli(1_000_000)}
+}
+
+func TestARunCountsEachRecordOnce(t *testing.T) {
+	c := newCluster(t, "words", "counts", "dead")
+	for range 50 {
+		c.produce(word("a", "x"), word("b", "x"), word("a", "y"))
+	}
+	c.cfg.CommitRecords = 1000
+	if err := c.run(countWords); err != nil {
+		t.Fatal(err)
+	}
+	if got := c.consume("counts", 2); got["a=100"] != 1 || got["b=50"] != 1 {
+		t.Errorf("got %v", got)
+	}
+	if err := c.run(countWords); err != nil {
+		t.Errorf("the same range again: %v", err)
+	}
+	c.produce(word("a", "z"))
+	if err := c.run(countWords); err == nil || !strings.Contains(err.Error(), "millrace reset") {
+		t.Errorf("a finished run with new input: %v", err)
+	}
+}
+
+func TestBadRecordsAreRouted(t *testing.T) {
+	c := newCluster(t, "words", "counts", "dead")
+	nullKey, nullValue, future, timeless := word("", "k"), word("v", ""), word("f", "x"), word("t", "x")
+	nullKey.Key, nullValue.Value = nil, nil
+	future.Timestamp = time.Date(2085, 1, 1, 0, 0, 0, 0, time.UTC)
+	timeless.Timestamp = time.UnixMilli(-1)
+	c.produce(word("a", "x"), nullKey, nullValue, future, timeless, word("a", "y"))
+	if err := c.run(countWords); err != nil {
+		t.Fatal(err)
+	}
+	if got := c.consume("counts", 1); got["a=2"] != 1 {
+		t.Errorf("counts %v", got)
+	}
+	got := c.consume("dead", 4)
+	for _, want := range []string{"null_key: =k", "null_value: v=", "future: f=x", "no_timestamp: t=x"} {
+		if got[want] != 1 {
+			t.Errorf("%q is not among the dead letters %v", want, got)
+		}
+	}
+}
+
+func TestUndecodableValueStopsWithoutAPolicy(t *testing.T) {
+	c := newCluster(t, "words", "counts")
+	c.produce(word("a", "not eight bytes"))
+	numbers := stream.Topic[string, int64]{Name: "words", Key: serde.String, Value: serde.Int64}
+	err := c.run(func(b *stream.Builder) { stream.To(stream.From(b, numbers), counts) })
+	for _, want := range []string{`"words"`, "partition", "offset 0", "source:words", "decode"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("the error does not mention %s: %v", want, err)
+		}
+	}
+}
+
+func TestEmptyTopicEndsAtOnce(t *testing.T) {
+	c := newCluster(t, "words", "counts", "dead")
+	if err := c.run(countWords); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestMissingTopicsAreNamed(t *testing.T) {
+	c := newCluster(t, "dead")
+	err := c.run(countWords)
+	if err == nil || !strings.Contains(err.Error(), `"words"`) || !strings.Contains(err.Error(), `"counts"`) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestStateDirectories(t *testing.T) {
+	c := newCluster(t, "words", "counts", "dead")
+	dir := filepath.Join(c.cfg.StateDir, "app")
+	t.Run("in use", func(t *testing.T) {
+		disk, err := state.OpenDisk(dir, "app", state.DiskOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer disk.Close()
+		if err := c.run(countWords); !errors.Is(err, state.ErrLocked) || !strings.Contains(err.Error(), dir) {
+			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("of another application", func(t *testing.T) {
+		other := *c
+		other.cfg.StateDir = t.TempDir()
+		disk, err := state.OpenDisk(filepath.Join(other.cfg.StateDir, "app"), "other", state.DiskOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		disk.Close()
+		if err := other.run(countWords); !errors.Is(err, state.ErrOtherApplication) {
+			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("a file", func(t *testing.T) {
+		other := *c
+		other.cfg.StateDir = filepath.Join(t.TempDir(), "file")
+		if err := os.WriteFile(other.cfg.StateDir, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := other.run(countWords); err == nil || !strings.Contains(err.Error(), other.cfg.StateDir) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func TestMetricsAndHealth(t *testing.T) {
+	c := newCluster(t, "words", "counts", "dead")
+	c.cfg.BoundedRun, c.cfg.Listen = "", "127.0.0.1:0"
+	b := stream.New("app")
+	countWords(b)
+	topology, err := b.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	committed := make(chan processor.CommitInfo, 100)
+	c.cfg.Events.Committed = func(i processor.CommitInfo) { committed <- i }
+	app, err := processor.New(topology, c.cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithTimeout(context.Background(), runTimeout)
+	defer stop()
+	done := make(chan error, 1)
+	go func() { done <- app.Run(ctx) }()
+	c.produce(word("a", "x"))
+	for records := 0; records < 1; {
+		select {
+		case i := <-committed:
+			records += i.Records
+		case err := <-done:
+			t.Fatalf("ended early: %v", err)
+		}
+	}
+	for path, want := range map[string]string{
+		"/livez": "ok", "/readyz": "ok",
+		"/metrics": `millrace_node_records_processed_total{application_id="app",node="totals"} 1`,
+	} {
+		resp, err := http.Get("http://" + app.ListenAddr() + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || resp.StatusCode != http.StatusOK || !strings.Contains(string(body), want) {
+			t.Errorf("%s: %v, status %d, no %q in\n%s", path, err, resp.StatusCode, want, body)
+		}
+	}
+	stop()
+	if err := <-done; err != nil {
+		t.Errorf("a stop is not an error: %v", err)
+	}
+}

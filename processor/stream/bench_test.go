@@ -1,0 +1,177 @@
+package stream_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/processor/internal/partitioner"
+	"github.com/millrace/millrace/processor/internal/task"
+	"github.com/millrace/millrace/processor/stream"
+	"github.com/millrace/millrace/schemaregistry/serde"
+	"github.com/millrace/millrace/state"
+	"github.com/millrace/millrace/windowing"
+)
+
+const (
+	benchKeys   = 10_000
+	benchBatch  = 1000
+	benchCommit = 100_000       // records between two commits
+	benchRate   = 50_000 / 1000 // records per millisecond of event time
+)
+
+var (
+	benchIn  = stream.Topic[[]byte, []byte]{Name: "in", Key: serde.Bytes, Value: serde.Bytes}
+	benchOut = stream.Topic[windowing.Key[[]byte], int64]{Name: "out", Key: windowing.KeySerde(serde.Bytes, 10*time.Second), Value: serde.Int64}
+)
+
+// engine runs one task of a topology over batches made in advance.
+type engine struct {
+	b       *testing.B
+	task    *task.Task
+	keys    [][]byte
+	value   []byte
+	pick    []uint16
+	offset  int64
+	sum     int64 // counts in the final results
+	outputs int
+	batches [2][]graph.Message
+}
+
+func newEngine(b *testing.B, build func(*stream.Builder)) *engine {
+	b.Helper()
+	sb := stream.New("bench")
+	build(sb)
+	topology, err := sb.Build()
+	if err != nil {
+		b.Fatal(err)
+	}
+	e := &engine{b: b, value: make([]byte, 100)}
+	for i := range benchKeys {
+		e.keys = append(e.keys, fmt.Appendf(nil, "%016x", i))
+	}
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 1 << 16 {
+		e.pick = append(e.pick, uint16(r.IntN(benchKeys)))
+	}
+	sub := topology.Subtopologies()[0]
+	var stores *state.Stores
+	if len(sub.Stores) > 0 {
+		stores, err = state.NewMemory().Open("0_0", state.Identity{ApplicationID: "bench", Task: "0_0"}, sub.Stores)
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	e.task, err = task.New(task.Config{
+		Subtopology: sub, Stores: stores, Inputs: []task.Input{{Topic: "in", Watermark: int64(windowing.NoTime)}},
+		Partitions: map[string]int32{"out": 8}, Partition: partitioner.Partition,
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return e
+}
+
+// batch fills the batch after next: the task may still hold the other one.
+func (e *engine) batch() []graph.Message {
+	i := int(e.offset/benchBatch) & 1
+	if e.batches[i] == nil {
+		e.batches[i] = make([]graph.Message, benchBatch)
+	}
+	batch := e.batches[i]
+	for j := range batch {
+		at := e.offset + int64(j)
+		batch[j] = graph.Message{
+			Key: e.keys[e.pick[at&0xffff]], Value: e.value, Offset: at, Timestamp: 1_767_225_600_000 + at/benchRate,
+		}
+	}
+	return batch
+}
+
+func (e *engine) run(records int) {
+	for done := 0; done < records; done += benchBatch {
+		if err := e.task.Enqueue(0, e.batch(), e.offset+benchBatch); err != nil {
+			e.b.Fatal(err)
+		}
+		e.offset += benchBatch
+		if _, err := e.task.Step(1<<62, benchBatch); err != nil {
+			e.b.Fatal(err)
+		}
+		if e.offset%benchCommit == 0 {
+			e.commit()
+		}
+	}
+}
+
+func (e *engine) commit() {
+	c, err := e.task.Prepare()
+	if err != nil {
+		e.b.Fatal(err)
+	}
+	e.outputs += len(c.Outputs)
+	for i := range c.Outputs {
+		if v, err := benchCodec.Decode(c.Outputs[i].Value); err == nil {
+			e.sum += v
+		}
+	}
+	next := []int64{-1}
+	if len(c.Entries) > 0 {
+		next[0] = e.offset
+	}
+	if err := e.task.Committed(next, 0); err != nil {
+		e.b.Fatal(err)
+	}
+}
+
+var benchCodec, _ = serde.Int64.Bind(serde.Use{})
+
+// measure runs b.N records, reported per record, after a warm-up of two
+// windows.
+func (e *engine) measure() {
+	const warmUp = 1_200_000
+	e.run(warmUp)
+	e.b.ReportAllocs()
+	e.b.ResetTimer()
+	e.run(e.b.N)
+}
+
+// BenchmarkWindowedCount is the engine alone: a windowed count over batches in
+// memory, with commits but no Kafka. Every result is checked to add up.
+func BenchmarkWindowedCount(b *testing.B) {
+	e := newEngine(b, func(sb *stream.Builder) {
+		w := windowing.Tumbling(10 * time.Second).Emit(windowing.OnClose)
+		stream.To(stream.CountWindows("tumble", stream.Window(stream.GroupByKey(stream.From(sb, benchIn)), w)).Results, benchOut)
+	})
+	e.measure()
+	b.StopTimer()
+	if err := e.task.Advance(1 << 50); err != nil {
+		b.Fatal(err)
+	}
+	e.commit()
+	if e.sum != e.offset {
+		b.Fatalf("the windows count %d of %d records", e.sum, e.offset)
+	}
+}
+
+// BenchmarkStatelessOperator is what one more stateless operator costs: the
+// difference between the sub-benchmarks, by 10.
+func BenchmarkStatelessOperator(b *testing.B) {
+	for _, operators := range []int{1, 11} {
+		b.Run(fmt.Sprintf("operators=%d", operators), func(b *testing.B) {
+			kept := 0
+			e := newEngine(b, func(sb *stream.Builder) {
+				s := stream.From(sb, benchIn)
+				for range operators {
+					s = stream.MapValues(s, func(v []byte) []byte { return v })
+				}
+				stream.To(s.Filter(func([]byte, []byte) bool { kept++; return false }), stream.Topic[[]byte, []byte]{Name: "out", Key: serde.Bytes, Value: serde.Bytes})
+			})
+			e.measure()
+			if int64(kept) != e.offset {
+				b.Fatalf("%d of %d records arrived", kept, e.offset)
+			}
+		})
+	}
+}
