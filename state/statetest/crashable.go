@@ -12,7 +12,7 @@ import (
 const (
 	crashableCacheBytes    = 1 << 20
 	crashableMemtableBytes = 256 << 10
-	crashableOverlayBytes  = 16 << 10
+	crashableOverlayBytes  = 4 << 10
 )
 
 // Crashable is a state.Storage on Pebble over a file system in memory that can lose power. It works inside a

@@ -76,6 +76,7 @@ func operations() []operation {
 		{"get", 60, (*history).get},
 		{"window slot", 300, (*history).windowSlot},
 		{"window peek", 60, (*history).windowPeek},
+		{"burst", 2, (*history).burst},
 		{"drop", 8, (*history).drop},
 		{"dirty", 10, (*history).checkDirty},
 		{"compare", 6, (*history).compare},

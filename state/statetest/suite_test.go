@@ -14,7 +14,7 @@ func TestMemory(t *testing.T) {
 
 func TestDisk(t *testing.T) {
 	statetest.Run(t, func(t *testing.T) state.Storage {
-		d, err := state.OpenDisk(t.TempDir(), "suite", state.DiskOptions{MemtableBytes: 256 << 10, OverlayBytes: 16 << 10})
+		d, err := state.OpenDisk(t.TempDir(), "suite", state.DiskOptions{MemtableBytes: 256 << 10, OverlayBytes: 4 << 10})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,9 +11,11 @@ const (
 	task          = "0_3"
 	applicationID = "suite"
 	// keysOf is the number of different keys, windowsOf that of window starts in reach at a time.
-	keysOf    = 300
+	keysOf    = 700
 	windowsOf = 6
 	windowGap = 1000
+	// burstOf is the number of writes in a burst.
+	burstOf = 500
 	// flushJump moves the wall clock far enough for a flush.
 	flushJump = 40_000
 )
@@ -48,11 +50,18 @@ func (h *history) openHandles() (err error) {
 	return err
 }
 
+// anyKey gives keys that are hard to sort, too: empty, differing only in zeros at the end, or only far behind.
 func (h *history) anyKey() string {
-	if h.random.IntN(100) == 0 {
+	n := h.random.IntN(keysOf)
+	switch h.random.IntN(60) {
+	case 0:
 		return ""
+	case 1, 2:
+		return fmt.Sprintf("key-%d", n/10) + "\x00\x00\x00"[:n%4]
+	case 3, 4:
+		return fmt.Sprintf("key-in-a-crowd-%d", n)
 	}
-	return fmt.Sprintf("key-%d", h.random.IntN(keysOf))
+	return fmt.Sprintf("key-%d", n)
 }
 
 // anyStart is mostly a window in reach, sometimes one at the far ends of time.
@@ -125,6 +134,20 @@ func (h *history) windowSlot() error {
 	}
 	v.Time, v.Value = int64(h.step), v.Value+1
 	h.model.putCell(start, key, *v)
+	return nil
+}
+
+// burst writes so much that sorting and trimming have something to do.
+func (h *history) burst() error {
+	write := h.windowSlot
+	if h.random.IntN(2) == 0 {
+		write = h.put
+	}
+	for range burstOf {
+		if err := write(); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
