@@ -14,6 +14,10 @@ import (
 // partition that is added waits for it at most.
 const fetchWait = 250 * time.Millisecond
 
+// fetchMetadata is how soon after another the client may look for moved
+// leaders.
+const fetchMetadata = 100 * time.Millisecond
+
 // fetchBytes bounds one fetch from one broker.
 const fetchBytes = 16 << 20
 
@@ -38,6 +42,7 @@ func newFetcher(opts []kgo.Opt, w *waker) (*fetcher, error) {
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
 		kgo.FetchMaxWait(fetchWait),
 		kgo.FetchMaxBytes(fetchBytes),
+		kgo.MetadataMinAge(fetchMetadata),
 	)...)
 	if err != nil {
 		return nil, fmt.Errorf("open the reading client: %w", err)

@@ -1,7 +1,6 @@
 package worker
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -32,8 +31,9 @@ type lease struct {
 	rebuilt    bool          // the state was thrown away once because it did not fit
 
 	pending *task.Commit // between Prepare and its outcome
+	sent    []int        // the number of each of pending's entries in the producer
 	next    []int64      // changelog offsets behind pending's entries, by store
-	entries [][2]int     // pending's records in the producer, by store: [from, to)
+	topics  []string     // changelogs, by store; see changelogs
 }
 
 // A source is one source partition of a lease.
@@ -54,6 +54,16 @@ func newLease(id task.ID, sub *graph.Subtopology, owner identity) *lease {
 		l.inputs = append(l.inputs, source{topicPartition: topicPartition{topic, id.Partition}})
 	}
 	return l
+}
+
+// changelogs returns the changelog topics of the task, by store.
+func (l *lease) changelogs(applicationID string) []string {
+	if l.topics == nil {
+		for _, s := range l.sub.Stores {
+			l.topics = append(l.topics, state.ChangelogTopic(applicationID, s.Name))
+		}
+	}
+	return l.topics
 }
 
 // drop throws away everything that is not committed.
@@ -103,10 +113,7 @@ func (l *lease) take(index int, records []*kgo.Record, slabs *messageSlabs) erro
 }
 
 func message(r *kgo.Record) graph.Message {
-	m := graph.Message{Key: r.Key, Value: r.Value, Offset: r.Offset, Timestamp: -1}
-	if !r.Timestamp.IsZero() {
-		m.Timestamp = r.Timestamp.UnixMilli()
-	}
+	m := graph.Message{Key: r.Key, Value: r.Value, Offset: r.Offset, Timestamp: r.Timestamp.UnixMilli()}
 	if len(r.Headers) > 0 {
 		m.Headers = make([]graph.Header, len(r.Headers))
 		for i, h := range r.Headers {
@@ -168,5 +175,3 @@ func (l *lease) positions() []int64 {
 	}
 	return at
 }
-
-var errNoTask = errors.New("the task is being restored")

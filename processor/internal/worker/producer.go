@@ -180,21 +180,6 @@ func (p *producer) flush(ctx context.Context, look bool) error {
 	return nil
 }
 
-// behind returns the offset behind the records [from, to) of the commit, which
-// went to one partition; -1 if there are none, and false if the broker did not
-// say.
-func (p *producer) behind(from, to int) (int64, bool) {
-	next := int64(-1)
-	for i := from; i < to; i++ {
-		offset := p.slab.at(i).Offset
-		if offset < 0 {
-			return -1, false
-		}
-		next = max(next, offset+1)
-	}
-	return next, true
-}
-
 // end ends the transaction.
 func (p *producer) end(ctx context.Context, how kgo.TransactionEndTry) error {
 	ctx, cancel := context.WithTimeout(ctx, endTimeout)

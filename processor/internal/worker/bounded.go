@@ -1,0 +1,167 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/millrace/millrace/processor/internal/task"
+)
+
+// finishPoll is how often a worker whose own tasks are finished looks whether
+// those of the others are.
+const finishPoll = 250 * time.Millisecond
+
+// admit says whether a run may go on from a committed offset. run is empty for
+// a live one.
+func (c committed) admit(group string, tp topicPartition, run string) error {
+	where := fmt.Sprintf("group %q, topic %q partition %d", group, tp.topic, tp.partition)
+	switch {
+	case c.offset < 0:
+		return nil
+	case c.foreign:
+		return fmt.Errorf("%s: offset %d was committed by another program, so the state cannot be known to fit it; `millrace reset` says what to do with it: %w", where, c.offset, errPermanent)
+	case c.meta.Run == run:
+		return nil
+	case run == "":
+		return fmt.Errorf("%s: offset %d belongs to the bounded run %q and is not gone on from; `millrace reset` starts over: %w", where, c.offset, c.meta.Run, errPermanent)
+	case c.meta.Run != "":
+		return fmt.Errorf("%s: offset %d belongs to the bounded run %q, not to %q; `millrace reset` starts over: %w", where, c.offset, c.meta.Run, run, errPermanent)
+	}
+	return nil
+}
+
+// fixEnds decides, for a bounded run, where a task's inputs end: once, by the
+// first owner, in the group itself, so that every later owner reads the same.
+func (r *restorer) fixEnds(ctx context.Context, l *lease, offsets map[topicPartition]committed) error {
+	run := r.cfg.run()
+	if run == "" || l.fixed(offsets, run) {
+		return nil
+	}
+	ends, err := stableEnd.offsets(ctx, r.client, l.partitions())
+	if err != nil {
+		return err
+	}
+	who := r.member.identity()
+	if !who.owns(l.owner) {
+		return fmt.Errorf("the member %q it was assigned to is gone", l.owner.member)
+	}
+	now := r.cfg.Now().UnixMilli()
+	var pledges []pledge
+	for i := range l.inputs {
+		in := &l.inputs[i]
+		in.end = max(ends[in.topicPartition], in.offset)
+		meta := task.Meta{Watermark: in.watermark, Run: run, End: in.end, LogicalNow: now}
+		pledges = append(pledges, pledge{in.topicPartition, in.offset, task.EncodeMeta(meta)})
+	}
+	l.logicalNow = now
+	return r.group.commit(ctx, who, pledges)
+}
+
+// fixed says that the ends of all inputs are known.
+func (l *lease) fixed(offsets map[topicPartition]committed, run string) bool {
+	for _, in := range l.inputs {
+		if offsets[in.topicPartition].meta.Run != run {
+			return false
+		}
+	}
+	return true
+}
+
+func (l *lease) partitions() (all []topicPartition) {
+	for _, in := range l.inputs {
+		all = append(all, in.topicPartition)
+	}
+	return all
+}
+
+// everything lists all source partitions of the application.
+func (c *catalog) everything() map[string][]int32 {
+	parts := map[string][]int32{}
+	for s, topics := range c.layout.sources {
+		for _, t := range topics {
+			for p := range c.layout.partitions[s] {
+				parts[t] = append(parts[t], p)
+			}
+		}
+	}
+	return parts
+}
+
+// precheck looks at all committed offsets before the worker joins the group: a
+// run that may not go on is refused, and one that is over is not begun again.
+func (w *Worker) precheck(ctx context.Context) (over bool, err error) {
+	var offsets map[topicPartition]committed
+	err = retry(ctx, w.cfg.Events.warning, func(ctx context.Context) (err error) {
+		offsets, err = w.group.fetch(ctx, w.catalog.everything(), false)
+		if errors.Is(err, kerr.GroupIDNotFound) { // nobody was ever here
+			offsets, err = nil, nil
+		}
+		return err
+	})
+	if err != nil {
+		return false, err
+	}
+	for tp, c := range offsets {
+		if err := c.admit(w.cfg.ApplicationID, tp, w.cfg.run()); err != nil {
+			return false, err
+		}
+	}
+	if w.cfg.run() == "" || len(offsets) == 0 || !finished(offsets, w.cfg.run()) {
+		return false, nil
+	}
+	return true, w.refuseNewer(ctx, offsets)
+}
+
+func finished(offsets map[topicPartition]committed, run string) bool {
+	for _, c := range offsets {
+		if c.offset < 0 || c.meta.Run != run || !c.meta.Finished {
+			return false
+		}
+	}
+	return true
+}
+
+// refuseNewer makes an error of records that came after the end of a finished
+// run: silence would look as if they had been processed.
+func (w *Worker) refuseNewer(ctx context.Context, offsets map[topicPartition]committed) error {
+	var parts []topicPartition
+	for tp := range offsets {
+		parts = append(parts, tp)
+	}
+	return retry(ctx, w.cfg.Events.warning, func(ctx context.Context) error {
+		ends, err := stableEnd.offsets(ctx, w.fetcher.client, parts)
+		if err != nil {
+			return err
+		}
+		for tp, c := range offsets {
+			if ends[tp] > c.meta.End {
+				return fmt.Errorf("the bounded run %q of group %q ended at offset %d of topic %q partition %d, which has gone on to %d; a finished run is not gone on with: choose another application id, or `millrace reset`: %w", w.cfg.run(), w.cfg.ApplicationID, c.meta.End, tp.topic, tp.partition, ends[tp], errPermanent)
+			}
+		}
+		return nil
+	})
+}
+
+// over says that every task of the group is finished. Until then a worker stays,
+// for it may have to take over what another leaves.
+func (w *Worker) over(ctx context.Context) bool {
+	if w.cfg.run() == "" || time.Since(w.lastLook) < finishPoll {
+		return false
+	}
+	for _, l := range w.leases {
+		if !l.finished() {
+			return false
+		}
+	}
+	w.lastLook = time.Now()
+	offsets, err := w.group.fetch(ctx, w.catalog.everything(), false)
+	if err != nil {
+		w.cfg.Events.warning(fmt.Errorf("look whether the run is over: %w", err))
+		return false
+	}
+	return finished(offsets, w.cfg.run())
+}

@@ -1,0 +1,151 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/millrace/millrace/state"
+)
+
+const (
+	configCleanup         = "cleanup.policy"
+	configRetention       = "retention.ms"
+	configRetentionBytes  = "retention.bytes"
+	configDeleteRetention = "delete.retention.ms"
+	configTimestampAfter  = "message.timestamp.after.max.ms"
+
+	// defaultDeleteRetention is the broker's own default.
+	defaultDeleteRetention = 24 * time.Hour
+	// clusterReplication leaves the replication factor to the broker.
+	clusterReplication = -1
+)
+
+// provideChangelogs creates the changelogs that are missing and verifies the
+// others.
+//
+// A broker deletes by record timestamp, and a replay writes records of any age,
+// so nothing in a changelog may ever be deleted by time: key-value stores are
+// compacted only; window stores may be cut off by request too, hence "delete",
+// with no retention.
+func (s *survey) provideChangelogs(ctx context.Context) error {
+	for i, sub := range s.cfg.Graph.Subtopologies() {
+		for _, store := range sub.Stores {
+			topic := state.ChangelogTopic(s.cfg.ApplicationID, store.Name)
+			if err := s.provide(ctx, topic, store.Kind, s.layout.partitions[i]); err != nil {
+				return fmt.Errorf("changelog of store %q: %w", store.Name, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (s *survey) provide(ctx context.Context, topic string, kind state.Kind, partitions int32) error {
+	missing, err := s.describe(ctx, []string{topic})
+	for err == nil && len(missing) > 0 {
+		err = s.create(ctx, topic, kind, partitions)
+		if err == nil {
+			missing, err = s.describe(ctx, []string{topic})
+		}
+		if len(missing) > 0 && !sleep(ctx, firstPause) {
+			err = errors.Join(err, ctx.Err())
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if n := s.partitions[topic]; n != partitions {
+		return fmt.Errorf("topic %q has %d partitions, its tasks need %d: the number of source partitions has changed, and with it the place of every key; `millrace reset` and replay", topic, n, partitions)
+	}
+	return s.verify(ctx, topic, kind)
+}
+
+func cleanupPolicy(kind state.Kind) string {
+	if kind == state.Window {
+		return "compact,delete"
+	}
+	return "compact"
+}
+
+// create makes a changelog. Brokers that do not know message.timestamp.after.max.ms
+// have no such limit, and get it left out.
+func (s *survey) create(ctx context.Context, topic string, kind state.Kind, partitions int32) error {
+	text := func(v string) *string { return &v }
+	configs := map[string]*string{
+		configCleanup:        text(cleanupPolicy(kind)),
+		configRetention:      text("-1"),
+		configRetentionBytes: text("-1"),
+		configTimestampAfter: text("9223372036854775807"),
+	}
+	return retry(ctx, s.cfg.Events.warning, func(ctx context.Context) error {
+		_, err := s.admin.CreateTopic(ctx, partitions, clusterReplication, configs, topic)
+		switch {
+		case errors.Is(err, kerr.TopicAlreadyExists): // another worker was faster
+			return nil
+		case errors.Is(err, kerr.InvalidConfig) && configs[configTimestampAfter] != nil:
+			delete(configs, configTimestampAfter)
+			_, err = s.admin.CreateTopic(ctx, partitions, clusterReplication, configs, topic)
+		}
+		if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
+			return fmt.Errorf("create topic %q: %w", topic, err)
+		}
+		return nil
+	})
+}
+
+// verify reads the settings of a changelog. Settings under which the broker
+// would delete state are an error.
+func (s *survey) verify(ctx context.Context, topic string, kind state.Kind) error {
+	settings, err := s.settings(ctx, topic)
+	if err != nil {
+		return err
+	}
+	s.deleteRetention[topic] = defaultDeleteRetention
+	if ms, err := strconv.ParseInt(settings[configDeleteRetention], 10, 64); err == nil {
+		s.deleteRetention[topic] = time.Duration(ms) * time.Millisecond
+	}
+	policy := strings.Split(settings[configCleanup], ",")
+	fix := fmt.Sprintf("set %s=%s, %s=-1 and %s=-1 with `kafka-configs.sh --alter`", configCleanup, cleanupPolicy(kind), configRetention, configRetentionBytes)
+	if settings[configCleanup] == "" { // the broker does not say
+		return nil
+	}
+	if !slices.Contains(policy, "compact") {
+		return fmt.Errorf("topic %q has %s=%s, so the broker deletes state that is still needed; %s", topic, configCleanup, settings[configCleanup], fix)
+	}
+	for _, name := range []string{configRetention, configRetentionBytes} {
+		if v := settings[name]; slices.Contains(policy, "delete") && v != "-1" && v != "" {
+			return fmt.Errorf("topic %q has %s=%s, so the broker deletes state, by event time or size; %s", topic, name, v, fix)
+		}
+	}
+	return nil
+}
+
+func (s *survey) settings(ctx context.Context, topic string) (map[string]string, error) {
+	var configs kadm.ResourceConfigs
+	err := retry(ctx, nil, func(ctx context.Context) (err error) {
+		configs, err = s.admin.DescribeTopicConfigs(ctx, topic)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the settings of topic %q: %w", topic, err)
+	}
+	out := map[string]string{}
+	for _, r := range configs {
+		if r.Err != nil {
+			return nil, fmt.Errorf("read the settings of topic %q: %w", topic, r.Err)
+		}
+		for _, c := range r.Configs {
+			if c.Value != nil {
+				out[c.Key] = *c.Value
+			}
+		}
+	}
+	return out, nil
+}

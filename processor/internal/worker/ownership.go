@@ -1,0 +1,213 @@
+package worker
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/millrace/millrace/processor/internal/assign"
+	"github.com/millrace/millrace/processor/internal/task"
+)
+
+// hearGroup deals with what the group has said since the last turn.
+func (w *Worker) hearGroup(ctx context.Context) error {
+	for {
+		select {
+		case e := <-w.member.events:
+			err := w.hear(ctx, e)
+			if e.done != nil {
+				close(e.done)
+			}
+			if err != nil {
+				return err
+			}
+		default:
+			return nil
+		}
+	}
+}
+
+func (w *Worker) hear(ctx context.Context, e event) error {
+	switch e.kind {
+	case assigned:
+		return w.assign(e)
+	case revoked:
+		return w.giveUp(ctx, e.partitions)
+	case lost:
+		return w.lose(func(l *lease) bool { return overlap(e.partitions, l.sub.Sources, l.id.Partition) })
+	}
+	return fmt.Errorf("the consumer group %q cannot be joined: %w", w.cfg.ApplicationID, e.err)
+}
+
+// assign makes the leases what the group says is ours (G3). A task that is open
+// under another name was lost in between, whatever the callbacks said.
+func (w *Worker) assign(e event) error {
+	if err := w.cfg.Storage.SetNote(w.memberNote(), e.who.member); err != nil {
+		return fmt.Errorf("keep the member id: %w", err)
+	}
+	parts := e.partitions
+	if w.cfg.Faults.NoG3 {
+		parts = e.added
+	} else {
+		ours := w.catalog.layout.covered(parts)
+		gone := func(l *lease) bool {
+			return !e.who.owns(l.owner) || !slices.Contains(ours, assign.Task{Subtopology: l.id.Subtopology, Partition: l.id.Partition})
+		}
+		if err := w.lose(gone); err != nil {
+			return err
+		}
+	}
+	for _, t := range w.catalog.layout.covered(parts) {
+		id := task.ID{Subtopology: t.Subtopology, Partition: t.Partition}
+		if slices.ContainsFunc(w.leases, func(l *lease) bool { return l.id == id }) {
+			continue
+		}
+		l := newLease(id, w.cfg.Graph.Subtopologies()[id.Subtopology], e.who)
+		w.leases = append(w.leases, l)
+		w.cfg.Events.taskAssigned(id)
+		w.restore(l)
+	}
+	slices.SortFunc(w.leases, func(a, b *lease) int {
+		return cmp.Or(cmp.Compare(a.id.Subtopology, b.id.Subtopology), cmp.Compare(a.id.Partition, b.id.Partition))
+	})
+	return nil
+}
+
+// giveUp commits everything and closes the tasks that are revoked. Only when it
+// has returned does the group hear that they are free.
+func (w *Worker) giveUp(ctx context.Context, parts map[string][]int32) error {
+	ours := func(l *lease) bool { return overlap(parts, l.sub.Sources, l.id.Partition) }
+	if slices.ContainsFunc(w.leases, ours) {
+		if err := w.commit(ctx); err != nil {
+			return err
+		}
+	}
+	return w.each(ours, func(l *lease) error { return w.end(l, true) })
+}
+
+// lose closes tasks that others may have by now: what is not committed is
+// nobody's any more.
+func (w *Worker) lose(gone func(*lease) bool) error {
+	return w.each(gone, func(l *lease) error {
+		if w.away != l {
+			l.drop(false)
+		}
+		return w.end(l, false)
+	})
+}
+
+func (w *Worker) each(which func(*lease) bool, do func(*lease) error) error {
+	for _, l := range slices.Clone(w.leases) {
+		if which(l) {
+			if err := do(l); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// end closes a task and forgets it.
+func (w *Worker) end(l *lease, flush bool) error {
+	w.takeBack(l)
+	w.stopReading(l)
+	w.leases = slices.DeleteFunc(w.leases, func(x *lease) bool { return x == l })
+	w.cfg.Events.taskRevoked(l.id)
+	if err := l.close(flush); err != nil {
+		w.cfg.Events.warning(err) // Kafka has everything, the next owner reads it
+	}
+	return nil
+}
+
+// begin lets a lease's task process from the lease's positions on.
+func (w *Worker) begin(l *lease) error {
+	if err := w.newTask(l); err != nil {
+		return err
+	}
+	for i := range l.inputs {
+		in := &l.inputs[i]
+		in.polled = in.offset
+		if in.finished {
+			continue
+		}
+		w.routes[in.topicPartition] = route{l, i}
+		w.fetcher.seek(in.topicPartition, in.offset)
+	}
+	w.busy = true // a bounded task may have nothing to read and still much to do
+	return nil
+}
+
+func (w *Worker) stopReading(l *lease) {
+	for _, in := range l.inputs {
+		if _, ok := w.routes[in.topicPartition]; ok {
+			delete(w.routes, in.topicPartition)
+			w.fetcher.remove(in.topicPartition)
+		}
+	}
+}
+
+// restore puts a lease in line for the restorer.
+func (w *Worker) restore(l *lease) { w.queue = append(w.queue, l) }
+
+// dispatch gives the restorer the next lease if it has none.
+func (w *Worker) dispatch(ctx context.Context) {
+	if w.away != nil || len(w.queue) == 0 {
+		return
+	}
+	w.away, w.queue = w.queue[0], w.queue[1:]
+	ctx, w.recall = context.WithCancel(ctx)
+	w.restorer.orders <- order{ctx, w.away} // never blocks: it has none
+}
+
+// takeDeliveries starts the tasks that the restorer has brought back.
+func (w *Worker) takeDeliveries() error {
+	w.passNotes()
+	select {
+	case d := <-w.restorer.out:
+		l := w.receive(d)
+		if d.err != nil {
+			return d.err
+		}
+		l.rebuilt = false
+		if err := w.begin(l); err != nil {
+			return err
+		}
+		w.cfg.Events.taskRestored(l.id, d.restored)
+	default:
+	}
+	return nil
+}
+
+func (w *Worker) receive(d delivery) *lease {
+	w.recall()
+	w.away = nil
+	return d.lease
+}
+
+func (w *Worker) passNotes() {
+	for {
+		select {
+		case note := <-w.restorer.notes:
+			w.cfg.Events.warning(note)
+		default:
+			return
+		}
+	}
+}
+
+// takeBack makes a lease the worker's own again, wherever it is.
+func (w *Worker) takeBack(l *lease) {
+	w.queue = slices.DeleteFunc(w.queue, func(x *lease) bool { return x == l })
+	if w.away == l {
+		w.recall()
+		w.receive(<-w.restorer.out)
+	}
+}
+
+func (w *Worker) takeAllBack() {
+	w.queue = nil
+	if w.away != nil {
+		w.takeBack(w.away)
+	}
+}

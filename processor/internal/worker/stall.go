@@ -1,0 +1,67 @@
+package worker
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// stalled looks why a changelog gives nothing between at and to. Either an open
+// transaction is in the way, and it has to be waited for; or compaction has
+// left nothing but empty batches, which a client never shows: then the position
+// behind them is returned.
+func (r *restorer) stalled(ctx context.Context, tp topicPartition, at, to int64) (int64, error) {
+	stable, err := stableEnd.offsets(ctx, r.client, []topicPartition{tp})
+	if err != nil {
+		return at, err
+	}
+	if s := stable[tp]; s < to {
+		r.note(fmt.Errorf("changelog %q partition %d has an open transaction at offset %d; waiting until it ends or times out", tp.topic, tp.partition, s))
+		return at, nil
+	}
+	leader, _, err := r.reader.PartitionLeader(tp.topic, tp.partition)
+	if err != nil || leader < 0 {
+		return at, err
+	}
+	req := kmsg.NewPtrFetchRequest()
+	req.Version = 11 // the last one that names topics and needs no session
+	req.ReplicaID, req.MaxBytes, req.IsolationLevel, req.SessionEpoch = -1, fetchBytes, 1, -1
+	rt := kmsg.NewFetchRequestTopic()
+	rt.Topic = tp.topic
+	rp := kmsg.NewFetchRequestTopicPartition()
+	rp.Partition, rp.FetchOffset, rp.PartitionMaxBytes, rp.CurrentLeaderEpoch = tp.partition, at, fetchBytes, -1
+	rt.Partitions = append(rt.Partitions, rp)
+	req.Topics = append(req.Topics, rt)
+	resp, err := r.reader.Broker(int(leader)).RetriableRequest(ctx, req)
+	if err != nil {
+		return at, err
+	}
+	return behindEmpty(resp.(*kmsg.FetchResponse), at)
+}
+
+// behindEmpty returns the position behind the batches of an answer if none of
+// them has a record, else at.
+func behindEmpty(resp *kmsg.FetchResponse, at int64) (int64, error) {
+	const lengthAt, deltaAt, countAt, headerLen = 8, 23, 57, 61
+	for _, rt := range resp.Topics {
+		for _, rp := range rt.Partitions {
+			if err := kerr.ErrorForCode(rp.ErrorCode); err != nil {
+				return at, err
+			}
+			next := at
+			for b := rp.RecordBatches; len(b) >= headerLen; {
+				if binary.BigEndian.Uint32(b[countAt:]) != 0 {
+					return next, nil
+				}
+				first := int64(binary.BigEndian.Uint64(b))
+				next = max(next, first+int64(binary.BigEndian.Uint32(b[deltaAt:]))+1)
+				b = b[min(len(b), 12+int(binary.BigEndian.Uint32(b[lengthAt:]))):]
+			}
+			return next, nil
+		}
+	}
+	return at, nil
+}

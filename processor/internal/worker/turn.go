@@ -1,0 +1,206 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/millrace/millrace/processor/internal/partitioner"
+	"github.com/millrace/millrace/processor/internal/task"
+)
+
+// idlePoll bounds the sleep of a worker that has nothing to do.
+const idlePoll = time.Second
+
+// partition is the partitioner that every task uses.
+var partition = partitioner.Partition
+
+// loop takes turns until ctx ends, a bounded run is over or a turn fails.
+func (w *Worker) loop(ctx context.Context) error {
+	w.lastCommit = time.Now()
+	for ctx.Err() == nil {
+		if err := w.turn(ctx); err != nil {
+			return err
+		}
+		if w.over(ctx) {
+			return nil
+		}
+	}
+	return nil
+}
+
+// turn is one round: what the group says, what was restored, a bounded batch of
+// records, and a commit if it is time.
+func (w *Worker) turn(ctx context.Context) error {
+	if err := w.hearGroup(ctx); err != nil {
+		return err
+	}
+	if err := w.takeDeliveries(); err != nil {
+		return err
+	}
+	w.dispatch(ctx)
+	if err := w.fetcher.poll(ctx, w.cfg.PollRecords, w.wakeAt(), w.pending, w.enqueue); err != nil {
+		return err
+	}
+	if err := w.step(ctx); err != nil {
+		return err
+	}
+	if w.due() {
+		return w.commit(ctx)
+	}
+	return nil
+}
+
+// wakeAt is how long a poll without records may wait.
+func (w *Worker) wakeAt() time.Time {
+	now := time.Now()
+	if w.busy {
+		return now
+	}
+	if w.dirty() {
+		return w.lastCommit.Add(w.cfg.CommitInterval)
+	}
+	if w.cfg.run() != "" {
+		return now.Add(finishPoll)
+	}
+	return now.Add(idlePoll)
+}
+
+// pending says that something waits that the poll would oversleep.
+func (w *Worker) pending() bool {
+	return w.busy || len(w.member.events) > 0 || len(w.restorer.out) > 0 || len(w.restorer.notes) > 0
+}
+
+// enqueue hands polled records to their task and pauses the partition if too
+// many wait there.
+func (w *Worker) enqueue(tp topicPartition, records []*kgo.Record) error {
+	r, ok := w.routes[tp]
+	if !ok {
+		return fmt.Errorf("topic %q partition %d: records arrived that no task reads", tp.topic, tp.partition)
+	}
+	if err := r.lease.take(r.input, records, &w.slabs); err != nil {
+		return err
+	}
+	if in := &r.lease.inputs[r.input]; !in.paused && r.lease.task.Queued(r.input) >= w.cfg.QueueRecords {
+		in.paused = true
+		w.fetcher.pause(tp)
+	}
+	return nil
+}
+
+// step lets the tasks process what they have, within the caps of a commit.
+func (w *Worker) step(ctx context.Context) error {
+	w.busy = false
+	now := w.cfg.Now().UnixMilli()
+	left := w.cfg.CommitRecords - w.processed()
+	for _, l := range w.leases {
+		if l.task == nil {
+			continue
+		}
+		if l.careful {
+			if err := w.stepCarefully(ctx, l, now); err != nil {
+				return err
+			}
+			continue
+		}
+		n, err := l.task.Step(now, max(left, 0))
+		if err != nil {
+			if err := w.failed(l, err); err != nil {
+				return err
+			}
+			continue
+		}
+		left -= n
+		w.busy = w.busy || (n > 0 || left <= 0) && l.queued() > 0
+		w.unpause(l)
+	}
+	return nil
+}
+
+// stepCarefully processes one record and commits it.
+func (w *Worker) stepCarefully(ctx context.Context, l *lease, now int64) error {
+	n, err := l.task.Step(now, 1)
+	if err != nil {
+		return w.failed(l, err)
+	}
+	w.busy = w.busy || n > 0
+	w.unpause(l)
+	if n == 0 {
+		return nil
+	}
+	return w.commit(ctx)
+}
+
+// failed answers a failure of one task's record: the task goes back to the last
+// commit and knows what to skip. Nothing else is touched, for no transaction is
+// open yet. Any other failure ends the worker.
+func (w *Worker) failed(l *lease, err error) error {
+	scope, poison := task.Classify(err)
+	if scope != task.RecordScope {
+		return err
+	}
+	if err := l.blame(poison); err != nil {
+		return err
+	}
+	w.cfg.Events.poisoned(poison)
+	w.busy = true
+	l.drop(w.cfg.Faults.KeepOverlay)
+	return w.begin(l)
+}
+
+// queued counts the records that wait in the lease's task.
+func (l *lease) queued() (n int) {
+	for i := range l.inputs {
+		n += l.task.Queued(i)
+	}
+	return n
+}
+
+// unpause reads on where the queue is half empty again.
+func (w *Worker) unpause(l *lease) {
+	for i := range l.inputs {
+		in := &l.inputs[i]
+		if in.paused && l.task.Queued(i) <= w.cfg.QueueRecords/2 {
+			in.paused = false
+			w.fetcher.resume(in.topicPartition)
+		}
+	}
+}
+
+// processed counts the records since the last commit.
+func (w *Worker) processed() (n int) {
+	for _, l := range w.leases {
+		if l.task != nil {
+			records, _ := l.task.Weight()
+			n += records
+		}
+	}
+	return n
+}
+
+func (w *Worker) dirty() bool {
+	for _, l := range w.leases {
+		if l.task != nil && l.task.Dirty() {
+			return true
+		}
+	}
+	return false
+}
+
+// due says that it is time to commit: the interval has passed, or a cap is
+// reached (G9).
+func (w *Worker) due() bool {
+	if time.Since(w.lastCommit) >= w.cfg.CommitInterval {
+		return w.dirty()
+	}
+	records, bytes := 0, 0
+	for _, l := range w.leases {
+		if l.task != nil {
+			r, b := l.task.Weight()
+			records, bytes = records+r, bytes+b
+		}
+	}
+	return records >= w.cfg.CommitRecords || bytes >= w.cfg.CommitBytes
+}

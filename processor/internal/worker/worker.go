@@ -1,0 +1,218 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/millrace/millrace/processor/internal/task"
+)
+
+// A Worker runs its share of an application's tasks: one goroutine, one member
+// of the consumer group, one transactional producer.
+//
+// Everything in it belongs to the goroutine in Run, with three exceptions that
+// are reached through channels only: the group client's callbacks, the
+// restorer, and the promises of the producer.
+//
+// Always, between two turns: no transaction is open, every running task's
+// inputs follow on what it was handed, and nothing in any store is newer than
+// Kafka.
+type Worker struct {
+	cfg     Config
+	waker   waker
+	catalog *catalog
+
+	fetcher   *fetcher
+	member    *member
+	producer  *producer
+	committer committer
+	group     *group
+	restorer  *restorer
+
+	leases []*lease // by task id
+	routes map[topicPartition]route
+	slabs  messageSlabs
+
+	queue  []*lease // to be restored, in this order
+	away   *lease   // with the restorer
+	recall context.CancelFunc
+
+	lastCommit time.Time
+	lastLook   time.Time // see over
+	busy       bool      // the last turn left something to process
+	closing    bool
+}
+
+// A route says which task reads a partition, as which of its inputs.
+type route struct {
+	lease *lease
+	input int
+}
+
+// New checks the configuration. It does not connect.
+func New(cfg Config) (*Worker, error) {
+	cfg.setDefaults()
+	if err := cfg.validate(); err != nil {
+		return nil, fmt.Errorf("worker: %w", err)
+	}
+	return &Worker{cfg: cfg, routes: map[topicPartition]route{}}, nil
+}
+
+// Run works until ctx ends, a bounded run is over, or something happens that
+// needs a human; only the last is an error. It may be called once.
+//
+// When ctx ends, what is in hand is committed, the group is left and the stores
+// are flushed and closed. After an error or a panic, nothing is committed.
+func (w *Worker) Run(ctx context.Context) error {
+	defer w.release()
+	over, err := w.open(ctx)
+	if err == nil && !over {
+		err = w.loop(ctx)
+	}
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		err = nil
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("worker %d of %q: %w", w.cfg.Index, w.cfg.ApplicationID, err), w.leave())
+	}
+	return w.shutdown(ctx)
+}
+
+// open connects, looks around, settles what a former incarnation left, and
+// joins the group.
+func (w *Worker) open(ctx context.Context) (over bool, err error) {
+	if w.fetcher, err = newFetcher(w.cfg.Client, &w.waker); err != nil {
+		return false, err
+	}
+	if w.catalog, err = lookAround(ctx, &w.cfg, w.fetcher.client); err != nil {
+		return false, err
+	}
+	w.group = &group{w.cfg.ApplicationID, w.fetcher.client, w.catalog.ids}
+	if err := w.openProducer(ctx); err != nil {
+		return false, err
+	}
+	w.buryFormer(ctx)
+	if over, err := w.precheck(ctx); over || err != nil {
+		return over, err
+	}
+	if w.member, err = newMember(&w.cfg, &balancer{layout: &w.catalog.layout}, &w.waker); err != nil {
+		return false, err
+	}
+	w.restorer = newRestorer(w)
+	go w.restorer.run()
+	return false, nil
+}
+
+func (w *Worker) openProducer(ctx context.Context) error {
+	txnID := ""
+	if w.cfg.Guarantee == ExactlyOnce {
+		txnID = fmt.Sprintf("%s-%s-%d", w.cfg.ApplicationID, w.cfg.Storage.ProcessID(), w.cfg.Index)
+	}
+	w.producer = newProducer(&w.cfg, txnID, w.catalog.stepped)
+	if w.cfg.Guarantee == ExactlyOnce {
+		w.committer = &exactlyOnce{w.cfg.ApplicationID, w.producer, w.group, w.catalog.stepped, &w.cfg.Faults}
+	} else {
+		w.committer = &atLeastOnce{w.cfg.ApplicationID, w.producer, w.group, &w.cfg.Faults}
+	}
+	return w.producer.open(ctx, w.cfg.Events.warning)
+}
+
+// memberNote is where the worker's name in the group is kept between runs.
+func (w *Worker) memberNote() string { return fmt.Sprintf("member-%d", w.cfg.Index) }
+
+// buryFormer takes the seat of a former incarnation out of the group, which
+// after a kill would hold on to its tasks until the session times out.
+func (w *Worker) buryFormer(ctx context.Context) {
+	former, err := w.cfg.Storage.Note(w.memberNote())
+	if err == nil && former != "" {
+		err = w.group.leave(ctx, former, "a former incarnation has died")
+	}
+	if err != nil {
+		w.cfg.Events.warning(fmt.Errorf("a former incarnation keeps its tasks until its session ends: %w", err))
+	}
+}
+
+// shutdown ends an orderly run.
+func (w *Worker) shutdown(ctx context.Context) error {
+	w.closing = true
+	var errs []error
+	if w.member != nil {
+		errs = append(errs, w.commit(ctx))
+	}
+	for len(w.leases) > 0 {
+		errs = append(errs, w.end(w.leases[0], true))
+	}
+	return errors.Join(append(errs, w.leave())...)
+}
+
+// leaveTimeout bounds the farewell to the group.
+const leaveTimeout = 5 * time.Second
+
+// leave gives the seat in the group back, so that others take over at once.
+func (w *Worker) leave() error {
+	if w.member == nil {
+		return nil
+	}
+	who := w.member.identity()
+	w.member.stop()
+	if who.member == "" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
+	defer cancel()
+	if err := w.group.leave(ctx, who.member, "the worker shuts down"); err != nil {
+		w.cfg.Events.warning(err)
+		return nil
+	}
+	if err := w.cfg.Storage.SetNote(w.memberNote(), ""); err != nil {
+		return fmt.Errorf("forget the member id: %w", err)
+	}
+	return nil
+}
+
+// release lets go of whatever is still held. After a crash planted by a test it
+// is all that runs, and it says nothing to anyone.
+func (w *Worker) release() {
+	if w.member != nil {
+		w.member.stop()
+	}
+	if w.restorer != nil {
+		w.takeAllBack()
+		close(w.restorer.orders)
+		for range w.restorer.out { // until it has ended
+		}
+	}
+	if w.producer != nil {
+		w.producer.close()
+	}
+	for _, l := range w.leases {
+		_ = l.close(false) // nothing is lost: Kafka has everything
+	}
+	w.leases = nil
+	if w.fetcher != nil {
+		w.fetcher.close()
+	}
+}
+
+// newTask builds a lease's task at the lease's positions.
+func (w *Worker) newTask(l *lease) error {
+	cfg := task.Config{
+		ID: l.id, ApplicationID: w.cfg.ApplicationID, Version: w.cfg.Version,
+		Subtopology: l.sub, Stores: l.stores,
+		Partitions: w.catalog.sinkPartitions(w.cfg.Graph), Partition: partition,
+		Skip: l.skip, Run: w.cfg.run(), LogicalNow: l.logicalNow,
+	}
+	for _, in := range l.inputs {
+		cfg.Inputs = append(cfg.Inputs, task.Input{
+			Topic: in.topic, Partition: in.partition, Offset: in.offset, Watermark: in.watermark, End: in.end, Finished: in.finished,
+		})
+	}
+	t, err := task.New(cfg)
+	if err != nil {
+		return err
+	}
+	l.task = t
+	return nil
+}
