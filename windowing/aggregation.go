@@ -27,6 +27,7 @@ type Aggregation[A any] struct {
 	size, step, hold int64     // ms; hold is size plus grace
 	reach            int64     // ms from the last window of a time back to the first it can be in
 	current          EventTime // Windows.Last of the record before
+	lowest           EventTime // first start that is a time
 
 	merged   EventTime // highest merged watermark seen
 	passed   EventTime
@@ -56,6 +57,7 @@ func NewAggregation[A any](w Windows, store *state.WindowStore[state.Timestamped
 ) *Aggregation[A] {
 	a := &Aggregation[A]{windows: w, store: store, add: add, emit: emit}
 	a.size, a.step = w.size.Milliseconds(), w.step()
+	a.lowest = lowest(a.step)
 	a.hold = a.size + w.GraceMillis()
 	a.reach = (a.size - 1) / a.step * a.step
 	a.final, a.dirty = a.emitFinal, a.emitDirty
@@ -74,6 +76,7 @@ func NewAggregation[A any](w Windows, store *state.WindowStore[state.Timestamped
 // that counts. late says that all windows were closed: nothing was added. An error of add or emit is returned as it
 // is, and what was done by then is for the caller to discard.
 func (a *Aggregation[A]) Add(key []byte, ts, judged EventTime) (late bool, err error) {
+	ts = max(ts, a.lowest)
 	last := a.current
 	if uint64(ts)-uint64(last) >= uint64(a.step) {
 		last = a.windows.Last(ts)
@@ -172,19 +175,24 @@ func (a *Aggregation[A]) close(merged EventTime) error {
 }
 
 // closed lists the windows of the store that are closed at a watermark, and returns the bound below which windows are
-// to be dropped. At the end of the input that is just behind the last window there is, so that it stays finite.
+// to be dropped. At the end of the input that is just behind the last window there is, so that it stays finite. It is
+// never above a window that stays, not even one left over from windows of another size.
 func (a *Aggregation[A]) closed(merged EventTime) (below EventTime) {
 	a.starts = a.starts[:0]
+	below = a.windows.OpenFrom(merged)
 	for _, s := range a.store.Starts() {
-		if start := EventTime(s); a.windows.Closed(start, merged) {
-			a.starts = append(a.starts, start)
+		start := EventTime(s)
+		if !a.windows.Closed(start, merged) {
+			return min(below, start)
 		}
+		a.starts = append(a.starts, start)
 	}
 	if merged != MaxTime {
-		return a.windows.OpenFrom(merged)
+		return below
 	}
 	if n := len(a.starts); n > 0 {
-		return min(plus(a.starts[n-1], a.step), MaxTime-1)
+		last := a.starts[n-1]
+		return max(last+1, min(plus(last, a.step), MaxTime-1))
 	}
 	return a.below
 }

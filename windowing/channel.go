@@ -39,9 +39,10 @@ func (c *Channel) Max() EventTime { return c.max }
 // Advance raises the watermark to at, as far as it is finite, as if a record had shown the time; it reports whether
 // that moved it. It never goes back.
 func (c *Channel) Advance(at EventTime) bool {
-	if at <= c.Watermark() {
+	to := min(plus(at, c.bound), MaxTime-1)
+	if at == NoTime || to <= c.max {
 		return false
 	}
-	c.max = min(plus(at, c.bound), MaxTime-1)
+	c.max = to
 	return true
 }

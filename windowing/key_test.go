@@ -1,0 +1,107 @@
+package windowing
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/millrace/millrace/schemaregistry/serde"
+	"github.com/millrace/millrace/schemaregistry/serde/serdetest"
+)
+
+func windowedKey(key string, start EventTime, size time.Duration) Key[string] {
+	return Key[string]{Key: key, Window: Tumbling(size).Window(start)}
+}
+
+func TestKeySerdeConforms(t *testing.T) {
+	serdetest.Run(t, KeySerde(serde.String, time.Minute), []Key[string]{
+		windowedKey("", 0, time.Minute), windowedKey("a", 0, time.Minute), windowedKey("a", 60_000, time.Minute),
+		windowedKey("a", -60_000, time.Minute), windowedKey("longer", 1431857100000, time.Minute), windowedKey("a", MaxTime-1, time.Minute),
+	}, func(a, b Key[string]) bool { return a == b })
+}
+
+// TestKeySerdeBytes holds the layout of Kafka Streams' TimeWindowedSerializer.
+func TestKeySerdeBytes(t *testing.T) {
+	c := bindKey(t, KeySerde(serde.String, 5*time.Minute))
+	got, err := c.Append([]byte{0xee}, windowedKey("1.2.3.4", 1431857100000, 5*time.Minute))
+	if want := "ee312e322e332e340000014d615574e0"; err != nil || hex.EncodeToString(got) != want {
+		t.Errorf("got %x, %v; want %s", got, err, want)
+	}
+	back, err := c.Decode(got[1:])
+	if err != nil || back.Window.End != 1431857400000 {
+		t.Errorf("got %+v, %v", back, err)
+	}
+}
+
+func TestKeySerdeRefuses(t *testing.T) {
+	for name, s := range map[string]serde.Serde[Key[string]]{
+		"no serde":   KeySerde[string](nil, time.Minute),
+		"no size":    KeySerde(serde.String, 0),
+		"not whole":  KeySerde(serde.String, time.Microsecond),
+		"nothing in": KeySerde(serde.Of[string](nil), time.Minute),
+	} {
+		_, err := s.Bind(serde.Use{Role: serde.Key, Name: "windows"})
+		if err == nil || !strings.Contains(err.Error(), `key of "windows"`) {
+			t.Errorf("%s: got %v, want an error that names the use", name, err)
+		}
+	}
+	c := bindKey(t, KeySerde(serde.String, time.Minute))
+	for n := range 8 {
+		if _, err := c.Decode(make([]byte, n)); err == nil {
+			t.Errorf("%d bytes decoded", n)
+		}
+	}
+	ints := bindKey(t, KeySerde(serde.Int64, time.Minute))
+	if _, err := ints.Decode(make([]byte, 12)); err == nil {
+		t.Error("a damaged inner key decoded")
+	}
+}
+
+func TestKeySerdeKeepsDstOnError(t *testing.T) {
+	c := bindKey(t, KeySerde(serde.Of[string](failing{}), time.Minute))
+	if got, err := c.Append([]byte("kept"), Key[string]{}); !errors.Is(err, errFailing) || string(got) != "kept" {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+var errFailing = errors.New("failing")
+
+type failing struct{}
+
+func (failing) Append(dst []byte, _ string) ([]byte, error) { return dst, errFailing }
+func (failing) Decode([]byte) (string, error)               { return "", errFailing }
+
+// FuzzKeySerde: whatever decodes encodes back to the very bytes, nested too.
+func FuzzKeySerde(f *testing.F) {
+	f.Add([]byte("12345678"))
+	f.Add([]byte("key-1234567887654321"))
+	f.Add(bytes.Repeat([]byte{0xff}, 17))
+	f.Fuzz(func(t *testing.T, src []byte) {
+		c := bindKey(t, KeySerde(KeySerde(serde.String, time.Minute), time.Hour))
+		k, err := c.Decode(src)
+		if (err == nil) != (len(src) >= 16) {
+			t.Fatalf("%d bytes: %v", len(src), err)
+		}
+		if err != nil {
+			return
+		}
+		if k.Window.End < k.Window.Start || k.Key.Window.End < k.Key.Window.Start {
+			t.Fatalf("%x: a window ends before it starts: %+v", src, k)
+		}
+		if back, err := c.Append(nil, k); err != nil || !bytes.Equal(back, src) {
+			t.Fatalf("%x came back as %x, %v", src, back, err)
+		}
+	})
+}
+
+func bindKey[K any](t testing.TB, s serde.Serde[Key[K]]) serde.Codec[Key[K]] {
+	t.Helper()
+	c, err := s.Bind(serde.Use{Role: serde.Key, Name: "windows"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
