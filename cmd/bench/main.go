@@ -1,0 +1,84 @@
+// Command bench holds the reference tools of the benchmarks: a deterministic
+// loader and an independent checker. See README.md, and CONTRACT.md for the data
+// and the workloads.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/millrace/millrace/cmd/internal/workload"
+)
+
+// errUsage says that the arguments make no sense; what is wrong with them has been
+// printed already.
+var errUsage = errors.New("usage")
+
+// A command declares its flags on fs and returns what to do once they are parsed.
+type command struct {
+	name, help string
+	declare    func(fs *flag.FlagSet) action
+}
+
+// action does a command's work and writes its results to out.
+type action func(ctx context.Context, cluster workload.Cluster, out io.Writer) error
+
+func commands() []command {
+	return []command{
+		{"broker", "run a real Kafka broker until interrupted; prints its address and process id", broker},
+		{"load", "fill an input topic", load},
+		{"topic", "create a sink topic fit for the contract's event times", topic},
+		{"run", "drain an input topic through Millrace and measure it", runContender},
+		{"check", "compare a sink topic with the truth recomputed from the input", check},
+	}
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	switch {
+	case errors.Is(err, errUsage):
+		os.Exit(2)
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// run finds the command and does it.
+func run(ctx context.Context, args []string, out, talk io.Writer) error {
+	for _, c := range commands() {
+		if len(args) == 0 || c.name != args[0] {
+			continue
+		}
+		fs := flag.NewFlagSet("bench "+c.name, flag.ContinueOnError)
+		fs.SetOutput(talk)
+		brokers := fs.String("brokers", "127.0.0.1:9092", "comma-separated bootstrap addresses")
+		do := c.declare(fs)
+		err := fs.Parse(args[1:])
+		switch {
+		case errors.Is(err, flag.ErrHelp):
+			return nil
+		case err != nil:
+			return errUsage
+		case fs.NArg() > 0:
+			return fmt.Errorf("%s takes no arguments but flags, got %q", c.name, fs.Args())
+		}
+		seeds := strings.Split(*brokers, ",")
+		return do(ctx, workload.Cluster{Options: []kgo.Opt{kgo.SeedBrokers(seeds...)}}, out)
+	}
+	fmt.Fprintln(talk, "usage: bench COMMAND [flags]   (COMMAND -h lists the flags)")
+	for _, c := range commands() {
+		fmt.Fprintf(talk, "  %-6s %s\n", c.name, c.help)
+	}
+	return errUsage
+}
