@@ -18,15 +18,6 @@ func benchKeys() [][]byte {
 	return keys
 }
 
-func open(tb testing.TB, storage Storage) *Stores {
-	tb.Helper()
-	s, err := storage.Open("0_0", Identity{ApplicationID: "app", Task: "0_0"}, []Spec{{"kv", KeyValue}, {"w", Window}})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return s
-}
-
 func BenchmarkCommit(b *testing.B) {
 	for _, storage := range []struct {
 		name string
