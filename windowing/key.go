@@ -20,7 +20,7 @@ const startBytes = 8
 
 // KeySerde writes the bytes of the key and, behind them, the window's start in 8 bytes, big-endian, as Kafka Streams'
 // time-windowed serde does. The end is not written: Decode sets it from size, which must be that of the windows. Bind
-// fails if key is nil or size is not positive whole milliseconds.
+// fails if key is nil or size is not positive whole milliseconds. Records are partitioned by the key alone.
 func KeySerde[K any](key serde.Serde[K], size time.Duration) serde.Serde[Key[K]] {
 	return keySerde[K]{key: key, size: size}
 }
@@ -57,6 +57,12 @@ func (c keyCodec[K]) Append(dst []byte, v Key[K]) ([]byte, error) {
 		return dst, err
 	}
 	return binary.BigEndian.AppendUint64(out, uint64(v.Window.Start)), nil
+}
+
+// PartitionKey returns the part of an encoded Key by which its record is partitioned: the key without the window, so
+// that the results of a key are in the partition its records came from, as with Kafka Streams.
+func (c keyCodec[K]) PartitionKey(encoded []byte) []byte {
+	return encoded[:max(len(encoded)-startBytes, 0)]
 }
 
 func (c keyCodec[K]) Decode(src []byte) (Key[K], error) {

@@ -105,3 +105,12 @@ func bindKey[K any](t testing.TB, s serde.Serde[Key[K]]) serde.Codec[Key[K]] {
 	}
 	return c
 }
+
+func TestKeyCodecPartitionsByTheKeyAlone(t *testing.T) {
+	c := bindKey(t, KeySerde(serde.String, time.Minute)).(interface{ PartitionKey([]byte) []byte })
+	for encoded, want := range map[string]string{"a\x00\x00\x01\x4d\x61\x55\x74\xe0": "a", "\x00\x00\x01\x4d\x61\x55\x74\xe0": "", "short": ""} {
+		if got := c.PartitionKey([]byte(encoded)); string(got) != want {
+			t.Errorf("%q: %q, want %q", encoded, got, want)
+		}
+	}
+}

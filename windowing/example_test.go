@@ -1,0 +1,146 @@
+package windowing_test
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/millrace/millrace/schemaregistry/serde"
+	"github.com/millrace/millrace/state"
+	"github.com/millrace/millrace/windowing"
+)
+
+func clock(s string) windowing.EventTime {
+	at, err := time.Parse(time.TimeOnly, s)
+	if err != nil {
+		panic(err)
+	}
+	return windowing.At(at.AddDate(2015, 4, 16)) // 17 May 2015
+}
+
+func show(t windowing.EventTime) string { return t.Time().Format(time.TimeOnly) }
+
+func ExampleAt() {
+	t := windowing.At(time.Date(2015, 5, 17, 10, 5, 3, 0, time.UTC))
+	fmt.Println(int64(t), t.Add(time.Minute).Time())
+	// Output: 1431857103000 2015-05-17 10:06:03 +0000 UTC
+}
+
+func ExampleTumbling() {
+	w := windowing.Tumbling(5 * time.Minute).Grace(time.Minute)
+	start := w.Last(clock("10:07:30"))
+	win := w.Window(start)
+	fmt.Println(show(win.Start), show(win.End), "closes at", show(w.Due(start)))
+	fmt.Println(w.Closed(start, clock("10:10:59")), w.Closed(start, clock("10:11:00")))
+	// Output:
+	// 10:05:00 10:10:00 closes at 10:11:00
+	// false true
+}
+
+func ExampleHopping() {
+	w := windowing.Hopping(10*time.Minute, 5*time.Minute)
+	ts := clock("10:07:30")
+	for start := w.First(ts); start <= w.Last(ts); start = start.Add(w.Advance()) {
+		win := w.Window(start)
+		fmt.Println(show(win.Start), show(win.End))
+	}
+	fmt.Println("open at 10:12 are those from", show(w.OpenFrom(clock("10:12:00"))))
+	// Output:
+	// 10:00:00 10:10:00
+	// 10:05:00 10:15:00
+	// open at 10:12 are those from 10:05:00
+}
+
+func ExampleWindows_Validate() {
+	fmt.Println(windowing.Hopping(time.Minute, time.Hour).Grace(-time.Second).Validate())
+	// Output:
+	// windowing: the advance of windows must not exceed their size, or records between them would be lost: got advance 1h0m0s, size 1m0s
+	// windowing: the grace of windows must be whole milliseconds from 0 on, got -1s
+}
+
+func ExampleBounded() {
+	channel := windowing.Bounded(10 * time.Second).Channel(windowing.NoTime)
+	now := clock("12:00:00")
+	for _, at := range []string{"10:00:30", "10:00:25", "10:00:50"} {
+		channel.Observe(clock(at), now)
+		fmt.Println("record of", at, "watermark", show(channel.Watermark()))
+	}
+	// Output:
+	// record of 10:00:30 watermark 10:00:20
+	// record of 10:00:25 watermark 10:00:20
+	// record of 10:00:50 watermark 10:00:40
+}
+
+func ExampleAscending() {
+	channel := windowing.Ascending().Channel(windowing.NoTime)
+	channel.Observe(clock("10:00:30"), clock("12:00:00"))
+	fmt.Println(show(channel.Watermark()))
+	// Output: 10:00:30
+}
+
+func ExampleWatermarks_MaxAhead() {
+	channel := windowing.Ascending().MaxAhead(time.Hour).Channel(windowing.NoTime)
+	now := clock("12:00:00")
+	fmt.Println(channel.Observe(clock("13:00:00"), now), channel.Observe(clock("14:00:01"), now), show(channel.Watermark()))
+	// Output: true false 13:00:00
+}
+
+func ExampleKeySerde() {
+	codec, err := windowing.KeySerde(serde.String, 5*time.Minute).Bind(serde.Use{Role: serde.Key, Name: "traffic"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	win := windowing.Tumbling(5 * time.Minute).Window(clock("10:05:00"))
+	encoded, _ := codec.Append(nil, windowing.Key[string]{Key: "a", Window: win})
+	fmt.Printf("%x\n", encoded)
+	key, _ := codec.Decode(encoded)
+	fmt.Println(key.Key, show(key.Window.Start), show(key.Window.End))
+	// Output:
+	// 610000014d615574e0
+	// a 10:05:00 10:10:00
+}
+
+// task gives a store handle the stores of a task.
+type task struct{ stores *state.Stores }
+
+func (t task) Stores() *state.Stores { return t.stores }
+
+func ExampleNewAggregation() {
+	counts := state.Windowed[state.Timestamped[int64]]{Name: "counts", Value: state.TimestampedSerde(serde.Int64)}
+	stores, err := state.NewMemory().Open("0_0", state.Identity{ApplicationID: "example", Task: "0_0"}, []state.Spec{counts.Spec()})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	store, err := counts.Open(task{stores})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	agg := windowing.NewAggregation(windowing.Tumbling(time.Minute).Emit(windowing.OnClose), store,
+		func(acc *int64, _ bool) error { *acc++; return nil },
+		func(win windowing.Window, key []byte, v *state.Timestamped[int64], at windowing.EventTime) error {
+			fmt.Printf("%s in [%s, %s): %d\n", key, show(win.Start), show(win.End), v.Value)
+			return nil
+		})
+	channel := windowing.Bounded(10 * time.Second).Channel(windowing.NoTime)
+	for _, at := range []string{"10:00:50", "10:01:05", "10:00:58", "10:01:10", "10:00:59"} {
+		ts := clock(at)
+		channel.Observe(ts, clock("12:00:00"))
+		late, err := agg.Add([]byte("page"), ts, channel.Watermark())
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		if late {
+			fmt.Println("late:", at)
+		}
+		if err := agg.Advance(channel.Watermark()); err != nil {
+			fmt.Println(err)
+			return
+		}
+	}
+	// Output:
+	// page in [10:00:00, 10:01:00): 2
+	// late: 10:00:59
+}
