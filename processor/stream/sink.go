@@ -8,7 +8,8 @@ import (
 )
 
 // To writes the stream to a topic, in the transaction that also commits its
-// inputs. The partition is the one the Java client would choose for the key;
+// inputs. The partition is the one the Java client would choose for the key,
+// for a windowed one that of the key without its window, as with Kafka Streams;
 // records without a key take turns. The record's time becomes its Kafka
 // timestamp, its headers go with it.
 func To[K, V any](s Stream[K, V], topic Topic[K, V], opts ...Option) {
@@ -27,10 +28,15 @@ func To[K, V any](s Stream[K, V], topic Topic[K, V], opts ...Option) {
 				return graph.Instance{}, fmt.Errorf("sink topic %q: the number of partitions is unknown", topic.Name)
 			}
 			k := &sink[K, V]{env: env, node: node, key: key, value: value, partitions: partitions}
+			k.part, _ = key.(partKey)
 			return graph.Instance{Receive: graph.Receiver[K, V](k.receive)}, nil
 		},
 	}, s.at)
 }
+
+// A partKey is a codec whose keys are partitioned by a part of their bytes, as
+// windowed keys are.
+type partKey interface{ PartitionKey(encoded []byte) []byte }
 
 // A sink encodes records into the task's outbox.
 type sink[K, V any] struct {
@@ -38,6 +44,7 @@ type sink[K, V any] struct {
 	node       *graph.Node
 	key        serde.Codec[K]
 	value      serde.Codec[V]
+	part       partKey // nil: records are partitioned by the whole key
 	partitions int32
 	turn       int32 // of records without a key
 }
@@ -64,6 +71,9 @@ func (k *sink[K, V]) partition(key []byte) int32 {
 	if key == nil {
 		k.turn = (k.turn + 1) % k.partitions
 		return k.turn
+	}
+	if k.part != nil {
+		key = k.part.PartitionKey(key)
 	}
 	return k.env.Partition(key, k.partitions)
 }
