@@ -323,7 +323,7 @@ func start(t *testing.T, cfg Config) *process {
 		err = w.Run(ctx)
 	}()
 	t.Cleanup(func() { cancel() })
-		return p
+	return p
 }
 
 // errCrash is the panic by which a test kills a worker.

@@ -1,0 +1,154 @@
+package worker
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/state"
+)
+
+// faulty runs counting against a broker that misbehaves once in a commit, and
+// checks the results after a restart from nothing.
+func faulty(t *testing.T, f kfake.Fault) (aborts, unknowns int) {
+	t.Helper()
+	c := newCluster(t, 2, "in", "out")
+	first := rows(2, 40, 3)
+	c.load(first...)
+	w := newWitness(t)
+	p := start(t, c.config(counting(t, graph.ErrorPolicy{}), state.NewMemory(), w))
+	w.wait(t, "a commit", func() bool { return w.commits > 0 })
+	h := c.Fault(f)
+	second := rows(2, 40, 3)
+	c.load(second...)
+	c.output("out", len(first)+len(second))
+	p.end()
+	if h.Hits() == 0 {
+		t.Fatal("the fault was never met")
+	}
+	third := rows(2, 10, 3)
+	c.load(third...)
+	p = start(t, c.config(counting(t, graph.ErrorPolicy{}), state.NewMemory(), newWitness(t)))
+	c.checkCounts(append(append(first, second...), third...))
+	p.end()
+	return w.aborts, w.unknowns
+}
+
+// G1: a changelog record that was not written aborts the transaction.
+func TestFailedProduceAborts(t *testing.T) {
+	aborts, _ := faulty(t, kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: "app-counts-changelog", Err: kerr.UnknownServerError})
+	if aborts == 0 {
+		t.Error("nothing was aborted")
+	}
+}
+
+// An offset commit that is refused is undone cleanly.
+func TestRefusedOffsetsAbort(t *testing.T) {
+	for _, e := range []*kerr.Error{kerr.IllegalGeneration, kerr.RebalanceInProgress, kerr.UnknownMemberID} {
+		t.Run(e.Message, func(t *testing.T) {
+			aborts, unknowns := faulty(t, kfake.Fault{Keys: []kmsg.Key{kmsg.TxnOffsetCommit}, Err: e})
+			if aborts == 0 || unknowns > 0 {
+				t.Errorf("%d aborts, %d unknown", aborts, unknowns)
+			}
+		})
+	}
+}
+
+// G7: an end of a transaction that may have happened or not is found out.
+func TestUnknownOutcome(t *testing.T) {
+	_, unknowns := faulty(t, kfake.Fault{Keys: []kmsg.Key{kmsg.EndTxn}, TopLevel: true, Err: kerr.UnknownServerError})
+	if unknowns == 0 {
+		t.Error("no outcome was unknown")
+	}
+}
+
+// A member that is thrown out gives everything up and starts over.
+func TestEviction(t *testing.T) {
+	aborts, _ := faulty(t, kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat}, Err: kerr.UnknownMemberID})
+	t.Logf("%d aborts", aborts)
+}
+
+// G2: a commit under another name than that of the assignment is refused before
+// the broker, which would take it, is asked.
+func TestLapsedOwnership(t *testing.T) {
+	old, now := identity{"a", 3, 0}, identity{"a", 4, 0}
+	for _, tt := range []struct {
+		name     string
+		owner    identity
+		who      identity
+		accepted bool
+	}{
+		{"same", old, old, true},
+		{"a rebalance later", old, now, true},
+		{"silently rejoined", old, identity{"b", 4, 0}, false},
+		{"lost in between", old, identity{"a", 4, 1}, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := &Worker{}
+			b := &batch{who: tt.who, leases: []*lease{{owner: tt.owner}}}
+			if err := w.lapsed(b); (err == nil) != tt.accepted {
+				t.Errorf("lapsed: %v", err)
+			}
+			w.cfg.Faults.NoG2 = true
+			if err := w.lapsed(b); err != nil {
+				t.Errorf("with the guard off: %v", err)
+			}
+		})
+	}
+}
+
+// Two processes with one transactional id fence each other; the one that
+// notices stops and says why.
+func TestTwin(t *testing.T) {
+	c := newCluster(t, 1, "in", "out")
+	storage := state.NewMemory()
+	w := newWitness(t)
+	p := start(t, c.config(counting(t, graph.ErrorPolicy{}), storage, w))
+	c.load(row{0, "a", "1"})
+	w.wait(t, "a commit", func() bool { return w.commits > 0 })
+	for range 10 {
+		twin := c.client(kgo.TransactionalID("app-" + storage.ProcessID() + "-0"))
+		if _, _, err := twin.ProducerID(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		c.load(row{0, "a", "2"})
+		select {
+		case err := <-p.done:
+			if err == nil || !strings.Contains(err.Error(), "another process uses transactional id") {
+				t.Fatalf("the worker ended with %v", err)
+			}
+			return
+		case <-time.After(300 * time.Millisecond):
+		}
+	}
+	t.Fatal("the worker goes on although it is fenced again and again")
+}
+
+// Nothing to commit is no transaction, and offsets alone need none.
+func TestIdle(t *testing.T) {
+	c := newCluster(t, 1, "in", "out")
+	ends := c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.EndTxn, kmsg.TxnOffsetCommit}, Observe: true, Count: -1})
+	plain := c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Observe: true, Count: -1})
+	w := newWitness(t)
+	p := start(t, c.config(passing(t), state.NewMemory(), w))
+	w.wait(t, "the start", func() bool { return len(w.restored) == 1 })
+	time.Sleep(200 * time.Millisecond)
+	w.locked(func() {
+		if w.commits > 0 {
+			t.Errorf("%d commits with nothing to do", w.commits)
+		}
+	})
+	c.load(row{0, "a", "drop"})
+	w.wait(t, "a commit", func() bool { return w.commits == 1 })
+	p.end()
+	if ends.Hits() > 0 || plain.Hits() != 1 {
+		t.Errorf("%d transactional requests and %d offset commits, want 0 and 1", ends.Hits(), plain.Hits())
+	}
+}

@@ -1,0 +1,66 @@
+package worker
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/state"
+)
+
+// poisoned puts bad records among good ones: alone, together, first and last.
+func poisoned() (all, good []row) {
+	bad := map[int]bool{0: true, 20: true, 50: true, 51: true, 53: true, 99: true}
+	for i, r := range rows(1, 100, 3) {
+		if bad[i] {
+			r.value = "poison"
+		} else {
+			good = append(good, r)
+		}
+		all = append(all, r)
+	}
+	return all, good
+}
+
+// A record that fails after it changed state leaves no trace in the state.
+func TestPoison(t *testing.T) {
+	for _, policy := range []graph.ErrorPolicy{{OnError: graph.DeadLetter, Topic: "dead"}, {OnError: graph.Skip}} {
+		t.Run(policy.Topic, func(t *testing.T) {
+			c := newCluster(t, 1, "in", "out", "dead")
+			all, good := poisoned()
+			c.load(all...)
+			p := start(t, c.config(counting(t, policy), state.NewMemory(), newWitness(t)))
+			c.checkCounts(good)
+			if policy.OnError == graph.DeadLetter {
+				for _, r := range c.output("dead", len(all)-len(good)) {
+					if string(r.Value) != "poison" {
+						t.Errorf("dead letter %q", r.Value)
+					}
+				}
+			}
+			p.end()
+		})
+	}
+}
+
+// Without a policy the worker stops, says where, and keeps the offset.
+func TestPoisonStops(t *testing.T) {
+	c := newCluster(t, 1, "in", "out")
+	c.load(row{0, "a", "fine"}, row{0, "a", "poison"})
+	for range 2 {
+		err := start(t, c.config(counting(t, graph.ErrorPolicy{}), state.NewMemory(), newWitness(t))).wait()
+		if err == nil || !strings.Contains(err.Error(), `topic "in" partition 0 offset 1`) {
+			t.Errorf("the worker ended with %v", err)
+		}
+	}
+}
+
+// An output that no broker takes stops the worker with what, where and what to do.
+func TestTooLarge(t *testing.T) {
+	c := newCluster(t, 1, "in", "out")
+	c.load(row{0, "a", "large2000000"})
+	err := start(t, c.config(counting(t, graph.ErrorPolicy{}), state.NewMemory(), newWitness(t))).wait()
+	if err == nil || !strings.Contains(err.Error(), `topic "out" partition 0`) || !strings.Contains(err.Error(), "max.message.bytes") {
+		t.Errorf("the worker ended with %v", err)
+	}
+}

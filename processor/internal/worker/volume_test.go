@@ -1,0 +1,159 @@
+package worker
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+
+	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/processor/internal/task"
+	"github.com/millrace/millrace/state"
+)
+
+// again runs counting on a storage that has seen some input, after change, and
+// checks that the results go on as if nothing had happened.
+func again(t *testing.T, storage func() state.Storage, change func(*cluster, *Config) []row) *witness {
+	t.Helper()
+	c := newCluster(t, 1, "in", "out")
+	first := rows(1, 200, 5)
+	c.load(first...)
+	s := storage()
+	p := start(t, c.config(counting(t, graph.ErrorPolicy{}), s, newWitness(t)))
+	c.output("out", len(first))
+	p.end()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	w := newWitness(t)
+	cfg := c.config(counting(t, graph.ErrorPolicy{}), nil, w)
+	first = append(first, change(c, &cfg)...)
+	if cfg.Storage == nil {
+		cfg.Storage = storage()
+	}
+	second := rows(1, 50, 5)
+	c.load(second...)
+	p = start(t, cfg)
+	c.checkCounts(append(first, second...))
+	p.end()
+	if err := cfg.Storage.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func memory() func() state.Storage {
+	m := state.NewMemory()
+	return func() state.Storage { return m }
+}
+
+func mustRebuild(t *testing.T, w *witness, rebuilt bool, why string) {
+	t.Helper()
+	r := w.restored[task.ID{}]
+	if r.Rebuilt != rebuilt {
+		t.Errorf("restored %+v", r)
+	}
+	if why == "" {
+		return
+	}
+	for _, warning := range w.warnings {
+		if strings.Contains(warning.Error(), why) {
+			return
+		}
+	}
+	t.Errorf("no warning says %q: %v", why, w.warnings)
+}
+
+func TestVolumeInUse(t *testing.T) {
+	mustRebuild(t, again(t, memory(), func(*cluster, *Config) []row { return nil }), false, "")
+}
+
+// A state that missed a deletion brings the deleted key back to life.
+func TestVolumeTooOld(t *testing.T) {
+	w := again(t, memory(), func(_ *cluster, cfg *Config) []row {
+		cfg.Now = func() time.Time { return time.Now().Add(23 * time.Hour) }
+		return nil
+	})
+	mustRebuild(t, w, true, "keeps deletions for")
+}
+
+// What the log has lost behind the state's position cannot be made up for: here
+// another instance has gone on, and the log was cut off at its beginning.
+func TestVolumeBehindTheLog(t *testing.T) {
+	w := again(t, memory(), func(c *cluster, cfg *Config) []row {
+		between := rows(1, 20, 5)
+		c.load(between...)
+		other := start(t, c.config(cfg.Graph, state.NewMemory(), newWitness(t)))
+		c.output("out", 220)
+		other.end()
+		cut := kadm.Offsets{}
+		cut.Add(kadm.Offset{Topic: "app-counts-changelog", Partition: 0, At: c.PartitionInfo("app-counts-changelog", 0).HighWatermark - 7})
+		if _, err := kadm.NewClient(c.client()).DeleteRecords(context.Background(), cut); err != nil {
+			t.Fatal(err)
+		}
+		return between
+	})
+	mustRebuild(t, w, true, "the log begins at")
+}
+
+// A changelog that was made anew is not the one the state has followed.
+func TestVolumeOfAnotherChangelog(t *testing.T) {
+	c := newCluster(t, 1, "in", "out")
+	c.load(rows(1, 10, 2)...)
+	m := state.NewMemory()
+	p := start(t, c.config(counting(t, graph.ErrorPolicy{}), m, newWitness(t)))
+	c.output("out", 10)
+	p.end()
+	if _, err := kadm.NewClient(c.client()).DeleteTopic(context.Background(), "app-counts-changelog"); err != nil {
+		t.Fatal(err)
+	}
+	w := newWitness(t)
+	mustFail(t, c.config(counting(t, graph.ErrorPolicy{}), m, w), "the group committed offset 10", "millrace reset")
+	for _, warning := range w.warnings {
+		if strings.Contains(warning.Error(), "made anew") {
+			return
+		}
+	}
+	t.Errorf("no warning says that the topic was made anew: %v", w.warnings)
+}
+
+func TestVolumeDamaged(t *testing.T) {
+	dir := t.TempDir()
+	disk := func() state.Storage {
+		d, err := state.OpenDisk(dir, "app", state.DiskOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	w := again(t, disk, func(*cluster, *Config) []row {
+		flip(t, filepath.Join(dir, "tasks", "0_0"))
+		return nil
+	})
+	mustRebuild(t, w, true, "")
+}
+
+// flip damages every table file below dir.
+func flip(t *testing.T, dir string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*.sst"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no table files in %s: %v", dir, err)
+	}
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range min(len(b), 200) {
+			b[i] ^= 0xff
+		}
+		if err := os.WriteFile(f, b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
