@@ -1,14 +1,11 @@
 package state
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"sync"
 
 	"github.com/millrace/millrace/state/internal/engine"
@@ -83,13 +80,6 @@ type Disk struct {
 
 var _ Storage = (*Disk)(nil)
 
-// process is the content of process.json.
-type process struct {
-	Format        int    `json:"format"`
-	ApplicationID string `json:"application_id"`
-	ProcessID     string `json:"process_id"`
-}
-
 // OpenDisk opens the state directory of an application on this machine, makes it if there is none, and locks it
 // against other processes. Errors wrap ErrLocked, ErrOtherApplication, ErrReadOnly, ErrNewerFormat or ErrCorrupt.
 func OpenDisk(dir string, applicationID string, opt DiskOptions) (*Disk, error) {
@@ -124,62 +114,6 @@ func OpenVolume(v *engine.Volume, applicationID string, opt DiskOptions) (*Disk,
 		return nil, errors.Join(advise(v.Dir(), err), d.Close())
 	}
 	return d, nil
-}
-
-// advise adds to an error of a state directory what to do about it.
-func advise(dir string, err error) error {
-	next := "check the disk and its permissions"
-	switch {
-	case errors.Is(err, ErrLocked):
-		next = "another process has the directory open: stop it, or give this one a directory of its own"
-	case errors.Is(err, ErrOtherApplication):
-		next = "give each application a directory of its own"
-	case errors.Is(err, ErrReadOnly):
-		next = "the directory must be writable: check its owner, its mode and how the disk is mounted"
-	case errors.Is(err, ErrNewerFormat):
-		next = "run the newer version again, or delete the directory to rebuild from the changelogs"
-	case errors.Is(err, ErrCorrupt):
-		next = "delete the directory to rebuild from the changelogs"
-	}
-	return fmt.Errorf("state: directory %s: %w; %s", dir, err, next)
-}
-
-// identify checks the directory's process.json, or writes it.
-func (d *Disk) identify(applicationID string) error {
-	b, err := d.volume.Read(processFile)
-	if errors.Is(err, fs.ErrNotExist) {
-		d.process = process{Format: diskFormat, ApplicationID: applicationID, ProcessID: newProcessID()}
-		b, err := json.Marshal(d.process)
-		if err != nil {
-			return fmt.Errorf("%s: %w", processFile, err)
-		}
-		return d.volume.Write(processFile, append(b, '\n'))
-	}
-	if err != nil {
-		return err
-	}
-	d.process, err = decodeProcess(b)
-	if err != nil {
-		return err
-	}
-	if d.process.ApplicationID != applicationID {
-		return fmt.Errorf("%w: it belongs to %q, this is %q", ErrOtherApplication, d.process.ApplicationID, applicationID)
-	}
-	return nil
-}
-
-func decodeProcess(b []byte) (process, error) {
-	var p process
-	if err := json.Unmarshal(b, &p); err != nil {
-		return p, fmt.Errorf("%s: %w: %w", processFile, ErrCorrupt, err)
-	}
-	if p.Format > diskFormat {
-		return p, fmt.Errorf("%s: %w: format %d, this version knows %d", processFile, ErrNewerFormat, p.Format, diskFormat)
-	}
-	if p.Format != diskFormat || p.ProcessID == "" {
-		return p, fmt.Errorf("%s: %w: it lacks its format or its process id", processFile, ErrCorrupt)
-	}
-	return p, nil
 }
 
 // ProcessID implements Storage.
@@ -281,76 +215,6 @@ func (d *Disk) Remove(task string) error {
 	defer d.release(task)
 	if err := d.volume.Remove(filepath.Join(tasksDir, task)); err != nil {
 		return advise(d.volume.Dir(), err)
-	}
-	return nil
-}
-
-// Quarantine implements Storage.
-func (d *Disk) Quarantine(task string) error {
-	if err := d.take(task, "quarantine"); err != nil {
-		return err
-	}
-	defer d.release(task)
-	aside, err := d.quarantined(task)
-	if err == nil && len(aside) >= quarantinedMax {
-		err = d.volume.Remove(aside[0].name)
-	}
-	if err == nil {
-		n := 1
-		if len(aside) > 0 {
-			n = aside[len(aside)-1].number + 1
-		}
-		err = d.volume.Move(filepath.Join(tasksDir, task), filepath.Join(quarantineDir, fmt.Sprintf("%s.%d", task, n)))
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return advise(d.volume.Dir(), err)
-	}
-	return nil
-}
-
-// asideCopy is one quarantined copy of a task.
-type asideCopy struct {
-	name   string // in the volume
-	number int
-}
-
-// quarantined lists the copies of a task, oldest first.
-func (d *Disk) quarantined(task string) ([]asideCopy, error) {
-	names, err := d.volume.List(quarantineDir)
-	if err != nil {
-		return nil, err
-	}
-	var found []asideCopy
-	for _, name := range names {
-		number, ok := strings.CutPrefix(name, task+".")
-		n, err := strconv.Atoi(number)
-		if !ok || err != nil {
-			continue
-		}
-		at := len(found)
-		for at > 0 && found[at-1].number > n {
-			at--
-		}
-		found = append(found, asideCopy{})
-		copy(found[at+1:], found[at:])
-		found[at] = asideCopy{name: filepath.Join(quarantineDir, name), number: n}
-	}
-	return found, nil
-}
-
-// acquit deletes the quarantined copies of a task once its rebuilt state is safe on disk.
-func (d *Disk) acquit(task string, e engine.Engine) error {
-	aside, err := d.quarantined(task)
-	if err != nil || len(aside) == 0 {
-		return err
-	}
-	if err := e.Flush(); err != nil {
-		return err
-	}
-	for _, c := range aside {
-		if err := d.volume.Remove(c.name); err != nil {
-			return err
-		}
 	}
 	return nil
 }

@@ -7,7 +7,10 @@ import (
 )
 
 // Opener is what a handle needs to open its store: something that has the stores of a task.
-type Opener interface{ Stores() *Stores }
+type Opener interface {
+	// Stores are the stores of the task; nil if it has none.
+	Stores() *Stores
+}
 
 // KV is the typed handle of a key-value store: declared once in the application, opened in each task.
 type KV[K, V any] struct {

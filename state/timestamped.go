@@ -9,7 +9,9 @@ import (
 
 // Timestamped is a value with the event time, in ms, of the latest of its inputs.
 type Timestamped[V any] struct {
-	Time  int64
+	// Time is the event time in ms since the epoch.
+	Time int64
+	// Value is the value itself.
 	Value V
 }
 

@@ -1,0 +1,210 @@
+package state
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/millrace/millrace/state/internal/engine"
+)
+
+// load reads the reserved keys, and writes those of what is new.
+func (s *Stores) load() error {
+	batch := s.engine.NewBatch()
+	if err := s.loadIdentity(batch); err != nil {
+		return err
+	}
+	if err := s.loadStores(batch); err != nil {
+		return err
+	}
+	if err := s.loadPosition(); err != nil {
+		return err
+	}
+	if batch.Size() == 0 {
+		return nil
+	}
+	return s.engine.Apply(batch)
+}
+
+// record reads the value of a reserved key; nil if there is none. It is valid until the next one.
+func (s *Stores) record(key []byte) ([]byte, error) {
+	v, ok, err := s.engine.Get(s.value[:0], key)
+	s.value = v
+	if err != nil || !ok {
+		return nil, err
+	}
+	return v, nil
+}
+
+// damaged says that a record of ours in the engine cannot be read, which only damage explains unless a newer version
+// wrote it.
+func damaged(err error) error {
+	if err == nil || errors.Is(err, ErrNewerFormat) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrCorrupt, err)
+}
+
+func (s *Stores) loadIdentity(batch engine.Batch) error {
+	b, err := s.record(reservedKey(keyIdentity, ""))
+	if err != nil {
+		return err
+	}
+	if b == nil {
+		if _, ok, err := engine.First(s.engine, []byte{reserved}, []byte{0xFF, 0xFF}); err != nil || ok {
+			return errors.Join(err, damaged(errors.New("there is state, but no identity record")))
+		}
+		return batch.Set(reservedKey(keyIdentity, ""), s.id.append(nil))
+	}
+	found, err := decodeIdentity(b)
+	if err != nil {
+		return damaged(err)
+	}
+	if found != s.id {
+		return fmt.Errorf("%w: the directory holds task %s of application %q, wanted is task %s of application %q; remove it "+
+			"or put the right one back", ErrIdentity, found.Task, found.ApplicationID, s.id.Task, s.id.ApplicationID)
+	}
+	return nil
+}
+
+// loadStores reads the known stores, gives ids to new ones in the order of their names, and drops those that are
+// named no more: nobody would notice if their changelogs went on without them.
+func (s *Stores) loadStores(batch engine.Batch) error {
+	known, err := s.knownStores()
+	if err != nil {
+		return err
+	}
+	used := map[uint16]bool{}
+	for _, st := range s.stores {
+		r, ok := known[st.spec.Name]
+		if !ok {
+			continue
+		}
+		if r.kind != st.spec.Kind {
+			return fmt.Errorf("state: store %q was a %v store and is now a %v store: rename it, or reset the application",
+				st.spec.Name, r.kind, st.spec.Kind)
+		}
+		st.storeRecord = r
+		used[r.id] = true
+		delete(known, st.spec.Name)
+		if err := s.loadChangelog(st); err != nil {
+			return err
+		}
+	}
+	for _, name := range slices.Sorted(mapKeys(known)) {
+		if err := dropStore(batch, name, known[name].id); err != nil {
+			return err
+		}
+	}
+	return s.numberStores(batch, used)
+}
+
+func mapKeys(m map[string]storeRecord) func(yield func(string) bool) {
+	return func(yield func(string) bool) {
+		for k := range m {
+			if !yield(k) {
+				return
+			}
+		}
+	}
+}
+
+func (s *Stores) knownStores() (map[string]storeRecord, error) {
+	known := map[string]storeRecord{}
+	from, to := reservedKey(keyStore, ""), reservedKey(keyStore+1, "")
+	err := s.engine.Scan(from, to, func(key, value []byte) error {
+		r, err := decodeStoreRecord(value)
+		known[string(key[len(from):])] = r
+		return damaged(err)
+	})
+	return known, err
+}
+
+func (s *Stores) loadChangelog(st *store) error {
+	b, err := s.record(reservedKey(keyChangelog, st.spec.Name))
+	if err != nil || b == nil {
+		return err
+	}
+	st.changelogRecord, err = decodeChangelogRecord(b)
+	return damaged(err)
+}
+
+func dropStore(batch engine.Batch, name string, id uint16) error {
+	from, to := storeRange(id)
+	return errors.Join(
+		batch.DeleteRange(from, to),
+		batch.Delete(reservedKey(keyStore, name)),
+		batch.Delete(reservedKey(keyChangelog, name)),
+	)
+}
+
+func (s *Stores) numberStores(batch engine.Batch, used map[uint16]bool) error {
+	fresh := slices.Clone(s.stores)
+	slices.SortFunc(fresh, func(a, b *store) int { return bytes.Compare([]byte(a.spec.Name), []byte(b.spec.Name)) })
+	next := uint16(storeIDFirst)
+	for _, st := range fresh {
+		if st.id != 0 {
+			continue
+		}
+		for used[next] {
+			next++
+		}
+		used[next] = true
+		st.storeRecord = storeRecord{id: next, kind: st.spec.Kind}
+		if err := batch.Set(reservedKey(keyStore, st.spec.Name), st.storeRecord.append(nil)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Stores) loadPosition() error {
+	b, err := s.record(reservedKey(keyApplied, ""))
+	if err != nil {
+		return err
+	}
+	if b != nil {
+		r := reader{rest: b}
+		s.lastApplied = r.int64()
+		if err := r.end("time of the last commit"); err != nil {
+			return damaged(err)
+		}
+	}
+	b, err = s.record(reservedKey(keyPosition, ""))
+	if err != nil || b == nil {
+		return err
+	}
+	p, err := decodePositionRecord(b)
+	if err != nil {
+		return damaged(err)
+	}
+	s.applied = positionRecord{seq: p.seq, position: bytes.Clone(p.position)}
+	return s.takeClosings()
+}
+
+// takeClosings makes the closings of the applied position the current ones.
+func (s *Stores) takeClosings() error {
+	p, err := s.position()
+	if err != nil {
+		return err
+	}
+	for _, st := range s.stores {
+		st.closing = noClosing(st.spec.Name)
+		for _, c := range p.Closings {
+			if c.Store == st.spec.Name {
+				st.closing = c
+			}
+		}
+	}
+	return nil
+}
+
+// position decodes the applied position.
+func (s *Stores) position() (Position, error) {
+	if s.applied.seq == 0 {
+		return Position{}, nil
+	}
+	p, err := DecodePosition(s.applied.position)
+	return p, damaged(err)
+}
