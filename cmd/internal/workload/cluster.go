@@ -28,7 +28,9 @@ type Cluster struct {
 }
 
 func (c Cluster) client(opts ...kgo.Opt) (*kgo.Client, error) {
-	cl, err := kgo.NewClient(slices.Concat(c.Options, opts)...)
+	// Topics are fresh here: a client that has just missed a leader must not wait
+	// the usual seconds before it looks again.
+	cl, err := kgo.NewClient(slices.Concat([]kgo.Opt{kgo.MetadataMinAge(settleInterval)}, c.Options, opts)...)
 	if err != nil {
 		return nil, fmt.Errorf("workload: client options: %w", err)
 	}
