@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
 	"github.com/millrace/millrace/state/internal/engine"
 )
@@ -92,22 +94,12 @@ func (s *Stores) loadStores(batch engine.Batch) error {
 			return err
 		}
 	}
-	for _, name := range slices.Sorted(mapKeys(known)) {
+	for _, name := range slices.Sorted(maps.Keys(known)) {
 		if err := dropStore(batch, name, known[name].id); err != nil {
 			return err
 		}
 	}
 	return s.numberStores(batch, used)
-}
-
-func mapKeys(m map[string]storeRecord) func(yield func(string) bool) {
-	return func(yield func(string) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
-		}
-	}
 }
 
 func (s *Stores) knownStores() (map[string]storeRecord, error) {
@@ -141,7 +133,7 @@ func dropStore(batch engine.Batch, name string, id uint16) error {
 
 func (s *Stores) numberStores(batch engine.Batch, used map[uint16]bool) error {
 	fresh := slices.Clone(s.stores)
-	slices.SortFunc(fresh, func(a, b *store) int { return bytes.Compare([]byte(a.spec.Name), []byte(b.spec.Name)) })
+	slices.SortFunc(fresh, func(a, b *store) int { return strings.Compare(a.spec.Name, b.spec.Name) })
 	next := uint16(storeIDFirst)
 	for _, st := range fresh {
 		if st.id != 0 {

@@ -17,6 +17,7 @@ const (
 
 // Crasher is a storage that can lose what it has not synced.
 type Crasher interface {
+	// Crash keeps what was synced, and each unsynced block with a probability of percent in a hundred.
 	Crash(percent int, seed uint64) error
 }
 
