@@ -22,7 +22,6 @@ type rig struct {
 	agg     *Aggregation[string]
 	text    string   // of the record being added
 	rows    []string // sent, in order: "key[start,end)=value@time"
-	seen    []row
 }
 
 type row struct {
@@ -86,7 +85,6 @@ func (r *rig) send(win Window, key []byte, v *state.Timestamped[string], at Even
 	if at < r.agg.Passed() {
 		return fmt.Errorf("%v is below the %d that was passed", out, r.agg.Passed())
 	}
-	r.seen = append(r.seen, out)
 	r.rows = append(r.rows, out.String())
 	return nil
 }
@@ -156,7 +154,7 @@ func (r *rig) expect(want ...string) {
 	if !slices.Equal(r.rows, want) {
 		r.t.Errorf("sent %q, want %q", r.rows, want)
 	}
-	r.rows, r.seen = nil, nil
+	r.rows = nil
 }
 
 func (r *rig) closing() state.Closing {

@@ -14,10 +14,10 @@ func TestChainedIntoSecondWindowsNothingIsLate(t *testing.T) {
 	for _, emit := range []Emit{OnClose, OnCommit, OnUpdate} {
 		t.Run(emit.String(), func(t *testing.T) {
 			rows := 0
-			for seed := range uint64(300) {
+			for seed := range uint64(150) {
 				rows += runChain(t, seed, emit)
 			}
-			if rows < 10_000 {
+			if rows < 5_000 {
 				t.Errorf("only %d results went through", rows)
 			}
 		})
