@@ -177,3 +177,26 @@ func TestParseKey(t *testing.T) {
 		}
 	}
 }
+
+// A pair joins up to and including the window's bounds.
+func TestJoinBounds(t *testing.T) {
+	left := map[uint64][]event{1: {{ts: 100_000, amount: 3}}}
+	for dt, want := range map[int64]int{-joinWindow - 1: 0, -joinWindow: 1, 0: 1, joinWindow: 1, joinWindow + 1: 0} {
+		right := map[uint64][]event{1: {{ts: 100_000 + dt, amount: 4}}, 2: {{ts: 100_000}}}
+		if got := joinStreams(left, right); len(got) != want {
+			t.Errorf("dt %d: %d rows, want %d", dt, len(got), want)
+		}
+	}
+}
+
+func TestScaled(t *testing.T) {
+	for amount, want := range map[int64]int64{1: 0, 9: 8, 1001: 908, 9999: 9079} {
+		value := append(count(amount), "rest"...)
+		if keep := scaled(value); !keep || be64(value) != want || string(value[8:]) != "rest" {
+			t.Errorf("%d: %d, %v, want %d", amount, be64(value), keep, want)
+		}
+	}
+	if scaled(count(1230)) || scaled(count(0)) {
+		t.Error("a multiple of ten is kept")
+	}
+}
