@@ -23,6 +23,9 @@ func (s *Stores) Apply(next []int64, wallMillis int64) error {
 	if err == nil {
 		err = s.engine.Apply(c.batch)
 	}
+	if s.flushed == 0 {
+		s.flushed = wallMillis
+	}
 	if err == nil && wallMillis-s.flushed >= flushEvery {
 		s.flushed = wallMillis
 		err = s.engine.FlushSoon()

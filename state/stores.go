@@ -23,7 +23,8 @@ type Stores struct {
 	stores  []*store // in the order of the specs
 	first   *store   // the first by name, whose changelog carries the positions; nil without stores
 	applied positionRecord
-	// lastApplied is the wall clock of the last Apply in ms, flushed that of the last flush asked for.
+	// lastApplied is the wall clock of the last Apply in ms, flushed that of the last flush asked for, or
+	// of the first Apply.
 	lastApplied, flushed int64
 
 	commit  commit

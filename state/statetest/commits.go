@@ -123,15 +123,34 @@ func (h *history) crash() error {
 	return h.open()
 }
 
+// restart ends the process in good order; what it flushed must all be there, even if power fails then.
 func (h *history) restart() error {
-	if err := h.stores.Close(h.random.IntN(2) == 0); err != nil {
+	before := h.applied()
+	flush := h.random.IntN(2) == 0
+	if err := h.stores.Close(flush); err != nil {
 		return err
+	}
+	if c, ok := h.storage.(Crasher); ok && flush {
+		if err := c.Crash(0, 0); err != nil {
+			return err
+		}
 	}
 	h.model.abort()
 	if err := h.open(); err != nil {
 		return err
 	}
+	if after := h.applied(); flush && after != before {
+		return fmt.Errorf("the changelogs were applied up to %d and flushed; opened again, up to %d", before, after)
+	}
 	return h.restore()
+}
+
+// applied is how far the changelogs are applied, by store index.
+func (h *history) applied() (next [2]int64) {
+	for i, spec := range specs() {
+		next[i] = h.stores.ChangelogNext(spec.Name)
+	}
+	return next
 }
 
 // rebuild loses the directory and restores all from the changelogs.

@@ -108,7 +108,7 @@ func (v *Volume) Open(name string) (Engine, error) {
 	if err := v.fs.MkdirAll(path, 0o755); err != nil {
 		return nil, fmt.Errorf("make %s: %w", path, classify(err))
 	}
-	if err := v.syncDir(v.fs.PathDir(path)); err != nil {
+	if err := v.syncUp(path); err != nil {
 		return nil, err
 	}
 	return openPebble(v.fs, path, v.shared)
