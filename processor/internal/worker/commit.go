@@ -194,8 +194,11 @@ func (w *Worker) aborted(ctx context.Context, b *batch, v verdict) error {
 	if err := w.surrender(v); err != nil {
 		return err
 	}
-	if w.closing {
+	if w.closing || ctx.Err() != nil {
 		return w.lastWord(b, v)
+	}
+	for _, l := range b.leases {
+		l.drop(w.cfg.Faults.KeepOverlay)
 	}
 	if v.doubt {
 		if err := w.producer.reopen(ctx, w.cfg.Events.warning); err != nil {
@@ -203,7 +206,6 @@ func (w *Worker) aborted(ctx context.Context, b *batch, v verdict) error {
 		}
 	}
 	for _, l := range b.leases {
-		l.drop(w.cfg.Faults.KeepOverlay)
 		if err := w.begin(l); err != nil {
 			return err
 		}
@@ -218,15 +220,17 @@ func (w *Worker) inDoubt(ctx context.Context, b *batch, v verdict) error {
 	if err := w.surrender(v); err != nil {
 		return err
 	}
-	if w.closing {
+	if w.closing || ctx.Err() != nil {
 		return w.lastWord(b, v)
+	}
+	for _, l := range b.leases {
+		w.stopReading(l)
+		l.drop(w.cfg.Faults.KeepOverlay)
 	}
 	if err := w.producer.reopen(ctx, w.cfg.Events.warning); err != nil {
 		return err
 	}
 	for _, l := range b.leases {
-		w.stopReading(l)
-		l.drop(w.cfg.Faults.KeepOverlay)
 		w.restore(l)
 	}
 	return nil

@@ -160,6 +160,9 @@ func (r *restorer) open(l *lease) error {
 		}
 		stores, err = r.cfg.Storage.Open(name, id, l.sub.Stores)
 	}
+	if errors.Is(err, state.ErrLocked) { // another worker of the process has yet to hear that it lost the task
+		return fmt.Errorf("open its state: %w", err)
+	}
 	if err != nil {
 		return fmt.Errorf("open its state: %w: %w", err, errPermanent)
 	}

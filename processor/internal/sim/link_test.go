@@ -1,0 +1,142 @@
+//go:build synctests
+
+package sim
+
+import (
+	"context"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+)
+
+// refusal is how long a failed dial takes. It must not be zero: the client
+// tries again at once, and virtual time would never move.
+const refusal = 5 * time.Millisecond
+
+// A link is the network of one process: it can lose requests and responses, be
+// held up for a while, and be cut for good when the process dies. Everything
+// may be called from several goroutines.
+type link struct {
+	net  *kfake.VirtualNetwork
+	dice *dice
+	// lossy says whether losses happen now.
+	lossy                     func() bool
+	lostRequest, lostResponse float64 // chances per write and read
+	lost                      func()  // told of each loss
+
+	mu    sync.Mutex // never held while anything waits
+	dead  bool
+	until time.Time // held up until then
+	conns map[*conn]struct{}
+}
+
+type conn struct {
+	net.Conn
+	link *link
+}
+
+func refused(network string) error {
+	time.Sleep(refusal)
+	return &net.OpError{Op: "dial", Net: network, Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
+}
+
+func lostConn(op string) error {
+	return &net.OpError{Op: op, Net: "sim", Err: os.NewSyscallError(op, syscall.ECONNRESET)}
+}
+
+func (l *link) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	l.wait()
+	if l.isDead() {
+		return nil, refused(network)
+	}
+	inner, err := l.net.DialContext(ctx, network, addr)
+	if err != nil {
+		return nil, refused(network)
+	}
+	c := &conn{Conn: inner, link: l}
+	l.mu.Lock()
+	if l.dead { // killed while it was being dialed
+		l.mu.Unlock()
+		inner.Close()
+		return nil, refused(network)
+	}
+	l.conns[c] = struct{}{}
+	l.mu.Unlock()
+	return c, nil
+}
+
+func (l *link) isDead() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.dead
+}
+
+// wait blocks as long as the link is held up.
+func (l *link) wait() {
+	l.mu.Lock()
+	d := time.Until(l.until)
+	l.mu.Unlock()
+	if d > 0 {
+		time.Sleep(d)
+	}
+}
+
+// pause holds up everything for d.
+func (l *link) pause(d time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if until := time.Now().Add(d); until.After(l.until) {
+		l.until = until
+	}
+}
+
+// kill cuts the link for good.
+func (l *link) kill() {
+	l.mu.Lock()
+	l.dead = true
+	conns := l.conns
+	l.conns = map[*conn]struct{}{}
+	l.mu.Unlock()
+	for c := range conns {
+		c.Conn.Close()
+	}
+}
+
+func (l *link) lose(p float64) bool {
+	if p == 0 || !l.lossy() || !l.dice.hit(p) {
+		return false
+	}
+	l.lost()
+	return true
+}
+
+func (c *conn) Write(b []byte) (int, error) {
+	c.link.wait()
+	if c.link.lose(c.link.lostRequest) {
+		c.Conn.Close()
+		return 0, lostConn("write")
+	}
+	return c.Conn.Write(b)
+}
+
+// Read loses what the broker has already answered.
+func (c *conn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	c.link.wait()
+	if err == nil && c.link.lose(c.link.lostResponse) {
+		c.Conn.Close()
+		return 0, lostConn("read")
+	}
+	return n, err
+}
+
+func (c *conn) Close() error {
+	c.link.mu.Lock()
+	delete(c.link.conns, c)
+	c.link.mu.Unlock()
+	return c.Conn.Close()
+}

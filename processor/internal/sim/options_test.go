@@ -1,0 +1,133 @@
+//go:build synctests
+
+package sim
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Options are all the choices of one run. They follow from the seed, except
+// what a directed scenario sets by hand.
+type Options struct {
+	Seed       uint64
+	Hosts      int
+	Workers    int // per host
+	Partitions int
+	Brokers    int
+	Records    int // of each source partition
+	Keys       int // of each source topic
+	Workloads  []string
+	Shared     bool // all workloads read one topic, so that they share tasks
+	Bounded    bool
+	Stepped    bool // brokers without transaction.version 2
+	InputTxn   bool // the input is transactional, some of it aborted
+	Trouble    bool // input holds records that must be dropped or dead-lettered
+	Calm       time.Duration
+
+	CommitInterval time.Duration
+	CommitRecords  int
+	PollRecords    int
+	QueueRecords   int
+	Session        time.Duration
+	Transaction    time.Duration
+	Bound, Grace   time.Duration // of event time
+	Size, Advance  time.Duration
+
+	Crash, Stall              float64 // chances per step of a commit
+	Unsynced                  int     // percent of unsynced data that a crash keeps, at most
+	LostRequest, LostResponse float64 // chances per socket operation
+	BrokerFault               time.Duration
+	Freeze                    time.Duration // mean time between held-up links; 0: never
+	Restart                   time.Duration // mean time between clean restarts of a host; 0: never
+}
+
+// The workloads.
+const (
+	countEach    = "count"   // a table that sends every change
+	countWindows = "windows" // final results of windows, and late records
+	lastWindows  = "latest"  // the last value of each window at each commit
+	mapEach      = "map"     // no state
+)
+
+// draw chooses the options of a seed.
+func draw(seed uint64) Options {
+	d := newDice(seed, "options")
+	o := Options{
+		Seed: seed, Hosts: 3, Workers: 1, Partitions: 4, Brokers: 3,
+		Records: d.between(60, 150), Keys: d.between(3, 12),
+		Shared: d.hit(0.6), Bounded: d.hit(0.35), Stepped: d.hit(0.2), InputTxn: d.hit(0.3), Trouble: d.hit(0.6),
+		Calm: time.Duration(d.between(90, 200)) * time.Second,
+
+		CommitInterval: pick(d, 20*time.Millisecond, 100*time.Millisecond, 500*time.Millisecond),
+		CommitRecords:  pick(d, 0, 0, 5, 25),
+		PollRecords:    pick(d, 3, 20, 100),
+		QueueRecords:   pick(d, 10, 50, 1000),
+		Session:        8 * time.Second,
+		Transaction:    12 * time.Second,
+		Bound:          time.Duration(d.between(0, 20)) * time.Second,
+		Grace:          time.Duration(d.below(3)) * 10 * time.Second,
+		Size:           30 * time.Second,
+	}
+	o.Advance = pick(d, o.Size, o.Size, 10*time.Second)
+	for _, w := range []string{countEach, countWindows, lastWindows, mapEach} {
+		if d.hit(0.6) {
+			o.Workloads = append(o.Workloads, w)
+		}
+	}
+	if len(o.Workloads) == 0 {
+		o.Workloads = []string{countEach, countWindows}
+	}
+	if d.hit(0.15) {
+		o.Workers = 2
+	}
+	o.drawFaults(d)
+	return o
+}
+
+// drawFaults leaves each kind of fault out in some seeds, so that none of them
+// always hides what another one would show.
+func (o *Options) drawFaults(d *dice) {
+	often := func(p float64, f func()) {
+		if d.hit(p) {
+			f()
+		}
+	}
+	often(0.8, func() { o.Crash = pick(d, 0.002, 0.008, 0.02) })
+	often(0.7, func() { o.Stall = pick(d, 0.001, 0.004, 0.01) })
+	often(0.8, func() { o.LostRequest, o.LostResponse = 0.002, 0.004 })
+	often(0.8, func() { o.BrokerFault = time.Duration(d.between(150, 1200)) * time.Millisecond })
+	often(0.4, func() { o.Freeze = 30 * time.Second })
+	often(0.5, func() { o.Restart = time.Duration(d.between(15, 60)) * time.Second })
+	o.Unsynced = d.below(101)
+}
+
+// String is everything needed to set up the same run again.
+func (o Options) String() string {
+	type plain Options
+	return fmt.Sprintf("%+v", plain(o))
+}
+
+// has says whether a workload is part of the run.
+func (o *Options) has(workload string) bool { return slices.Contains(o.Workloads, workload) }
+
+// source names the topic a workload reads.
+func (o *Options) source(workload string) string {
+	if o.Shared {
+		return "in"
+	}
+	return "in-" + workload
+}
+
+// sources lists the source topics.
+func (o *Options) sources() []string {
+	if o.Shared {
+		return []string{"in"}
+	}
+	var all []string
+	for _, w := range o.Workloads {
+		all = append(all, o.source(w))
+	}
+	return all
+}

@@ -1,0 +1,247 @@
+//go:build synctests
+
+package sim
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kversion"
+
+	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/processor/internal/worker"
+	"github.com/millrace/millrace/state"
+)
+
+// Limits of virtual time.
+const (
+	patience   = 3 * time.Minute  // from the calm until everything is done (I10)
+	aftermath  = 20 * time.Second // the run goes on for so long, so that what is stale shows up
+	stopLimit  = 2 * time.Minute  // for a worker that was told to stop
+	settleStep = 250 * time.Millisecond
+)
+
+// A sim is one run.
+type sim struct {
+	opt      Options
+	mutant   worker.Faults // planted bugs
+	script   func(*sim)    // a directed scenario; nil: the nemesis
+	topology *graph.Topology
+	net      kfake.VirtualNetwork
+	cluster  *kfake.Cluster
+	stats    *stats
+	trace    *trace
+	watch    *watch
+	hosts    []*host
+	began    time.Time
+	calm     atomic.Bool
+	stop     context.Context
+
+	mu         sync.Mutex
+	violations []string
+	unsaid     int // violations beyond those kept
+}
+
+// violationsKept bounds what is reported of one run: the first ones matter.
+const violationsKept = 6
+
+// bad records a violation.
+func (s *sim) bad(format string, args ...any) {
+	v := fmt.Sprintf(format, args...)
+	s.trace.add("VIOLATION %s", v)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.violations) >= violationsKept {
+		s.unsaid++
+		return
+	}
+	s.violations = append(s.violations, fmt.Sprintf("%v %s", time.Since(s.began).Round(time.Millisecond), v))
+}
+
+// failed says whether there is a violation already.
+func (s *sim) failed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.violations) > 0
+}
+
+func (s *sim) running() bool { return s.stop.Err() == nil }
+
+// stormy says whether faults happen now.
+func (s *sim) stormy() bool { return !s.calm.Load() && s.running() }
+
+// client are the options of a client without faults of its own.
+func (s *sim) client() []kgo.Opt {
+	return []kgo.Opt{kgo.SeedBrokers("127.0.0.1:9092", "127.0.0.1:9093"), kgo.Dialer(s.net.DialContext)}
+}
+
+// topics lists every topic of the run.
+func (s *sim) topics() []string {
+	all := slices.Concat(s.opt.sources(), s.topology.SinkTopics())
+	for _, sub := range s.topology.Subtopologies() {
+		for _, spec := range sub.Stores {
+			all = append(all, state.ChangelogTopic(application, spec.Name))
+		}
+	}
+	return all
+}
+
+// A result is what one run has to say.
+type result struct {
+	opt        Options
+	violations []string
+	trace      []string
+	stats      *stats
+	virtual    time.Duration
+}
+
+// simulate makes one run in a bubble of its own.
+func simulate(t *testing.T, o Options, mutant worker.Faults, script func(*sim)) (r result) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &sim{opt: o, mutant: mutant, script: script, stats: newStats(), began: time.Now()}
+		s.trace = newTrace(s.began)
+		if err := s.setUp(); err != nil {
+			t.Fatalf("seed %d: set up: %v", o.Seed, err)
+		}
+		s.play()
+		s.cluster.Close()
+		time.Sleep(2 * longestDelay) // requests that were held back
+		r = result{opt: o, violations: s.violations, trace: s.trace.all(), stats: s.stats, virtual: time.Since(s.began)}
+		if s.unsaid > 0 {
+			r.violations = append(r.violations, fmt.Sprintf("and %d more", s.unsaid))
+		}
+	})
+	return r
+}
+
+func (s *sim) setUp() (err error) {
+	if s.topology, err = topology(&s.opt); err != nil {
+		return err
+	}
+	opts := []kfake.Opt{
+		kfake.Ports(9092, 9093, 9094), kfake.ListenFn(s.net.Listen), kfake.WithLogger(s.trace),
+		kfake.SeedTopics(int32(s.opt.Partitions), slices.Concat(s.opt.sources(), s.topology.SinkTopics())...),
+		// History is replayed: nothing may be deleted for its age.
+		kfake.BrokerConfigs(map[string]string{"log.retention.ms": "-1"}),
+	}
+	if s.opt.Stepped {
+		opts = append(opts, kfake.MaxVersions(kversion.V3_8_0()))
+	}
+	if s.cluster, err = kfake.NewCluster(opts...); err != nil {
+		return err
+	}
+	fixEpochs(s.cluster)
+	s.watch = newWatch(s)
+	return nil
+}
+
+// play lets the run happen and judges it.
+func (s *sim) play() {
+	stop, end := context.WithCancel(context.Background())
+	defer end()
+	s.stop = stop
+	feeder := newFeeder(s)
+	var group sync.WaitGroup
+	group.Go(s.watch.run)
+	if s.opt.Bounded { // its end is fixed when it is first started
+		feeder.run(0)
+	} else {
+		group.Go(func() { feeder.run(s.opt.Calm * 7 / 10) })
+	}
+	group.Go((&nemesis{s: s, dice: newDice(s.opt.Seed, "nemesis")}).run)
+	group.Go(func() { s.calmDown() })
+	if s.script != nil {
+		group.Go(func() { s.script(s) })
+	}
+	for i := range s.opt.Hosts {
+		h := newHost(s, i)
+		s.hosts = append(s.hosts, h)
+		group.Go(h.run)
+	}
+	s.settle(feeder)
+	s.calm.Store(true)
+	end()
+	group.Wait()
+	s.judge()
+	for _, h := range s.hosts {
+		if err := h.disk.Close(); err != nil {
+			s.bad("host %d: close its disk: %v", h.id, err)
+		}
+	}
+}
+
+// calmDown ends the faults.
+func (s *sim) calmDown() {
+	select {
+	case <-time.After(s.opt.Calm):
+		s.calm.Store(true)
+		s.trace.add("calm")
+	case <-s.stop.Done():
+	}
+}
+
+// settle waits until everything is done (I10), and then a little longer.
+func (s *sim) settle(f *feeder) {
+	<-f.done
+	deadline := s.began.Add(s.opt.Calm + patience)
+	for !s.done() {
+		if time.Now().After(deadline) {
+			s.bad("I10: not done %v after the faults had stopped: %s", patience, s.progress())
+			return
+		}
+		time.Sleep(settleStep)
+	}
+	time.Sleep(aftermath)
+	if !s.done() {
+		s.bad("I10: done, and then not done any more: %s", s.progress())
+	}
+}
+
+// done says that a live run has committed the end of every source partition,
+// and that the workers of a bounded one have all returned.
+func (s *sim) done() bool {
+	if s.opt.Bounded {
+		for _, h := range s.hosts {
+			if !h.finished.Load() {
+				return false
+			}
+		}
+		return true
+	}
+	return s.behind() == ""
+}
+
+// behind names the first source partition that is not committed to its end.
+func (s *sim) behind() string {
+	info := s.cluster.GroupInfo(application)
+	if info == nil {
+		return "nobody has joined"
+	}
+	for _, topic := range s.opt.sources() {
+		for _, p := range s.cluster.PartitionInfos(topic) {
+			if c, ok := info.Commits[topic][p.Partition]; !ok || c.Offset < p.HighWatermark {
+				return fmt.Sprintf("%s/%d committed %d of %d", topic, p.Partition, c.Offset, p.HighWatermark)
+			}
+		}
+	}
+	return ""
+}
+
+func (s *sim) progress() string {
+	state := s.behind()
+	for _, h := range s.hosts {
+		state += fmt.Sprintf("; host %d: incarnation %d, finished %v", h.id, h.incarnation.Load(), h.finished.Load())
+	}
+	if info := s.cluster.GroupInfo(application); info != nil {
+		state += fmt.Sprintf("; group %s, generation %d, %d members", info.State, info.Epoch, len(info.Members))
+	}
+	return state
+}

@@ -1,0 +1,193 @@
+//go:build synctests
+
+package sim
+
+import (
+	"fmt"
+	"math"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/millrace/millrace/processor/internal/task"
+	"github.com/millrace/millrace/processor/internal/worker"
+)
+
+// watchStep is how often the committed offsets are looked at.
+const watchStep = 50 * time.Millisecond
+
+type place struct {
+	topic     string
+	partition int32
+}
+
+func (p place) String() string { return fmt.Sprintf("%s/%d", p.topic, p.partition) }
+
+// A watch looks at the group from the broker's side while the run goes on:
+// committed offsets grow (I6), watermarks never go back (I8), and nobody commits
+// what was assigned to another (I5).
+type watch struct {
+	s *sim
+
+	mu       sync.Mutex
+	assigned map[int32]map[place]string // by generation, who got what
+	topicIDs map[[16]byte]string
+	steps    []func(*process, worker.Step) // of the script
+	seen     map[place]committed
+}
+
+type committed struct {
+	offset int64
+	meta   task.Meta
+}
+
+func newWatch(s *sim) *watch {
+	w := &watch{s: s, assigned: map[int32]map[place]string{}, topicIDs: map[[16]byte]string{}, seen: map[place]committed{}}
+	for _, topic := range s.opt.sources() {
+		w.topicIDs[s.cluster.TopicInfo(topic).TopicID] = topic
+	}
+	s.cluster.ControlKey(int16(kmsg.SyncGroup), w.synced)
+	s.cluster.ControlKey(int16(kmsg.TxnOffsetCommit), w.txnCommitting)
+	s.cluster.ControlKey(int16(kmsg.OffsetCommit), w.committing)
+	return w
+}
+
+// synced learns from the leader who is assigned what.
+func (w *watch) synced(r kmsg.Request) (kmsg.Response, error, bool) {
+	req := r.(*kmsg.SyncGroupRequest)
+	if len(req.GroupAssignment) == 0 {
+		return nil, nil, false
+	}
+	owners := map[place]string{}
+	for _, m := range req.GroupAssignment {
+		var a kmsg.ConsumerMemberAssignment
+		if err := a.ReadFrom(m.MemberAssignment); err != nil {
+			continue
+		}
+		for _, t := range a.Topics {
+			for _, p := range t.Partitions {
+				at := place{t.Topic, p}
+				if other, double := owners[at]; double {
+					w.s.bad("I5: generation %d assigns %v to %s and to %s", req.Generation, at, other, m.MemberID)
+				}
+				owners[at] = m.MemberID
+			}
+		}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.assigned[req.Generation] = owners
+	return nil, nil, false
+}
+
+func (w *watch) txnCommitting(r kmsg.Request) (kmsg.Response, error, bool) {
+	req := r.(*kmsg.TxnOffsetCommitRequest)
+	for _, t := range req.Topics {
+		for _, p := range t.Partitions {
+			w.checkOwner(req.Group, req.MemberID, req.Generation, w.name(t.Topic, t.TopicID), p.Partition, p.Offset)
+		}
+	}
+	return nil, nil, false
+}
+
+func (w *watch) committing(r kmsg.Request) (kmsg.Response, error, bool) {
+	req := r.(*kmsg.OffsetCommitRequest)
+	for _, t := range req.Topics {
+		for _, p := range t.Partitions {
+			w.checkOwner(req.Group, req.MemberID, req.Generation, w.name(t.Topic, t.TopicID), p.Partition, p.Offset)
+		}
+	}
+	return nil, nil, false
+}
+
+func (w *watch) name(topic string, id [16]byte) string {
+	if topic == "" {
+		return w.topicIDs[id]
+	}
+	return topic
+}
+
+// checkOwner is I5. A partition that is nobody's in a generation is being
+// handed over: its old owner may still commit.
+func (w *watch) checkOwner(group, member string, generation int32, topic string, partition int32, offset int64) {
+	if group != application {
+		return
+	}
+	w.mu.Lock()
+	owner := w.assigned[generation][place{topic, partition}]
+	w.mu.Unlock()
+	if owner != "" && owner != member {
+		w.s.bad("I5: member %s commits offset %d of %s/%d in generation %d, in which that belongs to %s", member, offset, topic, partition, generation, owner)
+	}
+}
+
+// run looks at the committed offsets until the run ends.
+func (w *watch) run() {
+	for w.s.running() {
+		w.look()
+		time.Sleep(watchStep)
+	}
+}
+
+func (w *watch) look() {
+	info := w.s.cluster.GroupInfo(application)
+	if info == nil {
+		return
+	}
+	for topic, ps := range info.Commits {
+		for p, c := range ps {
+			w.check(place{topic, p}, c.Offset, c.Metadata)
+		}
+	}
+}
+
+func (w *watch) check(at place, offset int64, metadata string) {
+	meta, err := task.DecodeMeta(metadata)
+	if err != nil {
+		w.s.bad("%v: committed offset %d has metadata %q: %v", at, offset, metadata, err)
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	before, known := w.seen[at]
+	w.seen[at] = committed{offset, meta}
+	switch {
+	case !known:
+	case offset < before.offset:
+		w.s.bad("I6: %v: committed offset went back from %d to %d", at, before.offset, offset)
+	case meta.Watermark < before.meta.Watermark:
+		w.s.bad("I8: %v: committed watermark went back from %d to %d at offset %d", at, before.meta.Watermark, meta.Watermark, offset)
+	case before.meta.Run != "" && (meta.Run != before.meta.Run || meta.End != before.meta.End || meta.LogicalNow != before.meta.LogicalNow):
+		w.s.bad("%v: the bounds of the run changed from %+v to %+v", at, before.meta, meta)
+	case before.meta.Finished && !meta.Finished:
+		w.s.bad("%v: a finished run is not finished any more", at)
+	}
+	if meta.Watermark == math.MaxInt64 {
+		w.s.bad("%v: an infinite watermark was committed", at)
+	}
+}
+
+// last returns the committed offset that was seen last.
+func (w *watch) last(at place) (committed, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	c, ok := w.seen[at]
+	return c, ok
+}
+
+// onStep has f called at each step of each commit, on the worker's goroutine.
+func (w *watch) onStep(f func(*process, worker.Step)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.steps = append(w.steps, f)
+}
+
+func (w *watch) reached(p *process, step worker.Step) {
+	w.mu.Lock()
+	steps := w.steps
+	w.mu.Unlock()
+	for _, f := range steps {
+		f(p, step)
+	}
+}
