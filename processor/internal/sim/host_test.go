@@ -177,7 +177,7 @@ func (h *host) start() *process {
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &process{host: h, number: h.incarnation.Add(1), cancel: cancel, ended: make(chan struct{})}
 	p.link = &link{
-		net: &h.s.net, dice: h.dice, lossy: h.s.stormy, lostRequest: o.LostRequest, lostResponse: o.LostResponse,
+		net: &h.s.net, dice: h.dice, lossy: h.s.stormy, lostRequest: o.LostRequest, lostResponse: o.LostResponse, slow: o.Slow, unanswered: o.Unanswered,
 		lost: func() { h.s.stats.losses.Add(1) }, conns: map[*conn]struct{}{},
 	}
 	h.process.Store(p)

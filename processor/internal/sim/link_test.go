@@ -4,13 +4,16 @@ package sim
 
 import (
 	"context"
+	"encoding/binary"
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // refusal is how long a failed dial takes. It must not be zero: the client
@@ -26,7 +29,11 @@ type link struct {
 	// lossy says whether losses happen now.
 	lossy                     func() bool
 	lostRequest, lostResponse float64 // chances per write and read
-	lost                      func()  // told of each loss
+	// slow is the chance that one request is held back for up to longestDelay,
+	// and all behind it on the same connection; unanswered that one that ends a
+	// transaction is carried out, and its response lost.
+	slow, unanswered float64
+	lost             func() // told of each loss
 
 	mu    sync.Mutex // never held while anything waits
 	dead  bool
@@ -34,9 +41,13 @@ type link struct {
 	conns map[*conn]struct{}
 }
 
+// longestDelay bounds how long a request is held back.
+const longestDelay = 3 * time.Second
+
 type conn struct {
 	net.Conn
 	link *link
+	mute atomic.Bool // the next response is lost
 }
 
 func refused(network string) error {
@@ -120,14 +131,29 @@ func (c *conn) Write(b []byte) (int, error) {
 		c.Conn.Close()
 		return 0, lostConn("write")
 	}
+	if c.link.slow > 0 && c.link.lossy() && c.link.dice.hit(c.link.slow) {
+		time.Sleep(c.link.dice.upTo(longestDelay))
+	}
+	if requestKey(b) == kmsg.EndTxn && c.link.lose(c.link.unanswered) {
+		c.mute.Store(true)
+	}
 	return c.Conn.Write(b)
+}
+
+// requestKey is the kind of a request, which the client writes in one piece:
+// its length, its key, and the rest.
+func requestKey(b []byte) kmsg.Key {
+	if len(b) < 6 {
+		return -1
+	}
+	return kmsg.Key(binary.BigEndian.Uint16(b[4:]))
 }
 
 // Read loses what the broker has already answered.
 func (c *conn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	c.link.wait()
-	if err == nil && c.link.lose(c.link.lostResponse) {
+	if err == nil && (c.mute.Load() || c.link.lose(c.link.lostResponse)) {
 		c.Conn.Close()
 		return 0, lostConn("read")
 	}

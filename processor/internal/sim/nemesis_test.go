@@ -36,9 +36,6 @@ var faultyRequests = []struct {
 	{kmsg.CreateTopics, []*kerr.Error{kerr.NotController, kerr.RequestTimedOut}},
 }
 
-// longestDelay bounds how long a request is held back.
-const longestDelay = 3 * time.Second
-
 // nemesis breaks the broker until the run is calm.
 type nemesis struct {
 	s    *sim
@@ -55,14 +52,12 @@ func (n *nemesis) run() {
 func (n *nemesis) strike() {
 	n.s.stats.faults.Add(1)
 	r := faultyRequests[n.dice.below(len(faultyRequests))]
-	switch n.dice.below(12) {
+	switch n.dice.below(10) {
 	case 0, 1, 2, 3, 4:
 		n.s.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{r.key}, Err: pick(n.dice, r.errs...), Count: n.dice.between(1, 3)})
 	case 5, 6:
 		n.drop(r.key)
-	case 7, 8:
-		n.delay(pick(n.dice, kmsg.EndTxn, kmsg.TxnOffsetCommit, kmsg.Produce, kmsg.OffsetFetch, kmsg.JoinGroup, kmsg.InitProducerID, kmsg.Heartbeat))
-	case 9:
+	case 7:
 		n.s.cluster.RehashCoordinators()
 	default:
 		n.moveLeader()
@@ -73,16 +68,6 @@ func (n *nemesis) strike() {
 func (n *nemesis) drop(key kmsg.Key) {
 	n.s.cluster.ControlKey(int16(key), func(kmsg.Request) (kmsg.Response, error, bool) {
 		return nil, errors.New("sim: dropped"), true
-	})
-}
-
-// delay holds the next request of a kind back while others are served.
-func (n *nemesis) delay(key kmsg.Key) {
-	d := n.dice.upTo(pick(n.dice, 200*time.Millisecond, longestDelay))
-	n.s.cluster.ControlKey(int16(key), func(kmsg.Request) (kmsg.Response, error, bool) {
-		n.s.cluster.DropControl()
-		n.s.cluster.SleepControl(func() { time.Sleep(d) })
-		return nil, nil, false
 	})
 }
 

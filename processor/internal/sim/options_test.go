@@ -38,6 +38,8 @@ type Options struct {
 	Crash, Stall              float64 // chances per step of a commit
 	Unsynced                  int     // percent of unsynced data that a crash keeps, at most
 	LostRequest, LostResponse float64 // chances per socket operation
+	Slow                      float64 // chance that a request is held back
+	Unanswered                float64 // chance that the answer to the end of a transaction is lost
 	BrokerFault               time.Duration
 	Freeze                    time.Duration // mean time between held-up links; 0: never
 	Restart                   time.Duration // mean time between clean restarts of a host; 0: never
@@ -97,6 +99,8 @@ func (o *Options) drawFaults(d *dice) {
 	often(0.8, func() { o.Crash = pick(d, 0.002, 0.008, 0.02) })
 	often(0.7, func() { o.Stall = pick(d, 0.001, 0.004, 0.01) })
 	often(0.8, func() { o.LostRequest, o.LostResponse = 0.002, 0.004 })
+	often(0.5, func() { o.Slow = pick(d, 0.0005, 0.002) })
+	often(0.5, func() { o.Unanswered = pick(d, 0.005, 0.03) })
 	often(0.8, func() { o.BrokerFault = time.Duration(d.between(150, 1200)) * time.Millisecond })
 	often(0.4, func() { o.Freeze = 30 * time.Second })
 	often(0.5, func() { o.Restart = time.Duration(d.between(15, 60)) * time.Second })

@@ -113,7 +113,6 @@ func simulate(t *testing.T, o Options, mutant worker.Faults, script func(*sim)) 
 		}
 		s.play()
 		s.cluster.Close()
-		time.Sleep(2 * longestDelay) // requests that were held back
 		r = result{opt: o, violations: s.violations, trace: s.trace.all(), stats: s.stats, virtual: time.Since(s.began)}
 		if s.unsaid > 0 {
 			r.violations = append(r.violations, fmt.Sprintf("and %d more", s.unsaid))

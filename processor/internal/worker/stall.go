@@ -27,10 +27,9 @@ func (r *restorer) stalled(ctx context.Context, tp topicPartition, at, to int64)
 		return at, err
 	}
 	req := kmsg.NewPtrFetchRequest()
-	req.Version = 11 // the last one that names topics and needs no session
 	req.ReplicaID, req.MaxBytes, req.IsolationLevel, req.SessionEpoch = -1, fetchBytes, 1, -1
 	rt := kmsg.NewFetchRequestTopic()
-	rt.Topic = tp.topic
+	rt.Topic, rt.TopicID = tp.topic, r.catalog.ids[tp.topic] // the client chooses the version, and with it one of them
 	rp := kmsg.NewFetchRequestTopicPartition()
 	rp.Partition, rp.FetchOffset, rp.PartitionMaxBytes, rp.CurrentLeaderEpoch = tp.partition, at, fetchBytes, -1
 	rt.Partitions = append(rt.Partitions, rp)
