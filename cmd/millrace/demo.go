@@ -47,6 +47,6 @@ func demoCommand() *cobra.Command {
 	f.Uint64Var(&opt.Seed, "seed", opt.Seed, "fixes where the processor is killed")
 	f.StringSliceVar(&opt.Brokers, "brokers", nil, "`host:port,...` of a Kafka cluster (default: a broker inside this process)")
 	f.StringVar(&opt.StateDir, "state-dir", "", "`directory` that keeps the processor's state (default: a temporary one)")
-	f.StringVar(&opt.Output, "output", opt.Output, "text, or json: one object per committed output record on stdout")
+	f.StringVar(&opt.Output, "output", opt.Output, "`form` of the result: text, or json: one object per committed output record on stdout")
 	return cmd
 }

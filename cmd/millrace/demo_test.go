@@ -27,13 +27,12 @@ const seedsVariable = "DEMO_SEEDS"
 // demoTimeout bounds one run of the binary.
 const demoTimeout = 3 * time.Minute
 
+// buildDir is where the binary is built; only TestMain sets it.
+var buildDir string
+
 // binary builds millrace, once.
 var binary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "millrace-test-")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "millrace")
+	path := filepath.Join(buildDir, "millrace")
 	out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("build millrace: %w\n%s", err, out)
@@ -42,10 +41,14 @@ var binary = sync.OnceValues(func() (string, error) {
 })
 
 func TestMain(m *testing.M) {
-	code := m.Run()
-	if path, err := binary(); err == nil {
-		os.RemoveAll(filepath.Dir(path))
+	dir, err := os.MkdirTemp("", "millrace-test-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
+	buildDir = dir
+	code := m.Run()
+	os.RemoveAll(dir)
 	os.Exit(code)
 }
 

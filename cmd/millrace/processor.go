@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -24,16 +23,13 @@ func demoProcessorCommand() *cobra.Command {
 		Args:   cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			killer.Armed = killer.Step != ""
-			ctx, cancel := context.WithCancelCause(cmd.Context())
+			ctx, stop := context.WithCancel(context.WithoutCancel(cmd.Context())) // a Ctrl-C is the parent's business
+			defer stop()
 			go func() {
 				_, _ = io.Copy(io.Discard, os.Stdin)
-				cancel(errors.New("the demo is gone"))
+				stop()
 			}()
-			err := job.Run(ctx, killer.At, func(err error) { fmt.Fprintln(os.Stderr, "warning:", err) })
-			if err == nil {
-				err = context.Cause(ctx)
-			}
-			return err
+			return job.Run(ctx, killer.At, func(err error) { fmt.Fprintln(os.Stderr, "warning:", err) })
 		},
 	}
 	f := cmd.Flags()

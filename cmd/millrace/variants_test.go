@@ -21,8 +21,8 @@ const maxDisplaced = 10 * time.Minute
 var lineTime = regexp.MustCompile(`\[[^\]]+\]`)
 
 // lateLog spreads the requests of each hour over the whole hour (the real log
-// has them all in one minute) and then displaces each line by up to ten
-// minutes.
+// has them all in one minute) and then has one line in eight logged up to
+// ten minutes late.
 func lateLog(seed uint64) string {
 	random := rand.New(rand.NewPCG(seed, 1))
 	type entry struct {
@@ -50,8 +50,11 @@ func lateLog(seed uint64) string {
 		}
 	}
 	slices.SortFunc(all, func(a, b entry) int { return cmp.Or(a.at.Compare(b.at), strings.Compare(a.line, b.line)) })
+	const displacedIn = 8 // one line in eight comes too late
 	for i := range all {
-		all[i].seen = all[i].at.Add(time.Duration(random.Int64N(int64(maxDisplaced))))
+		if all[i].seen = all[i].at; random.IntN(displacedIn) == 0 {
+			all[i].seen = all[i].at.Add(time.Duration(random.Int64N(int64(maxDisplaced))))
+		}
 	}
 	slices.SortStableFunc(all, func(a, b entry) int { return a.seen.Compare(b.seen) })
 	var b strings.Builder

@@ -33,7 +33,7 @@ func openLog(path string) (*Log, error) {
 		return nil, fmt.Errorf("--input: %w", err)
 	}
 	if info, err := f.Stat(); err == nil && info.IsDir() {
-		f.Close()
+		_ = f.Close() // it was only looked at
 		return nil, fmt.Errorf("--input: %s is a directory; name a file in the common or combined log format", path)
 	}
 	return newLog(filepath.Base(path), f), nil

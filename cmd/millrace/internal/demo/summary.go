@@ -48,6 +48,9 @@ func show(ctx context.Context, opt Options, cluster *Cluster, s *summary) error 
 		late:   func(r recordRow) error { s.late++; return print(r) },
 		dead:   func(r recordRow) error { s.dead++; return print(r) },
 	})
+	if werr := out.Flush(); werr != nil { // it keeps its first error
+		return fmt.Errorf("write the result: %w", werr)
+	}
 	if err != nil {
 		return err
 	}

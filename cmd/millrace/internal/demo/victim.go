@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -67,17 +66,16 @@ func (v *victim) live(ctx context.Context, args ...string) (killed bool, err err
 		ChildCommand, "--brokers", strings.Join(v.job.Brokers, ","), "--state-dir", v.job.StateDir,
 		"--run", v.job.BoundedRun, "--commit-records", strconv.Itoa(v.job.CommitRecords),
 	}, args...)...)
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.WaitDelay = stopGrace
 	cmd.Stderr = v.console
 	report, err := cmd.StdoutPipe()
 	if err != nil {
 		return false, fmt.Errorf("start the processor: %w", err)
 	}
-	life, err := cmd.StdinPipe() // open as long as we live: the child ends when it is closed
+	life, err := cmd.StdinPipe() // open as long as we live: the child stops when it is closed
 	if err != nil {
 		return false, fmt.Errorf("start the processor: %w", err)
 	}
+	cmd.Cancel, cmd.WaitDelay = life.Close, stopGrace
 	if err := cmd.Start(); err != nil {
 		return false, fmt.Errorf("start the processor: %w", err)
 	}
