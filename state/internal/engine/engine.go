@@ -27,7 +27,7 @@ var ErrStop = errors.New("stop")
 type Engine interface {
 	// Get appends the value of key to dst and returns the extended slice; false if there is no such key.
 	Get(dst, key []byte) (value []byte, ok bool, err error)
-	// Scan calls fn for each pair with from <= key < to, ascending. The bytes are valid during the call only. fn may
+	// Scan calls fn for each pair with from <= key < to, ascending; from is not empty. The bytes are valid during the call only. fn may
 	// read from the engine. An error of fn ends the scan and is returned, except ErrStop.
 	Scan(from, to []byte, fn func(key, value []byte) error) error
 	// NewBatch returns an empty batch of this engine.
