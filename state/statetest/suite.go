@@ -10,9 +10,9 @@ import (
 
 const (
 	// suiteSeeds is the number of random histories Run plays.
-	suiteSeeds = 12
+	suiteSeeds = 8
 	// suiteSteps is the length of one history.
-	suiteSteps = 3000
+	suiteSteps = 2000
 )
 
 // Crasher is a storage that can lose what it has not synced.

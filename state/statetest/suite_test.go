@@ -29,6 +29,6 @@ func TestCrashable(t *testing.T) {
 // In a bubble all goroutines of Pebble must be gone at the end, and none may wait for anything outside.
 func TestCrashableInBubble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		statetest.Play(t, statetest.NewCrashable(), 1000, 2000)
+		statetest.Play(t, statetest.NewCrashable(), 1000, 1000)
 	})
 }
