@@ -32,7 +32,9 @@ type catalog struct {
 	ids        map[string][16]byte // of the same topics
 	// deleteRetention is how long a changelog keeps tombstones.
 	deleteRetention map[string]time.Duration
-	layout          layout
+	// batchBytes is the largest batch that a topic we write to takes.
+	batchBytes map[string]int32
+	layout     layout
 	// stepped says that transaction.version is below 2.
 	stepped bool
 }
@@ -49,11 +51,11 @@ type survey struct {
 // needs is there, and makes its changelogs.
 func lookAround(ctx context.Context, cfg *Config, client *kgo.Client) (*catalog, error) {
 	s := &survey{cfg, client, kadm.NewClient(client), &catalog{
-		partitions: map[string]int32{}, ids: map[string][16]byte{}, deleteRetention: map[string]time.Duration{},
+		partitions: map[string]int32{}, ids: map[string][16]byte{}, deleteRetention: map[string]time.Duration{}, batchBytes: map[string]int32{},
 	}}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	for _, step := range []func(context.Context) error{s.reach, s.readTopics, s.copartition, s.provideChangelogs} {
+	for _, step := range []func(context.Context) error{s.reach, s.readTopics, s.copartition, s.provideChangelogs, s.readLimits} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}

@@ -21,6 +21,7 @@ const (
 	configRetentionBytes  = "retention.bytes"
 	configDeleteRetention = "delete.retention.ms"
 	configTimestampAfter  = "message.timestamp.after.max.ms"
+	configMaxBytes        = "max.message.bytes"
 
 	// defaultDeleteRetention is the broker's own default.
 	defaultDeleteRetention = 24 * time.Hour
@@ -111,6 +112,7 @@ func (s *survey) verify(ctx context.Context, topic string, kind state.Kind) erro
 	if ms, err := strconv.ParseInt(settings[configDeleteRetention], 10, 64); err == nil {
 		s.deleteRetention[topic] = time.Duration(ms) * time.Millisecond
 	}
+	s.takeLimit(topic, settings)
 	policy := strings.Split(settings[configCleanup], ",")
 	fix := fmt.Sprintf("set %s=%s, %s=-1 and %s=-1 with `kafka-configs.sh --alter`", configCleanup, cleanupPolicy(kind), configRetention, configRetentionBytes)
 	if settings[configCleanup] == "" { // the broker does not say
@@ -125,6 +127,25 @@ func (s *survey) verify(ctx context.Context, topic string, kind state.Kind) erro
 		}
 	}
 	return nil
+}
+
+// readLimits learns how large the batches may be that sinks take. Who may not
+// read their settings gets the broker's default.
+func (s *survey) readLimits(ctx context.Context) error {
+	for _, topic := range s.cfg.Graph.SinkTopics() {
+		settings, err := s.settings(ctx, topic)
+		if err != nil && !permanent(err) {
+			return err
+		}
+		s.takeLimit(topic, settings)
+	}
+	return nil
+}
+
+func (s *survey) takeLimit(topic string, settings map[string]string) {
+	if n, err := strconv.ParseInt(settings[configMaxBytes], 10, 32); err == nil && n > 0 {
+		s.batchBytes[topic] = int32(min(n, batchBytesLimit))
+	}
 }
 
 func (s *survey) settings(ctx context.Context, topic string) (map[string]string, error) {

@@ -149,11 +149,14 @@ func (w *Worker) lapsed(b *batch) error {
 	}
 	for _, l := range b.leases {
 		if !b.who.owns(l.owner) {
-			return fmt.Errorf("task %s was assigned to member %q, which has been lost; now the worker is member %q", l.id, l.owner.member, b.who.member)
+			return fmt.Errorf("task %s was assigned to member %q; now the worker is member %q: %w", l.id, l.owner.member, b.who.member, errLapsed)
 		}
 	}
 	return nil
 }
+
+// errLapsed says that a task was lost without a word.
+var errLapsed = errors.New("the ownership has lapsed")
 
 // applied ends a commit that Kafka has: only now the state is written.
 func (w *Worker) applied(b *batch, began time.Time) error {
@@ -191,7 +194,7 @@ func (l *lease) apply(at time.Time) error {
 // the last commit left them.
 func (w *Worker) aborted(ctx context.Context, b *batch, v verdict) error {
 	w.cfg.Events.aborted(v.err)
-	if err := w.surrender(v); err != nil {
+	if err := w.surrender(b, v); err != nil {
 		return err
 	}
 	if w.closing || ctx.Err() != nil {
@@ -199,6 +202,9 @@ func (w *Worker) aborted(ctx context.Context, b *batch, v verdict) error {
 	}
 	for _, l := range b.leases {
 		l.drop(w.cfg.Faults.KeepOverlay)
+	}
+	if refused(v.err) { // until the group has spoken, or the next heartbeat at least
+		w.lastCommit = time.Now().Add(w.cfg.HeartbeatInterval - w.cfg.CommitInterval)
 	}
 	if v.doubt {
 		if err := w.producer.reopen(ctx, w.cfg.Events.warning); err != nil {
@@ -217,7 +223,7 @@ func (w *Worker) aborted(ctx context.Context, b *batch, v verdict) error {
 // The new client makes the broker decide; then the tasks read what it decided.
 func (w *Worker) inDoubt(ctx context.Context, b *batch, v verdict) error {
 	w.cfg.Events.unknown(v.err)
-	if err := w.surrender(v); err != nil {
+	if err := w.surrender(b, v); err != nil {
 		return err
 	}
 	if w.closing || ctx.Err() != nil {
@@ -255,9 +261,12 @@ func (w *Worker) lastWord(b *batch, v verdict) error {
 
 // surrender returns the error that ends the worker, if no repetition can
 // succeed.
-func (w *Worker) surrender(v verdict) error {
+func (w *Worker) surrender(b *batch, v verdict) error {
 	if err := w.producer.fenced(v.err); err != nil {
 		return err
+	}
+	if w.narrow(b, v.err) {
+		return nil
 	}
 	if permanent(v.err) && !errors.Is(v.err, kerr.UnknownTopicID) {
 		return v.err

@@ -36,7 +36,7 @@ var errPermanent = errors.New("trying again does not help")
 func refused(err error) bool {
 	for _, r := range []error{
 		kerr.IllegalGeneration, kerr.UnknownMemberID, kerr.RebalanceInProgress, kerr.StaleMemberEpoch,
-		kerr.FencedInstanceID, kerr.GroupIDNotFound,
+		kerr.FencedInstanceID, kerr.GroupIDNotFound, errLapsed,
 	} {
 		if errors.Is(err, r) {
 			return true

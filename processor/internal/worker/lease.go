@@ -12,7 +12,8 @@ import (
 
 // A lease is one task this worker owns, from its assignment until it is revoked
 // or lost. It belongs to the worker's goroutine, but for the time in which the
-// restorer has it.
+// restorer has it; then the worker looks at id, sub, owner and task only, which
+// the restorer leaves alone.
 //
 // Always: the stores reflect what Kafka has committed and nothing else;
 // everything newer is in the task and its overlay, and is gone after drop.
@@ -27,8 +28,9 @@ type lease struct {
 	logicalNow int64         // of a bounded run
 	skip       []task.Poison // records that failed after effects
 	failures   int           // of records since the last commit
-	careful    bool          // commit after every record, up to the last of skip
-	rebuilt    bool          // the state was thrown away once because it did not fit
+	limit      int           // if set, commit after so many records, until all inputs are past until
+	until      []int64
+	rebuilt    bool // the state was thrown away once because it did not fit
 
 	pending *task.Commit // between Prepare and its outcome
 	sent    []int        // the number of each of pending's entries in the producer
@@ -83,7 +85,7 @@ func (l *lease) close(flush bool) error {
 		return nil
 	}
 	err := l.stores.Close(flush)
-	l.task, l.stores = nil, nil
+	l.stores = nil
 	if err != nil {
 		return fmt.Errorf("task %s: close its stores: %w", l.id, err)
 	}
@@ -129,49 +131,5 @@ func (l *lease) settle() {
 		l.inputs[i].offset, l.inputs[i].watermark = o.Offset, o.Watermark
 	}
 	l.pending, l.failures = nil, 0
-	l.forgetPoison()
-}
-
-// blame takes a failed record onto the skip list. If it is not the first since
-// the last commit, the replay commits after each record: otherwise every
-// poison record would cost a replay of all before it.
-func (l *lease) blame(p task.Poison) error {
-	for _, known := range l.skip {
-		if known.Origin == p.Origin {
-			return fmt.Errorf("task %s: topic %q partition %d offset %d fails although it is skipped: %w", l.id, p.Origin.Topic, p.Origin.Partition, p.Origin.Offset, p.Failure)
-		}
-	}
-	if len(l.skip) >= skipLimit {
-		return fmt.Errorf("task %s: more than %d records failed within one commit interval, the last at topic %q partition %d offset %d: %w", l.id, skipLimit, p.Origin.Topic, p.Origin.Partition, p.Origin.Offset, p.Failure)
-	}
-	l.skip = append(l.skip, p)
-	l.failures++
-	l.careful = l.careful || l.failures > 1
-	return nil
-}
-
-// skipLimit bounds the poison records of one task between two commits.
-const skipLimit = 1000
-
-// forgetPoison drops what the committed positions have passed.
-func (l *lease) forgetPoison() {
-	kept := l.skip[:0]
-	for _, p := range l.skip {
-		for _, in := range l.inputs {
-			if in.topic == p.Origin.Topic && in.offset <= p.Origin.Offset {
-				kept = append(kept, p)
-			}
-		}
-	}
-	l.skip = kept
-	l.careful = l.careful && len(kept) > 0
-}
-
-// positions returns where the task's inputs stand now.
-func (l *lease) positions() []int64 {
-	at := make([]int64, len(l.inputs))
-	for i := range at {
-		at[i] = l.task.Position(i)
-	}
-	return at
+	l.relax()
 }

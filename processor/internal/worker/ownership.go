@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/millrace/millrace/processor/internal/assign"
 	"github.com/millrace/millrace/processor/internal/task"
@@ -15,6 +16,7 @@ func (w *Worker) hearGroup(ctx context.Context) error {
 	for {
 		select {
 		case e := <-w.member.events:
+			w.lastCommit = time.Time{} // what was put off because of the group is due
 			err := w.hear(ctx, e)
 			if e.done != nil {
 				close(e.done)

@@ -64,3 +64,35 @@ func TestTooLarge(t *testing.T) {
 		t.Errorf("the worker ended with %v", err)
 	}
 }
+
+// Where the policy has an answer, the record behind a result that no broker
+// takes is found among thousands, and all others go through.
+func TestTooLargeIsRouted(t *testing.T) {
+	for _, g := range []Guarantee{ExactlyOnce, AtLeastOnce} {
+		t.Run(g.String(), func(t *testing.T) {
+			c := newCluster(t, 2, "in", "out", "dead")
+			var all, good []row
+			for i, r := range rows(2, 500, 5) {
+				if i == 333 || i == 900 {
+					r.value = "large2000000"
+				} else {
+					good = append(good, r)
+				}
+				all = append(all, r)
+			}
+			c.load(all...)
+			cfg := c.config(counting(t, graph.ErrorPolicy{OnError: graph.DeadLetter, Topic: "dead"}), state.NewMemory(), newWitness(t))
+			cfg.Guarantee = g
+			p := start(t, cfg)
+			for _, r := range c.output("dead", 2) {
+				if string(r.Value) != "large2000000" {
+					t.Errorf("dead letter %.20q", r.Value)
+				}
+			}
+			if g == ExactlyOnce {
+				c.checkCounts(good)
+			}
+			p.end()
+		})
+	}
+}

@@ -21,7 +21,8 @@ import (
 const (
 	producerBacklog  = 30_000 // records
 	producerLinger   = 5 * time.Millisecond
-	producerBatch    = 1_000_000 // bytes
+	producerBatch    = 1_000_000 // bytes, where the topic does not say
+	batchBytesLimit  = 16 << 20  // what it says beyond this is not used
 	producerMetadata = 10 * time.Millisecond
 	concurrentPause  = 2 * time.Millisecond
 	endTimeout       = 30 * time.Second // for one request that ends a transaction
@@ -78,24 +79,33 @@ func (a *acks) promise(r *kgo.Record, err error) {
 	a.done.Add(1)
 }
 
-func newProducer(cfg *Config, txnID string, stepped bool) *producer {
+func newProducer(cfg *Config, txnID string, c *catalog) *producer {
 	opts := []kgo.Opt{kgo.ProducerBatchCompression(kgo.NoCompression())} // unless the user says otherwise
 	opts = append(opts, cfg.Client...)
 	opts = append(opts,
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.MaxBufferedRecords(producerBacklog),
 		kgo.ProducerLinger(producerLinger),
-		kgo.ProducerBatchMaxBytes(producerBatch),
+		kgo.ProducerBatchMaxBytesFn(c.largestBatch),
 		kgo.MetadataMinAge(producerMetadata),
 		kgo.ConcurrentTransactionsBackoff(concurrentPause),
 	)
 	if txnID != "" {
 		opts = append(opts, kgo.TransactionalID(txnID), kgo.TransactionTimeout(cfg.TransactionTimeout))
 	}
-	if stepped {
+	if c.stepped {
 		opts = append(opts, kgo.MaxVersions(beforeVersion2()))
 	}
 	return &producer{opts: opts, txnID: txnID, slab: new(slab), acks: new(acks), age: cfg.TransactionTimeout, now: time.Now}
+}
+
+// largestBatch is the size of batches for a topic: a larger one would be
+// refused as a whole.
+func (c *catalog) largestBatch(topic string) int32 {
+	if n, ok := c.batchBytes[topic]; ok {
+		return n
+	}
+	return producerBatch
 }
 
 // beforeVersion2 pins the requests whose newer versions work only where

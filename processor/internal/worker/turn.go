@@ -99,8 +99,8 @@ func (w *Worker) step(ctx context.Context) error {
 		if l.task == nil {
 			continue
 		}
-		if l.careful {
-			if err := w.stepCarefully(ctx, l, now); err != nil {
+		if l.limit > 0 {
+			if err := w.stepSlowly(ctx, l, now); err != nil {
 				return err
 			}
 			continue
@@ -119,9 +119,9 @@ func (w *Worker) step(ctx context.Context) error {
 	return nil
 }
 
-// stepCarefully processes one record and commits it.
-func (w *Worker) stepCarefully(ctx context.Context, l *lease, now int64) error {
-	n, err := l.task.Step(now, 1)
+// stepSlowly processes a few records and commits them.
+func (w *Worker) stepSlowly(ctx context.Context, l *lease, now int64) error {
+	n, err := l.task.Step(now, l.limit)
 	if err != nil {
 		return w.failed(l, err)
 	}

@@ -110,7 +110,7 @@ func (w *Worker) openProducer(ctx context.Context) error {
 	if w.cfg.Guarantee == ExactlyOnce {
 		txnID = fmt.Sprintf("%s-%s-%d", w.cfg.ApplicationID, w.cfg.Storage.ProcessID(), w.cfg.Index)
 	}
-	w.producer = newProducer(&w.cfg, txnID, w.catalog.stepped)
+	w.producer = newProducer(&w.cfg, txnID, w.catalog)
 	if w.cfg.Guarantee == ExactlyOnce {
 		w.committer = &exactlyOnce{w.cfg.ApplicationID, w.producer, w.group, w.catalog.stepped, &w.cfg.Faults}
 	} else {

@@ -1,0 +1,113 @@
+package worker
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/processor/internal/task"
+)
+
+// skipLimit bounds the poison records of one task between two commits.
+const skipLimit = 1000
+
+// blame takes a failed record onto the skip list. If it is not the first since
+// the last commit, the replay commits after each record: otherwise every
+// poison record would cost a replay of all before it.
+func (l *lease) blame(p task.Poison) error {
+	for _, known := range l.skip {
+		if known.Origin == p.Origin {
+			return fmt.Errorf("task %s: topic %q partition %d offset %d fails although it is skipped: %w", l.id, p.Origin.Topic, p.Origin.Partition, p.Origin.Offset, p.Failure)
+		}
+	}
+	if len(l.skip) >= skipLimit {
+		return fmt.Errorf("task %s: more than %d records failed within one commit interval, the last at topic %q partition %d offset %d: %w", l.id, skipLimit, p.Origin.Topic, p.Origin.Partition, p.Origin.Offset, p.Failure)
+	}
+	l.skip = append(l.skip, p)
+	if l.failures++; l.failures > 1 {
+		l.slowDown(1)
+	}
+	return nil
+}
+
+// slowDown makes the task commit after so many records until it is past what it
+// has in hand.
+func (l *lease) slowDown(limit int) {
+	l.limit = limit
+	l.until = append(l.until, make([]int64, len(l.inputs)-len(l.until))...)
+	for i := range l.until {
+		l.until[i] = max(l.until[i], l.task.Position(i)+1)
+	}
+}
+
+// relax forgets what the committed positions have passed.
+func (l *lease) relax() {
+	l.skip = slices.DeleteFunc(l.skip, func(p task.Poison) bool {
+		return !slices.ContainsFunc(l.inputs, func(in source) bool {
+			return in.topic == p.Origin.Topic && in.offset <= p.Origin.Offset
+		})
+	})
+	for i, until := range l.until {
+		if l.inputs[i].offset < until {
+			return
+		}
+	}
+	l.limit, l.until = 0, nil
+}
+
+// tooLarge says that a record is larger than its topic takes.
+func tooLarge(err error) bool {
+	return errors.Is(err, kerr.MessageTooLarge) || errors.Is(err, kerr.RecordListTooLarge)
+}
+
+// narrow looks for the source record whose result is too large for its topic,
+// if the policy has an answer to it: the batch is replayed in ever smaller
+// commits, until one that holds a single record fails. It returns false if the
+// failure has to end the worker.
+func (w *Worker) narrow(b *batch, reason error) bool {
+	if !tooLarge(reason) || w.cfg.Graph.Policy.OnError == graph.Fail {
+		return false
+	}
+	for _, l := range b.leases {
+		n, _ := l.task.Weight()
+		switch {
+		case n > 1:
+			l.slowDown(n / 2)
+		case len(b.leases) > 1:
+			l.slowDown(1)
+		case n == 0 || !w.convict(l, reason):
+			return false
+		}
+	}
+	return true
+}
+
+// convict puts the only record that the lease has processed since its last
+// commit on the skip list.
+func (w *Worker) convict(l *lease, reason error) bool {
+	origin, ok := l.latest()
+	if !ok {
+		return false
+	}
+	p := task.Poison{Origin: origin, Failure: &graph.RecordError{Operator: "sink", Phase: graph.PhaseProcess, Err: reason}}
+	w.cfg.Events.poisoned(p)
+	return l.blame(p) == nil
+}
+
+// latest finds the record that was processed last.
+func (l *lease) latest() (graph.Origin, bool) {
+	for i := range l.inputs {
+		in := &l.inputs[i]
+		for _, batch := range slices.Backward(in.slabs) {
+			for _, m := range slices.Backward(batch) {
+				if m.Offset < l.task.Position(i) && m.Offset >= in.offset {
+					return graph.Origin{Topic: in.topic, Partition: in.partition, Offset: m.Offset}, true
+				}
+			}
+		}
+	}
+	return graph.Origin{}, false
+}
