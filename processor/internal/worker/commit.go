@@ -203,8 +203,8 @@ func (w *Worker) aborted(ctx context.Context, b *batch, v verdict) error {
 	for _, l := range b.leases {
 		l.drop(w.cfg.Faults.KeepOverlay)
 	}
-	if refused(v.err) { // until the group has spoken, or the next heartbeat at least
-		w.lastCommit = time.Now().Add(w.cfg.HeartbeatInterval - w.cfg.CommitInterval)
+	if refused(v.err) {
+		w.held = time.Now().Add(w.cfg.HeartbeatInterval)
 	}
 	if v.doubt {
 		if err := w.producer.reopen(ctx, w.cfg.Events.warning); err != nil {

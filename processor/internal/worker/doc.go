@@ -1,3 +1,80 @@
-// Package worker is the only room of the runtime that talks to Kafka: it joins
-// the group, reads, produces, commits and restores.
+// Package worker is the only room of the runtime that talks to Kafka. A worker
+// joins the group, reads, lets its tasks process, commits, restores, and hands
+// tasks over when the group asks for them.
+//
+// # Three clients
+//
+// The member (member.go) has the seat in the consumer group: joining,
+// heartbeats, assignment. It reads nothing. The fetcher (fetcher.go) reads the
+// source partitions from the offsets it is told; it knows no group. The
+// producer (producer.go) writes, and holds the transaction. One client that is
+// consumer and producer at once would commit what it polled and rewind to what
+// it polled; with queues in front of tasks that loses records.
+//
+// # One turn
+//
+// Worker.turn is one round of the loop: hear the group, take back restored
+// tasks, poll a bounded batch, let every task step, and commit if it is due.
+// Between turns no transaction is open and nothing in a store is newer than
+// Kafka. Only the worker's goroutine touches tasks, fetcher and producer, so
+// there is no lock in the package.
+//
+// # A commit
+//
+// Worker.commit freezes every task that has something to commit (Task.Prepare)
+// and hands the batch to a committer. For exactly-once that is
+//
+//	begin, produce outputs and changelogs, flush        exactlyOnce.write
+//	look at every answer (G1)                           producer.flush
+//	add the offsets of every task in the batch          group.commitIn
+//	end the transaction                                 producer.end
+//
+// Everything turns on the three outcomes. Done: only now Task.Committed applies
+// the state (G8). Undone: Kafka has nothing and never will, as after a failed
+// produce or refused offsets; the tasks are built again over the same stores at
+// the last committed positions. Unknown: the answer to the end is missing; the
+// producer's client is replaced, which makes the broker decide, and the tasks go
+// through a restore, which reads what it decided (G7).
+//
+// At-least-once is the same cycle with another committer: outputs and changes
+// of state, then the position of the state, then the offsets, each flushed
+// before the next.
+//
+// # The guards
+//
+//	G1  a record that was not written aborts the transaction    producer.flush
+//	G2  no commit under another member id than the assignment's Worker.lapsed
+//	G3  what is assigned is what the last sync said             Worker.assign
+//	G4  records follow on a task's position                     task.Enqueue
+//	G5  restored state is where the committed offsets are       fits
+//	G6  only offsets of the worker's own tasks                  batch.pledges
+//	G7  an unknown outcome is looked up                         Worker.inDoubt
+//	G8  nothing is applied before Kafka has it                  Worker.applied
+//	G9  a transaction has a bound in time, records and bytes    Worker.due
+//	G10 results without records are committed with offsets      batch.pledges
+//
+// # Assignment
+//
+// The group client's callbacks only post events. Revoked and lost partitions
+// make the client wait until the worker has committed (or given up) and closed
+// the tasks; only then does the group hear that they are free. The list of what
+// is ours is taken from the last SyncGroup answer as a whole, never from the
+// client's differences: after a silent rejoin under another name it believes
+// that it still has what it had.
+//
+// # A restore
+//
+// restorer.restore runs on its own goroutine; a lease travels to it and back.
+// The order of its steps is what makes it right: the stable committed offsets
+// of the sources first, then the read-uncommitted end of the changelog, then a
+// read-committed reader up to there. Before a state is used it is checked
+// against the changelog's id, its start and its age; after, against the
+// committed offsets (G5). What does not fit is put aside and built anew, once.
+//
+// # A bounded run
+//
+// The first owner of a source partition fixes its end, in the metadata of a
+// fenced offset commit, before anything is processed; every later owner reads
+// it there. A worker stays until the committed metadata of all partitions say
+// that the run is finished.
 package worker

@@ -16,7 +16,7 @@ func (w *Worker) hearGroup(ctx context.Context) error {
 	for {
 		select {
 		case e := <-w.member.events:
-			w.lastCommit = time.Time{} // what was put off because of the group is due
+			w.held = time.Time{}
 			err := w.hear(ctx, e)
 			if e.done != nil {
 				close(e.done)

@@ -41,6 +41,9 @@ func (w *Worker) turn(ctx context.Context) error {
 		return err
 	}
 	w.dispatch(ctx)
+	if w.hold(ctx) {
+		return nil
+	}
 	if err := w.fetcher.poll(ctx, w.cfg.PollRecords, w.wakeAt(), w.pending, w.enqueue); err != nil {
 		return err
 	}
@@ -68,9 +71,28 @@ func (w *Worker) wakeAt() time.Time {
 	return now.Add(idlePoll)
 }
 
+// hold waits after a refused commit until the group has spoken, or a heartbeat
+// has had the time to: until then every further commit would be refused too. It
+// returns true as long as nothing else should be done.
+func (w *Worker) hold(ctx context.Context) bool {
+	if !time.Now().Before(w.held) {
+		return false
+	}
+	ctx, disarm := w.waker.arm(ctx)
+	defer disarm()
+	ctx, cancel := context.WithDeadline(ctx, w.held)
+	defer cancel()
+	if !w.spokenTo() {
+		<-ctx.Done()
+	}
+	return true
+}
+
 // pending says that something waits that the poll would oversleep.
-func (w *Worker) pending() bool {
-	return w.busy || len(w.member.events) > 0 || len(w.restorer.out) > 0 || len(w.restorer.notes) > 0
+func (w *Worker) pending() bool { return w.busy || w.spokenTo() }
+
+func (w *Worker) spokenTo() bool {
+	return len(w.member.events) > 0 || len(w.restorer.out) > 0 || len(w.restorer.notes) > 0
 }
 
 // enqueue hands polled records to their task and pauses the partition if too

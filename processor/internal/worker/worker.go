@@ -40,6 +40,7 @@ type Worker struct {
 	recall context.CancelFunc
 
 	lastCommit time.Time
+	held       time.Time // see hold
 	lastLook   time.Time // see over
 	busy       bool      // the last turn left something to process
 	closing    bool
