@@ -19,7 +19,7 @@ LINT_VERSION := v2.15.0
 LINT := .bin/golangci-lint-$(LINT_VERSION)
 SIM := ./processor/internal/sim/
 
-.PHONY: help build test race lint sim mutants test-kafka bench demo cover ci clean
+.PHONY: help build test race lint sim mutants test-kafka bench bench-kafka demo cover ci clean
 
 help: ## print this menu
 	@echo "usage: make TARGET [SEEDS=n FROM=s]"
@@ -49,10 +49,14 @@ mutants: ## plant known bugs and count the seeds until the simulation finds each
 	$(GO) test -tags synctests -count=1 -run TestMutants -timeout 120m -v $(SIM)
 
 test-kafka: ## integration tests on a real Apache Kafka broker (Java 17 and Maven; skipped with a reason without)
-	$(GO) test -tags kafka -count=1 -timeout 30m ./cmd/internal/...
+	$(GO) test -tags kafka -count=1 -timeout 30m ./cmd/internal/... ./cmd/millrace
 
-bench: ## benchmarks with allocation counts
+bench: ## the engine alone with allocation counts, then end to end with an embedded broker, output checked
 	$(if $(BENCHES),$(GO) test -run '^$$' -bench . -benchmem $(addprefix ./,$(BENCHES)),@echo "no benchmarks yet")
+	$(GO) run ./cmd/bench measure -workload tumble,tumblefinal,map
+
+bench-kafka: ## the same end to end on a real Apache Kafka broker (Java 17 and Maven)
+	$(GO) run ./cmd/bench measure -broker kafka -workload tumble,tumblefinal,map
 
 demo: ## exactly-once windowed counts over a real access log, with an embedded broker
 	$(GO) run ./cmd/millrace demo

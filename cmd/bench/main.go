@@ -37,6 +37,7 @@ func commands() []command {
 		{"load", "fill an input topic", load},
 		{"topic", "create a sink topic fit for the contract's event times", topic},
 		{"run", "drain an input topic through Millrace and measure it", runContender},
+		{"measure", "start a broker, load, run Millrace and check, all in one", measure},
 		{"check", "compare a sink topic with the truth recomputed from the input", check},
 	}
 }

@@ -69,6 +69,7 @@ type measurement struct {
 	Outputs       int64   `json:"outputs"`
 	Changelog     int64   `json:"changelog"`
 	MaxRSSBytes   int64   `json:"max_rss_bytes"`
+	Checked       int64   `json:"rows_checked,omitempty"` // equal to the truth
 }
 
 func (r *contenderRun) measure(ctx context.Context, cluster workload.Cluster) (measurement, error) {
@@ -90,11 +91,22 @@ func (r *contenderRun) measure(ctx context.Context, cluster workload.Cluster) (m
 	if err != nil {
 		return measurement{}, err
 	}
-	began := time.Now()
+	began, before := time.Now(), cpuTime()
 	if err := app.Run(ctx); err != nil {
 		return measurement{}, err
 	}
-	return p.result(r, time.Since(began)), ctx.Err()
+	return p.result(r, time.Since(began), cpuTime()-before), ctx.Err()
+}
+
+// cpuTime is what this process has used so far.
+func cpuTime() time.Duration {
+	u := usage()
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+func usage() (u syscall.Rusage) {
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u) // cannot fail for ourselves
+	return u
 }
 
 // reset makes the sink anew and lets the application start from nothing.
@@ -157,16 +169,13 @@ func (p *pace) committed(c processor.CommitInfo) {
 }
 
 // result computes the figures; the rate is that of the steady middle.
-func (p *pace) result(r *contenderRun, took time.Duration) measurement {
+func (p *pace) result(r *contenderRun, took, cpu time.Duration) measurement {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	m := measurement{
 		Contender: "millrace", Workload: r.workload, Guarantee: r.guarantee, CommitMS: r.commitMS, Workers: r.workers,
 		Seconds: took.Seconds(), Commits: len(p.marks), Outputs: p.outputs, Changelog: p.entries,
-	}
-	var usage syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err == nil {
-		m.MaxRSSBytes = usage.Maxrss * 1024
+		MaxRSSBytes: usage().Maxrss * 1024, // Linux counts in KiB
 	}
 	if len(p.marks) == 0 {
 		return m
@@ -174,7 +183,6 @@ func (p *pace) result(r *contenderRun, took time.Duration) measurement {
 	m.Records = p.marks[len(p.marks)-1].records
 	m.CommitMeanMS = p.spent.Seconds() * 1000 / float64(len(p.marks))
 	if m.Records > 0 {
-		cpu := time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 		m.CPUPerMillion = cpu.Seconds() * 1e6 / float64(m.Records)
 	}
 	from, to := p.at(m.Records*3/10), p.at(m.Records*9/10)
@@ -193,4 +201,3 @@ func (p *pace) at(records int64) mark {
 	}
 	return mark{}
 }
-
