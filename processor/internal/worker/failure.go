@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -15,7 +16,7 @@ var permanentErrors = [...]*kerr.Error{
 	kerr.UnsupportedVersion, kerr.UnsupportedForMessageFormat, kerr.InvalidTopicException, kerr.InvalidGroupID,
 	kerr.InvalidTransactionTimeout, kerr.OffsetMetadataTooLarge, kerr.MessageTooLarge, kerr.RecordListTooLarge,
 	kerr.InvalidTimestamp, kerr.InvalidRecord, kerr.InvalidRequiredAcks, kerr.PolicyViolation, kerr.SecurityDisabled,
-	kerr.UnknownTopicID, kerr.InconsistentTopicID,
+	kerr.InconsistentTopicID,
 }
 
 // permanent says that trying again cannot help.
@@ -55,15 +56,21 @@ func fencedOff(err error) bool {
 const (
 	firstPause   = 20 * time.Millisecond
 	longestPause = time.Second
+	// topicGrace is how long brokers may take to learn of a topic.
+	topicGrace = 10 * time.Second
 )
 
 // retry repeats do until it succeeds, fails for good, or ctx ends. Each failure
 // that is going to be repeated is given to complain first, which may be nil.
 func retry(ctx context.Context, complain func(error), do func(context.Context) error) error {
+	began := time.Now()
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
 		err := do(ctx)
 		if err == nil || permanent(err) {
 			return err
+		}
+		if errors.Is(err, kerr.UnknownTopicID) && time.Since(began) > topicGrace {
+			return fmt.Errorf("the topic was deleted, or made anew, while the application ran: %w; `millrace reset` and start again", err)
 		}
 		if ctx.Err() != nil {
 			return errors.Join(ctx.Err(), err)

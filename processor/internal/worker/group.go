@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -13,10 +12,6 @@ import (
 
 	"github.com/millrace/millrace/processor/internal/task"
 )
-
-// unstablePause is how long a fetch of offsets waits for somebody's open
-// transaction before it asks again.
-const unstablePause = 50 * time.Millisecond
 
 // A committed offset is what the group has for one source partition.
 type committed struct {
@@ -37,8 +32,9 @@ type group struct {
 	ids    map[string][16]byte // topic ids, for protocol versions that want them
 }
 
-// fetch returns the committed offsets of parts. With stable it waits until no
-// transaction is about to change them: what it returns then is decided.
+// fetch returns the committed offsets of parts. With stable it fails with
+// UNSTABLE_OFFSET_COMMIT while a transaction is about to change them; what it
+// returns is decided.
 func (g *group) fetch(ctx context.Context, parts map[string][]int32, stable bool) (map[topicPartition]committed, error) {
 	req := kmsg.NewPtrOffsetFetchRequest()
 	req.RequireStable = stable
@@ -50,19 +46,11 @@ func (g *group) fetch(ctx context.Context, parts map[string][]int32, stable bool
 		rg.Topics = append(rg.Topics, rt)
 	}
 	req.Groups = append(req.Groups, rg)
-	for {
-		resp, err := req.RequestWith(ctx, g.client)
-		if err != nil {
-			return nil, fmt.Errorf("fetch the committed offsets of group %q: %w", g.name, err)
-		}
-		out, err := g.offsets(resp)
-		if !errors.Is(err, kerr.UnstableOffsetCommit) {
-			return out, err
-		}
-		if !sleep(ctx, unstablePause) {
-			return nil, ctx.Err()
-		}
+	resp, err := req.RequestWith(ctx, g.client)
+	if err != nil {
+		return nil, fmt.Errorf("fetch the committed offsets of group %q: %w", g.name, err)
 	}
+	return g.offsets(resp)
 }
 
 func (g *group) offsets(resp *kmsg.OffsetFetchResponse) (map[topicPartition]committed, error) {

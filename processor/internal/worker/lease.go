@@ -31,6 +31,7 @@ type lease struct {
 	limit      int           // if set, commit after so many records, until all inputs are past until
 	until      []int64
 	rebuilt    bool // the state was thrown away once because it did not fit
+	mended     int  // see Worker.mend
 
 	pending *task.Commit // between Prepare and its outcome
 	sent    []int        // the number of each of pending's entries in the producer
@@ -130,6 +131,6 @@ func (l *lease) settle() {
 	for i, o := range l.pending.Offsets {
 		l.inputs[i].offset, l.inputs[i].watermark = o.Offset, o.Watermark
 	}
-	l.pending, l.failures = nil, 0
+	l.pending, l.failures, l.mended = nil, 0, 0
 	l.relax()
 }

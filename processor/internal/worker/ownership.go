@@ -45,9 +45,7 @@ func (w *Worker) hear(ctx context.Context, e event) error {
 // assign makes the leases what the group says is ours (G3). A task that is open
 // under another name was lost in between, whatever the callbacks said.
 func (w *Worker) assign(e event) error {
-	if err := w.cfg.Storage.SetNote(w.memberNote(), e.who.member); err != nil {
-		return fmt.Errorf("keep the member id: %w", err)
-	}
+	w.noteMember(e.who.member)
 	parts := e.partitions
 	if w.cfg.Faults.NoG3 {
 		parts = e.added

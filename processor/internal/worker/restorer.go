@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/millrace/millrace/state"
@@ -90,7 +91,7 @@ func (r *restorer) note(err error) {
 
 // restore is R1 to R8 of the restore cycle.
 func (r *restorer) restore(ctx context.Context, l *lease) error {
-	offsets, err := r.group.fetch(ctx, l.sources(), true) // R1
+	offsets, err := r.stable(ctx, l.sources()) // R1
 	if err != nil {
 		return err
 	}
@@ -119,6 +120,30 @@ func (r *restorer) restore(ctx context.Context, l *lease) error {
 		return err
 	}
 	return r.fixEnds(ctx, l, offsets)
+}
+
+// How long a restore waits for the open transaction of a former owner before it
+// asks again, and before it says so.
+const (
+	unstablePause  = 50 * time.Millisecond
+	unstableSilent = 5 * time.Second
+)
+
+// stable returns the committed offsets once they are decided.
+func (r *restorer) stable(ctx context.Context, parts map[string][]int32) (map[topicPartition]committed, error) {
+	for said := time.Now(); ; {
+		offsets, err := r.group.fetch(ctx, parts, true)
+		if !errors.Is(err, kerr.UnstableOffsetCommit) {
+			return offsets, err
+		}
+		if time.Since(said) > unstableSilent {
+			said = time.Now()
+			r.note(fmt.Errorf("waiting for the transaction of a former owner to end or to time out: %w", err))
+		}
+		if !sleep(ctx, unstablePause) {
+			return nil, ctx.Err()
+		}
+	}
 }
 
 // sources lists the lease's source partitions for an offset fetch.

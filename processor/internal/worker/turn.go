@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 
 	"github.com/millrace/millrace/processor/internal/partitioner"
 	"github.com/millrace/millrace/processor/internal/task"
+	"github.com/millrace/millrace/state"
 )
 
 // idlePoll bounds the sleep of a worker that has nothing to do.
@@ -159,6 +161,9 @@ func (w *Worker) stepSlowly(ctx context.Context, l *lease, now int64) error {
 // commit and knows what to skip. Nothing else is touched, for no transaction is
 // open yet. Any other failure ends the worker.
 func (w *Worker) failed(l *lease, err error) error {
+	if errors.Is(err, state.ErrCorrupt) {
+		return w.mend(l, err)
+	}
 	scope, poison := task.Classify(err)
 	if scope != task.RecordScope {
 		return err

@@ -76,7 +76,8 @@ func (w *Worker) Run(ctx context.Context) error {
 		err = nil
 	}
 	if err != nil {
-		return errors.Join(fmt.Errorf("worker %d of %q: %w", w.cfg.Index, w.cfg.ApplicationID, err), w.leave())
+		w.leave()
+		return fmt.Errorf("worker %d of %q: %w", w.cfg.Index, w.cfg.ApplicationID, err)
 	}
 	return w.shutdown(ctx)
 }
@@ -123,6 +124,13 @@ func (w *Worker) openProducer(ctx context.Context) error {
 // memberNote is where the worker's name in the group is kept between runs.
 func (w *Worker) memberNote() string { return fmt.Sprintf("member-%d", w.cfg.Index) }
 
+// noteMember keeps the worker's name in the group for its next incarnation.
+func (w *Worker) noteMember(id string) {
+	if err := w.cfg.Storage.SetNote(w.memberNote(), id); err != nil {
+		w.cfg.Events.warning(fmt.Errorf("a restart after a crash will have to wait for the session of member %q: %w", id, err))
+	}
+}
+
 // buryFormer takes the seat of a former incarnation out of the group, which
 // after a kill would hold on to its tasks until the session times out.
 func (w *Worker) buryFormer(ctx context.Context) {
@@ -145,32 +153,30 @@ func (w *Worker) shutdown(ctx context.Context) error {
 	for len(w.leases) > 0 {
 		errs = append(errs, w.end(w.leases[0], true))
 	}
-	return errors.Join(append(errs, w.leave())...)
+	w.leave()
+	return errors.Join(errs...)
 }
 
 // leaveTimeout bounds the farewell to the group.
 const leaveTimeout = 5 * time.Second
 
 // leave gives the seat in the group back, so that others take over at once.
-func (w *Worker) leave() error {
+func (w *Worker) leave() {
 	if w.member == nil {
-		return nil
+		return
 	}
 	who := w.member.identity()
 	w.member.stop()
 	if who.member == "" {
-		return nil
+		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
 	defer cancel()
 	if err := w.group.leave(ctx, who.member, "the worker shuts down"); err != nil {
 		w.cfg.Events.warning(err)
-		return nil
+		return
 	}
-	if err := w.cfg.Storage.SetNote(w.memberNote(), ""); err != nil {
-		return fmt.Errorf("forget the member id: %w", err)
-	}
-	return nil
+	w.noteMember("")
 }
 
 // release lets go of whatever is still held. After a crash planted by a test it

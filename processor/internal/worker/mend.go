@@ -1,0 +1,52 @@
+package worker
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/millrace/millrace/state"
+)
+
+// unprepare answers a task that cannot be prepared. If its state is damaged, the
+// others go back to their last commit and it is mended; anything else ends the
+// worker.
+func (w *Worker) unprepare(b *batch, broken *lease, reason error) error {
+	if !errors.Is(reason, state.ErrCorrupt) {
+		return reason
+	}
+	for _, l := range b.leases {
+		if l == broken {
+			continue
+		}
+		l.drop(false)
+		if err := w.begin(l); err != nil {
+			return err
+		}
+	}
+	return w.mend(broken, reason)
+}
+
+// mendLimit bounds how often the state of one task is read back between two
+// commits that succeed.
+const mendLimit = 3
+
+// mend opens the state of one task anew and reads back what it lacks, for Kafka
+// has it all. The worker's other tasks go on.
+func (w *Worker) mend(l *lease, reason error) error {
+	if l.mended++; l.mended > mendLimit || w.closing {
+		return reason
+	}
+	w.cfg.Events.warning(fmt.Errorf("the state of the task is read back from its changelogs: %w", reason))
+	w.stopReading(l)
+	l.task, l.pending = nil, nil
+	if err := l.close(false); err != nil {
+		w.cfg.Events.warning(err)
+	}
+	if errors.Is(reason, state.ErrCorrupt) {
+		if err := w.cfg.Storage.Quarantine(l.id.String()); err != nil {
+			return fmt.Errorf("%w; and it cannot be put aside: %w", reason, err)
+		}
+	}
+	w.restore(l)
+	return nil
+}
