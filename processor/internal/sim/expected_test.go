@@ -48,8 +48,9 @@ func newExpected(o *Options) *expected {
 }
 
 // expect computes it from the source topics' committed records.
-func expect(o *Options, log map[place][]*kgo.Record) *expected {
-	e := newExpected(o)
+func expect(o Options, bounded bool, log map[place][]*kgo.Record) *expected {
+	o.Bounded = bounded
+	e := newExpected(&o)
 	for _, topic := range o.sources() {
 		for p := range int32(o.Partitions) {
 			e.partition(topic, p, log[place{topic, p}])

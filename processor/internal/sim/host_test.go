@@ -90,7 +90,7 @@ func (h *host) oversee(p *process) {
 	for {
 		select {
 		case <-p.ended:
-			h.finished.Store(h.s.opt.Bounded && p.succeeded())
+			h.finished.Store(p.bounded && p.succeeded())
 			return
 		case <-h.s.stop.Done():
 			h.halt(p)
@@ -156,13 +156,15 @@ func (h *host) halt(p *process) {
 // view of the disk. When it crashes its network is cut, its disk is replaced,
 // and whatever its goroutines still do is seen by nobody.
 type process struct {
-	host   *host
-	number int64
-	link   *link
-	cancel context.CancelFunc
-	dead   atomic.Bool
-	told   atomic.Bool   // to stop
-	ended  chan struct{} // every worker has returned
+	host    *host
+	number  int64
+	bounded bool
+	link    *link
+	cancel  context.CancelFunc
+	dead    atomic.Bool
+	told    atomic.Bool   // to stop
+	member  atomic.Value  // string: its name in the group, as its disk has it
+	ended   chan struct{} // every worker has returned
 
 	mu   sync.Mutex
 	errs []error // of workers that returned one
@@ -175,7 +177,7 @@ func (p *process) String() string { return fmt.Sprintf("host %d.%d", p.host.id, 
 func (h *host) start() *process {
 	o := &h.s.opt
 	ctx, cancel := context.WithCancel(context.Background())
-	p := &process{host: h, number: h.incarnation.Add(1), cancel: cancel, ended: make(chan struct{})}
+	p := &process{host: h, number: h.incarnation.Add(1), bounded: h.s.bounded.Load(), cancel: cancel, ended: make(chan struct{})}
 	p.link = &link{
 		net: &h.s.net, dice: h.dice, lossy: h.s.stormy, lostRequest: o.LostRequest, lostResponse: o.LostResponse, slow: o.Slow, unanswered: o.Unanswered,
 		lost: func() { h.s.stats.losses.Add(1) }, conns: map[*conn]struct{}{},
@@ -271,6 +273,7 @@ func (d deadDisk) SetNote(name, value string) error {
 	if d.process.dead.Load() {
 		return errDead
 	}
+	d.process.member.Store(value) // the worker keeps its name in the group there
 	return d.Crashable.SetNote(name, value)
 }
 

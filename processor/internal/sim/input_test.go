@@ -42,6 +42,9 @@ func input(o *Options) []*kgo.Record {
 	for i := range o.Records {
 		for _, topic := range o.sources() {
 			for p := range o.Partitions {
+				if o.Hollow && p == 0 {
+					continue
+				}
 				all = append(all, event(o, d, topic, p, i, keys[p]))
 			}
 		}
@@ -112,22 +115,23 @@ func (f *feeder) run(d time.Duration) {
 	defer close(f.done)
 	defer f.close()
 	all := input(&f.s.opt)
-	last := len(all) - f.s.opt.Partitions*len(f.s.opt.sources())
+	last := len(all) - len(all)/f.s.opt.Records // the last record of each partition
 	for rest := all[:last]; len(rest) > 0 && f.s.running(); {
 		n := min(f.dice.between(1, 10), len(rest))
 		f.batch(rest[:n])
 		rest = rest[n:]
 		f.pause(d * time.Duration(n) / time.Duration(last))
 	}
-	for f.s.running() && !f.punctuate(all[last:]) {
+	for f.s.running() && !f.s.opt.Endless && !f.punctuate(all[last:]) {
 		f.close()
 		time.Sleep(100 * time.Millisecond)
 	}
 }
 
-// pause waits for mean on average: mostly not at all, now and then longer.
+// pause waits for mean on average: mostly not at all, now and then longer. It
+// hurries once the faults have stopped.
 func (f *feeder) pause(mean time.Duration) {
-	if mean > 0 && f.dice.hit(0.25) {
+	if mean > 0 && f.s.stormy() && f.dice.hit(0.25) {
 		time.Sleep(f.dice.upTo(8 * mean))
 	}
 }

@@ -18,7 +18,7 @@ var faultyRequests = []struct {
 	key  kmsg.Key
 	errs []*kerr.Error
 }{
-	{kmsg.Produce, []*kerr.Error{kerr.NotLeaderForPartition, kerr.RequestTimedOut, kerr.NotEnoughReplicasAfterAppend, kerr.NotEnoughReplicas}},
+	{kmsg.Produce, []*kerr.Error{kerr.NotLeaderForPartition, kerr.RequestTimedOut, kerr.NotEnoughReplicasAfterAppend, kerr.NotEnoughReplicas, kerr.UnknownServerError}},
 	{kmsg.EndTxn, []*kerr.Error{kerr.NotCoordinator, kerr.CoordinatorLoadInProgress, kerr.CoordinatorNotAvailable, kerr.ConcurrentTransactions, kerr.UnknownServerError}},
 	{kmsg.TxnOffsetCommit, []*kerr.Error{kerr.NotCoordinator, kerr.CoordinatorLoadInProgress, kerr.RequestTimedOut, kerr.ConcurrentTransactions, kerr.IllegalGeneration, kerr.UnknownMemberID, kerr.RebalanceInProgress}},
 	{kmsg.InitProducerID, []*kerr.Error{kerr.NotCoordinator, kerr.CoordinatorLoadInProgress, kerr.ConcurrentTransactions}},
@@ -36,10 +36,15 @@ var faultyRequests = []struct {
 	{kmsg.CreateTopics, []*kerr.Error{kerr.NotController, kerr.RequestTimedOut}},
 }
 
+// faultsKept bounds the faults that wait for a request of their kind, so that
+// rare requests do not meet a backlog of them.
+const faultsKept = 6
+
 // nemesis breaks the broker until the run is calm.
 type nemesis struct {
-	s    *sim
-	dice *dice
+	s      *sim
+	dice   *dice
+	faults []*kfake.FaultHandle // oldest first
 }
 
 func (n *nemesis) run() {
@@ -47,14 +52,30 @@ func (n *nemesis) run() {
 		time.Sleep(n.dice.upTo(2 * n.s.opt.BrokerFault))
 		n.strike()
 	}
+	for _, f := range n.faults {
+		f.Remove()
+	}
+}
+
+func (n *nemesis) fault(f kfake.Fault) {
+	n.faults = append(n.faults, n.s.cluster.Fault(f))
+	if len(n.faults) > faultsKept {
+		n.faults[0].Remove()
+		n.faults = n.faults[1:]
+	}
 }
 
 func (n *nemesis) strike() {
 	n.s.stats.faults.Add(1)
 	r := faultyRequests[n.dice.below(len(faultyRequests))]
 	switch n.dice.below(10) {
-	case 0, 1, 2, 3, 4:
-		n.s.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{r.key}, Err: pick(n.dice, r.errs...), Count: n.dice.between(1, 3)})
+	case 0, 1, 2, 3:
+		n.fault(kfake.Fault{Keys: []kmsg.Key{r.key}, Err: pick(n.dice, r.errs...), Count: n.dice.between(1, 3)})
+	case 4: // one partition's records are refused, the rest of the transaction goes through
+		n.fault(kfake.Fault{
+			Keys: []kmsg.Key{kmsg.Produce}, Topic: pick(n.dice, n.s.topics()...), Partitions: []int32{int32(n.dice.below(n.s.opt.Partitions))},
+			Err: kerr.UnknownServerError,
+		})
 	case 5, 6:
 		n.drop(r.key)
 	case 7:
@@ -67,6 +88,10 @@ func (n *nemesis) strike() {
 // drop closes the connection of the next request of a kind, unanswered.
 func (n *nemesis) drop(key kmsg.Key) {
 	n.s.cluster.ControlKey(int16(key), func(kmsg.Request) (kmsg.Response, error, bool) {
+		if !n.s.stormy() {
+			n.s.cluster.DropControl()
+			return nil, nil, false
+		}
 		return nil, errors.New("sim: dropped"), true
 	})
 }

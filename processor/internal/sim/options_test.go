@@ -24,6 +24,8 @@ type Options struct {
 	Stepped    bool // brokers without transaction.version 2
 	InputTxn   bool // the input is transactional, some of it aborted
 	Trouble    bool // input holds records that must be dropped or dead-lettered
+	Hollow     bool // one partition of each topic has no record
+	Endless    bool // no last record that closes the windows
 	Calm       time.Duration
 
 	CommitInterval time.Duration
@@ -36,6 +38,7 @@ type Options struct {
 	Size, Advance  time.Duration
 
 	Crash, Stall              float64 // chances per step of a commit
+	Dawdle                    float64 // chance per record that user code takes seconds
 	Unsynced                  int     // percent of unsynced data that a crash keeps, at most
 	LostRequest, LostResponse float64 // chances per socket operation
 	Slow                      float64 // chance that a request is held back
@@ -84,6 +87,7 @@ func draw(seed uint64) Options {
 	if d.hit(0.15) {
 		o.Workers = 2
 	}
+	o.Hollow = o.Bounded && d.hit(0.3)
 	o.drawFaults(d)
 	return o
 }
@@ -99,6 +103,7 @@ func (o *Options) drawFaults(d *dice) {
 	often(0.8, func() { o.Crash = pick(d, 0.002, 0.008, 0.02) })
 	often(0.7, func() { o.Stall = pick(d, 0.001, 0.004, 0.01) })
 	often(0.8, func() { o.LostRequest, o.LostResponse = 0.002, 0.004 })
+	often(0.5, func() { o.Dawdle = pick(d, 0.0002, 0.001) })
 	often(0.5, func() { o.Slow = pick(d, 0.0005, 0.002) })
 	often(0.5, func() { o.Unanswered = pick(d, 0.005, 0.03) })
 	often(0.8, func() { o.BrokerFault = time.Duration(d.between(150, 1200)) * time.Millisecond })

@@ -25,7 +25,7 @@ func (s *sim) judge() {
 		s.bad("I3: %v", err)
 		return
 	}
-	v := &verdict{s: s, log: log, want: expect(&s.opt, log)}
+	v := &verdict{s: s, log: log, want: expect(s.opt, s.bounded.Load(), log)}
 	v.committedToEnd()
 	for _, w := range s.opt.Workloads {
 		switch w {

@@ -4,6 +4,7 @@ package sim
 
 import (
 	"fmt"
+	"os"
 	"runtime"
 	"strings"
 	"time"
@@ -29,7 +30,10 @@ func (p *process) config(index int) worker.Config {
 		Events:             p.events(), Faults: p.host.s.mutant,
 	}
 	c.Faults.At = p.at
-	if o.Bounded {
+	if os.Getenv("TRACE") != "" {
+		c.Client = append(c.Client, kgo.WithLogger(clientLog{p}))
+	}
+	if p.bounded {
 		c.Bounded = &worker.BoundedRun{Run: "run"}
 	}
 	return c
@@ -53,7 +57,7 @@ func (p *process) at(step worker.Step) {
 		p.crash()
 	case h.dice.hit(o.Stall):
 		p.stall(step, time.Second+h.dice.upTo(39*time.Second))
-	case step == worker.BeforePrepare && o.Bounded: // all input is there at once; work takes time
+	case step == worker.BeforePrepare && p.bounded: // all input is there at once; work takes time
 		time.Sleep(h.dice.upTo(2 * time.Second))
 	case step == worker.BeforePrepare && h.dice.hit(0.3):
 		time.Sleep(h.dice.upTo(200 * time.Millisecond))

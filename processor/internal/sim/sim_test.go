@@ -43,6 +43,9 @@ type sim struct {
 	hosts    []*host
 	began    time.Time
 	calm     atomic.Bool
+	bounded  atomic.Bool   // processes that start from now on make a bounded run
+	scripted chan struct{} // closed when the script is through
+	dawdlers *dice
 	stop     context.Context
 
 	mu         sync.Mutex
@@ -74,6 +77,17 @@ func (s *sim) failed() bool {
 }
 
 func (s *sim) running() bool { return s.stop.Err() == nil }
+
+// called is told by user code that it sees a record.
+func (s *sim) called(at place) {
+	if s.script != nil {
+		s.watch.saw(at)
+		return
+	}
+	if s.opt.Dawdle > 0 && s.stormy() && s.dawdlers.hit(s.opt.Dawdle) {
+		time.Sleep(s.dawdlers.upTo(30 * time.Second))
+	}
+}
 
 // stormy says whether faults happen now.
 func (s *sim) stormy() bool { return !s.calm.Load() && s.running() }
@@ -122,7 +136,9 @@ func simulate(t *testing.T, o Options, mutant worker.Faults, script func(*sim)) 
 }
 
 func (s *sim) setUp() (err error) {
-	if s.topology, err = topology(&s.opt); err != nil {
+	s.bounded.Store(s.opt.Bounded)
+	s.scripted, s.dawdlers = make(chan struct{}), newDice(s.opt.Seed, "dawdle")
+	if s.topology, err = (&app{&s.opt, s.called}).topology(); err != nil {
 		return err
 	}
 	opts := []kfake.Opt{
@@ -157,9 +173,12 @@ func (s *sim) play() {
 	}
 	group.Go((&nemesis{s: s, dice: newDice(s.opt.Seed, "nemesis")}).run)
 	group.Go(func() { s.calmDown() })
-	if s.script != nil {
-		group.Go(func() { s.script(s) })
-	}
+	group.Go(func() {
+		defer close(s.scripted)
+		if s.script != nil {
+			s.script(s)
+		}
+	})
 	for i := range s.opt.Hosts {
 		h := newHost(s, i)
 		s.hosts = append(s.hosts, h)
@@ -190,7 +209,12 @@ func (s *sim) calmDown() {
 // settle waits until everything is done (I10), and then a little longer.
 func (s *sim) settle(f *feeder) {
 	<-f.done
-	deadline := s.began.Add(s.opt.Calm + patience)
+	<-s.scripted
+	deadline := s.began.Add(s.opt.Calm)
+	if now := time.Now(); now.After(deadline) {
+		deadline = now
+	}
+	deadline = deadline.Add(patience)
 	for !s.done() {
 		if time.Now().After(deadline) {
 			s.bad("I10: not done %v after the faults had stopped: %s", patience, s.progress())
@@ -207,7 +231,7 @@ func (s *sim) settle(f *feeder) {
 // done says that a live run has committed the end of every source partition,
 // and that the workers of a bounded one have all returned.
 func (s *sim) done() bool {
-	if s.opt.Bounded {
+	if s.bounded.Load() {
 		for _, h := range s.hosts {
 			if !h.finished.Load() {
 				return false
@@ -226,7 +250,7 @@ func (s *sim) behind() string {
 	}
 	for _, topic := range s.opt.sources() {
 		for _, p := range s.cluster.PartitionInfos(topic) {
-			if c, ok := info.Commits[topic][p.Partition]; !ok || c.Offset < p.HighWatermark {
+			if c := info.Commits[topic][p.Partition]; c.Offset < p.HighWatermark {
 				return fmt.Sprintf("%s/%d committed %d of %d", topic, p.Partition, c.Offset, p.HighWatermark)
 			}
 		}

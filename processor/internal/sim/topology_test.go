@@ -80,18 +80,27 @@ func (o *Options) windows() windowing.Windows {
 	return w.Grace(o.Grace)
 }
 
-func aggregator() stream.TryAggregator[string, string, tally] {
+// An app is the application of a run.
+type app struct {
+	o *Options
+	// called is told of each record that user code sees, and may take its time.
+	called func(place)
+}
+
+func (a *app) aggregator() stream.TryAggregator[string, string, tally] {
 	return stream.TryAggregator[string, string, tally]{
 		State: serde.JSON[tally](),
 		Add: func(c *stream.Context, _ *stream.Record[string, string], acc tally) (tally, error) {
 			origin, _ := c.Origin()
+			a.called(place{origin.Topic, origin.Partition})
 			return acc.add(origin.Offset), nil
 		},
 	}
 }
 
-// topology builds the application of a run.
-func topology(o *Options) (*graph.Topology, error) {
+// topology builds the graph.
+func (a *app) topology() (*graph.Topology, error) {
+	o := a.o
 	b := stream.New("sim")
 	if o.Trouble {
 		b.DeadLetter(deadTopic, stream.Future, stream.NullKey, stream.NullValue)
@@ -102,39 +111,40 @@ func topology(o *Options) (*graph.Topology, error) {
 			stream.Watermark(windowing.Bounded(o.Bound)))
 	}
 	for _, w := range o.Workloads {
-		attach(o, w, sources[o.source(w)])
+		a.attach(w, sources[o.source(w)])
 	}
 	return b.Build()
 }
 
-func attach(o *Options, workload string, s stream.Stream[string, string]) {
+func (a *app) attach(workload string, s stream.Stream[string, string]) {
 	switch workload {
 	case countEach:
-		t := stream.TryAggregate("count", stream.GroupByKey(s), aggregator(), stream.Emit(windowing.OnUpdate))
+		t := stream.TryAggregate("count", stream.GroupByKey(s), a.aggregator(), stream.Emit(windowing.OnUpdate))
 		stream.To(t.Changes(), stream.Topic[string, tally]{Name: countsTopic, Key: serde.String, Value: serde.JSON[tally]()})
 	case countWindows:
-		attachWindows(o, s, "windows", windowing.OnClose, finalsTopic, finalsLateTopic)
+		a.attachWindows(s, "windows", windowing.OnClose, finalsTopic, finalsLateTopic)
 	case lastWindows:
-		attachWindows(o, s, "latest", windowing.OnCommit, latestTopic, latestLateTopic)
+		a.attachWindows(s, "latest", windowing.OnCommit, latestTopic, latestLateTopic)
 	case mapEach:
-		m := stream.TryMapValues(s, mapValue, stream.Name("map"))
+		m := stream.TryMapValues(s, a.mapValue, stream.Name("map"))
 		stream.To(m, stream.Topic[string, string]{Name: mappedTopic, Key: serde.String, Value: serde.String})
 	}
 }
 
-func attachWindows(o *Options, s stream.Stream[string, string], store string, emit windowing.Emit, results, late string) {
-	w := stream.TryAggregateWindows(store, stream.Window(stream.GroupByKey(s), o.windows().Emit(emit)), aggregator())
+func (a *app) attachWindows(s stream.Stream[string, string], store string, emit windowing.Emit, results, late string) {
+	w := stream.TryAggregateWindows(store, stream.Window(stream.GroupByKey(s), a.o.windows().Emit(emit)), a.aggregator())
 	stream.To(w.Results, stream.Topic[windowing.Key[string], tally]{
-		Name: results, Key: windowing.KeySerde(serde.String, o.Size), Value: serde.JSON[tally](),
+		Name: results, Key: windowing.KeySerde(serde.String, a.o.Size), Value: serde.JSON[tally](),
 	})
 	stream.To(w.Late, stream.Topic[string, string]{Name: late, Key: serde.String, Value: text})
 }
 
-func mapValue(c *stream.Context, r *stream.Record[string, string]) (string, error) {
+func (a *app) mapValue(c *stream.Context, r *stream.Record[string, string]) (string, error) {
+	origin, _ := c.Origin()
+	a.called(place{origin.Topic, origin.Partition})
 	if strings.HasPrefix(r.Value, poison) {
 		return "", errors.New("poison")
 	}
-	origin, _ := c.Origin()
 	return mapped(r.Value, origin.Partition, origin.Offset), nil
 }
 

@@ -4,14 +4,16 @@ package sim
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // traceKept bounds the events a run remembers.
-const traceKept = 4000
+const traceKept = 20000
 
 // A trace is the last events of a run, for whoever has to explain a violation.
 type trace struct {
@@ -40,6 +42,20 @@ func (t *trace) all() []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return append(append([]string(nil), t.ring[t.next:]...), t.ring[:t.next]...)
+}
+
+// A clientLog takes the log of a process's Kafka clients into the trace.
+type clientLog struct {
+	process *process
+}
+
+func (clientLog) Level() kgo.LogLevel { return kgo.LogLevelInfo }
+
+func (l clientLog) Log(_ kgo.LogLevel, message string, keyvals ...any) {
+	if strings.Contains(message, "metadata") || strings.Contains(message, "beginning transact") {
+		return
+	}
+	l.process.host.s.trace.add("%s client: %s %v", l.process, message, keyvals)
 }
 
 // Logf takes the fake broker's log.

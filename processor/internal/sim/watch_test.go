@@ -3,11 +3,13 @@
 package sim
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"sync"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/millrace/millrace/processor/internal/task"
@@ -33,8 +35,10 @@ type watch struct {
 	mu       sync.Mutex
 	assigned map[int32]map[place]string // by generation, who got what
 	topicIDs map[[16]byte]string
-	steps    []func(*process, worker.Step) // of the script
+	onStep   func(*process, worker.Step) // of the script
+	onRecord func(place)                 // likewise
 	seen     map[place]committed
+	heard    map[string]time.Time // of each member of the group, when last
 }
 
 type committed struct {
@@ -43,18 +47,21 @@ type committed struct {
 }
 
 func newWatch(s *sim) *watch {
-	w := &watch{s: s, assigned: map[int32]map[place]string{}, topicIDs: map[[16]byte]string{}, seen: map[place]committed{}}
+	w := &watch{s: s, assigned: map[int32]map[place]string{}, topicIDs: map[[16]byte]string{}, seen: map[place]committed{}, heard: map[string]time.Time{}}
 	for _, topic := range s.opt.sources() {
 		w.topicIDs[s.cluster.TopicInfo(topic).TopicID] = topic
 	}
 	s.cluster.ControlKey(int16(kmsg.SyncGroup), w.synced)
 	s.cluster.ControlKey(int16(kmsg.TxnOffsetCommit), w.txnCommitting)
 	s.cluster.ControlKey(int16(kmsg.OffsetCommit), w.committing)
+	s.cluster.ControlKey(int16(kmsg.JoinGroup), w.hear)
+	s.cluster.ControlKey(int16(kmsg.Heartbeat), w.hear)
 	return w
 }
 
 // synced learns from the leader who is assigned what.
 func (w *watch) synced(r kmsg.Request) (kmsg.Response, error, bool) {
+	w.hear(r)
 	req := r.(*kmsg.SyncGroupRequest)
 	if len(req.GroupAssignment) == 0 {
 		return nil, nil, false
@@ -124,9 +131,67 @@ func (w *watch) checkOwner(group, member string, generation int32, topic string,
 
 // run looks at the committed offsets until the run ends.
 func (w *watch) run() {
+	client, err := kgo.NewClient(w.s.client()...)
+	if err != nil {
+		w.s.bad("watch: %v", err)
+		return
+	}
+	defer client.Close()
 	for w.s.running() {
 		w.look()
+		w.buryGhosts(client)
 		time.Sleep(watchStep)
+	}
+}
+
+// ghostAge is how long a member of the group may be silent: longer than any
+// wait for the others to join.
+const ghostAge = 35 * time.Second
+
+func (w *watch) hear(r kmsg.Request) (kmsg.Response, error, bool) {
+	var member string
+	switch r := r.(type) {
+	case *kmsg.JoinGroupRequest:
+		member = r.MemberID
+	case *kmsg.SyncGroupRequest:
+		member = r.MemberID
+	case *kmsg.HeartbeatRequest:
+		member = r.MemberID
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.heard[member] = time.Now()
+	return nil, nil, false
+}
+
+// buryGhosts takes members out of the group that have not been heard of for
+// long. A real broker does that when their session is over; the fake one keeps
+// a member for ever whose connection was lost while it joined, and begins to
+// wait for it anew with each member that joins.
+func (w *watch) buryGhosts(client *kgo.Client) {
+	info := w.s.cluster.GroupInfo(application)
+	if info == nil {
+		return
+	}
+	for _, m := range info.Members {
+		w.mu.Lock()
+		at, known := w.heard[m.MemberID]
+		if !known {
+			w.heard[m.MemberID] = time.Now()
+		}
+		w.mu.Unlock()
+		if !known || time.Since(at) < ghostAge {
+			continue
+		}
+		w.s.trace.add("member %s is taken out: its session is over", m.MemberID)
+		req := kmsg.NewPtrLeaveGroupRequest()
+		req.Group, req.MemberID = application, m.MemberID
+		member := kmsg.NewLeaveGroupRequestMember()
+		member.MemberID = m.MemberID
+		req.Members = append(req.Members, member)
+		ctx, cancel := context.WithTimeout(w.s.stop, time.Second)
+		_, _ = req.RequestWith(ctx, client) // it is tried again if it fails
+		cancel()
 	}
 }
 
@@ -176,18 +241,30 @@ func (w *watch) last(at place) (committed, bool) {
 	return c, ok
 }
 
-// onStep has f called at each step of each commit, on the worker's goroutine.
-func (w *watch) onStep(f func(*process, worker.Step)) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.steps = append(w.steps, f)
-}
-
+// reached tells the script of a step of a commit, on the worker's goroutine.
 func (w *watch) reached(p *process, step worker.Step) {
 	w.mu.Lock()
-	steps := w.steps
+	f := w.onStep
 	w.mu.Unlock()
-	for _, f := range steps {
+	if f != nil {
 		f(p, step)
 	}
+}
+
+// saw tells the script of a record that user code sees, on the worker's
+// goroutine.
+func (w *watch) saw(at place) {
+	w.mu.Lock()
+	f := w.onRecord
+	w.mu.Unlock()
+	if f != nil {
+		f(at)
+	}
+}
+
+// on sets what the script is told.
+func (w *watch) on(step func(*process, worker.Step), record func(place)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.onStep, w.onRecord = step, record
 }
