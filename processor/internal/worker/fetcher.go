@@ -114,6 +114,8 @@ func fetchError(tp topicPartition, err error) error {
 		return fmt.Errorf("topic %q partition %d: the records at the task's position are gone, by retention or because the topic was made anew: %w; `millrace reset` chooses another position", tp.topic, tp.partition, err)
 	case errors.As(err, &lost):
 		return fmt.Errorf("topic %q partition %d: the log was cut off below the task's position: %w; `millrace reset` chooses another position", tp.topic, tp.partition, err)
+	case errors.Is(err, kerr.UnknownTopicID): // shown only after the client has waited for the brokers to agree
+		return fmt.Errorf("topic %q was deleted, or made anew, while it was read: %w; its offsets mean nothing in a new one: `millrace reset`", tp.topic, err)
 	case permanent(err):
 		return fmt.Errorf("read topic %q partition %d: %w", tp.topic, tp.partition, err)
 	}

@@ -1,0 +1,165 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/processor/internal/task"
+	"github.com/millrace/millrace/state"
+)
+
+// What was committed is read back with its metadata; what was not is nothing,
+// and what is not ours says so.
+func TestGroupOffsets(t *testing.T) {
+	c := newCluster(t, 4, "in")
+	ctx := context.Background()
+	g := &group{name: "g", client: c.client()}
+	topics, err := kadm.NewClient(g.client).ListTopics(ctx, "in")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.ids = map[string][16]byte{"in": topics["in"].ID}
+	meta := task.Meta{Watermark: 77, Run: "r", End: 9, LogicalNow: 8, Finished: true}
+	nobody := identity{"", -1, 0}
+	pledges := []pledge{{topicPartition{"in", 0}, 5, task.EncodeMeta(meta)}, {topicPartition{"in", 2}, 6, "somebody"}}
+	if err := g.commit(ctx, nobody, pledges); err != nil {
+		t.Fatal(err)
+	}
+	got, err := g.fetch(ctx, map[string][]int32{"in": {0, 1, 2}}, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for p, want := range []committed{{offset: 5, meta: meta}, noCommit, {offset: 6, foreign: true}} {
+		if got[topicPartition{"in", int32(p)}] != want {
+			t.Errorf("partition %d: %+v, want %+v", p, got[topicPartition{"in", int32(p)}], want)
+		}
+	}
+	if err := g.commit(ctx, identity{"a ghost", 3, 0}, pledges); !refused(err) {
+		t.Errorf("a commit of a member that is not in the group: %v", err)
+	}
+	if err := g.leave(ctx, "a ghost", "it is none"); err != nil {
+		t.Errorf("taking out who is not in: %v", err)
+	}
+}
+
+func TestAdmit(t *testing.T) {
+	tp := topicPartition{"in", 1}
+	for _, tt := range []struct {
+		name string
+		c    committed
+		run  string
+		want string // part of the error; empty: admitted
+	}{
+		{"nothing committed", noCommit, "", ""},
+		{"nothing committed, bounded", noCommit, "r", ""},
+		{"live", committed{offset: 3}, "", ""},
+		{"the same run", committed{offset: 3, meta: task.Meta{Run: "r"}}, "r", ""},
+		{"a run over what was live", committed{offset: 3}, "r", ""},
+		{"live over a run", committed{offset: 3, meta: task.Meta{Run: "r"}}, "", `bounded run "r"`},
+		{"another run", committed{offset: 3, meta: task.Meta{Run: "r"}}, "s", `not to "s"`},
+		{"foreign", committed{offset: 3, foreign: true}, "", "another program"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			err := tt.c.admit("g", tp, tt.run)
+			if tt.want == "" {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			if err == nil || !permanent(err) || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "millrace reset") {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+// I2, case by case.
+func TestFits(t *testing.T) {
+	const none = -1
+	for _, tt := range []struct {
+		name     string
+		state    int64
+		offset   int64
+		meta     task.Meta
+		g        Guarantee
+		accepted bool
+	}{
+		{"both empty", none, none, noCommit.meta, ExactlyOnce, true},
+		{"equal", 5, 5, task.Meta{}, ExactlyOnce, true},
+		{"state behind", 4, 5, task.Meta{}, ExactlyOnce, false},
+		{"state ahead", 6, 5, task.Meta{}, ExactlyOnce, false},
+		{"no state", none, 5, task.Meta{}, ExactlyOnce, false},
+		{"no offset", 5, none, noCommit.meta, ExactlyOnce, false},
+		{"only an end was fixed", none, 5, task.Meta{Run: "r", Watermark: math.MinInt64}, ExactlyOnce, true},
+		{"a run has processed", none, 5, task.Meta{Run: "r", Watermark: 7}, ExactlyOnce, false},
+		{"state ahead, at least once", 6, 5, task.Meta{}, AtLeastOnce, true},
+		{"state ahead of nothing, at least once", 6, none, noCommit.meta, AtLeastOnce, true},
+		{"state behind, at least once", 4, 5, task.Meta{}, AtLeastOnce, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			l := newLease(task.ID{}, &graph.Subtopology{Sources: []string{"in"}, Stores: counting(t, graph.ErrorPolicy{}).Subtopologies()[0].Stores}, identity{})
+			l.stores = storesAt(t, l.sub.Stores, tt.state)
+			defer l.close(false)
+			offsets := map[topicPartition]committed{{"in", 0}: {offset: tt.offset, meta: tt.meta}}
+			if err := fits(l, offsets, tt.g); (err == nil) != tt.accepted || err != nil && !unusable(err) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+// storesAt opens stores whose state is at an offset of topic "in".
+func storesAt(t *testing.T, specs []state.Spec, offset int64) *state.Stores {
+	t.Helper()
+	s, err := state.NewMemory().Open("0_0", state.Identity{ApplicationID: "app", Task: "0_0"}, specs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if offset < 0 {
+		return s
+	}
+	if _, err := s.Prepare(state.Position{Inputs: []state.Input{{Topic: "in", Offset: offset}}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Apply([]int64{1}, 1); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// What cannot heal is told at once, what can is repeated until it does.
+func TestRetry(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	for _, err := range []error{kerr.TopicAuthorizationFailed, kerr.MessageTooLarge, errPermanent} {
+		tries := 0
+		got := retry(ctx, nil, func(context.Context) error { tries++; return err })
+		if tries != 1 || !errors.Is(got, err) {
+			t.Errorf("%v: %d tries, %v", err, tries, got)
+		}
+	}
+	tries, complaints := 0, 0
+	err := retry(ctx, func(error) { complaints++ }, func(context.Context) error {
+		if tries++; tries < 4 {
+			return kerr.NotCoordinator
+		}
+		return nil
+	})
+	if err != nil || tries != 4 || complaints != 3 {
+		t.Errorf("%d tries, %d complaints, %v", tries, complaints, err)
+	}
+	ended, cancelled := context.WithCancel(ctx)
+	cancelled()
+	if err := retry(ended, nil, func(context.Context) error { return kerr.NotCoordinator }); !errors.Is(err, context.Canceled) {
+		t.Errorf("after the end: %v", err)
+	}
+}
