@@ -14,6 +14,17 @@ type Input struct {
 	Offset int64
 	// Watermark is the partition's own watermark in ms of event time; math.MinInt64 if it has none yet.
 	Watermark int64
+	// Upstream is what a partition of a repartition topic has heard of each task that writes to it, by the number of
+	// the task's partition. It is empty for other topics.
+	Upstream []Upstream
+}
+
+// Upstream is what one upstream task last said of its time.
+type Upstream struct {
+	// Watermark is in ms of event time; math.MinInt64 if the task has not been heard of.
+	Watermark int64
+	// Ended says that the task was at the end of its bounded run.
+	Ended bool
 }
 
 // Closing says up to where the windows of a store are closed and gone.
@@ -43,7 +54,8 @@ const positionFormat = 1
 // Sizes of the fixed parts of an encoded input and closing: the least bytes one can take, which bounds how many a
 // record of a given length can claim to hold.
 const (
-	inputFixed   = 1 + 4 + 8 + 8
+	inputFixed   = 1 + 4 + 8 + 8 + 1
+	upstreamSize = 8 + 1
 	closingFixed = 1 + 8 + 8
 )
 
@@ -57,6 +69,7 @@ func (p Position) Append(dst []byte) []byte {
 		dst = binary.BigEndian.AppendUint32(dst, uint32(in.Partition))
 		dst = binary.BigEndian.AppendUint64(dst, uint64(in.Offset))
 		dst = binary.BigEndian.AppendUint64(dst, uint64(in.Watermark))
+		dst = appendUpstream(dst, in.Upstream)
 	}
 	dst = binary.AppendUvarint(dst, uint64(len(p.Closings)))
 	for _, c := range p.Closings {
@@ -85,6 +98,7 @@ func DecodePosition(b []byte) (Position, error) {
 	}
 	for i := range p.Inputs {
 		p.Inputs[i] = Input{Topic: r.text(), Partition: int32(r.uint32()), Offset: r.int64(), Watermark: r.int64()}
+		p.Inputs[i].Upstream = r.upstream()
 	}
 	if n := r.count(closingFixed); n > 0 {
 		p.Closings = make([]Closing, n)
@@ -96,4 +110,31 @@ func DecodePosition(b []byte) (Position, error) {
 		return Position{}, err
 	}
 	return p, nil
+}
+
+func appendUpstream(dst []byte, all []Upstream) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(all)))
+	for _, u := range all {
+		dst = binary.BigEndian.AppendUint64(dst, uint64(u.Watermark))
+		ended := byte(0)
+		if u.Ended {
+			ended = 1
+		}
+		dst = append(dst, ended)
+	}
+	return dst
+}
+
+func (r *reader) upstream() []Upstream {
+	n := r.count(upstreamSize)
+	if n == 0 {
+		return nil
+	}
+	all := make([]Upstream, n)
+	for i := range all {
+		all[i].Watermark = r.int64()
+		ended := r.byte()
+		all[i].Ended, r.bad = ended == 1, r.bad || ended > 1
+	}
+	return all
 }
