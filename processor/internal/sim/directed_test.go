@@ -177,7 +177,7 @@ func (s *sim) openTransaction(topic string, partition int32) (abort func()) {
 func zombieFires(o *Options) func(*sim) {
 	o.Endless, o.Calm, o.Transaction = true, 60*time.Second, 90*time.Second
 	return func(s *sim) {
-		for s.running() && (s.cluster.GroupInfo(application) == nil || s.behind() != "" || time.Since(s.began) < o.Calm) {
+		for s.running() && (!s.fed() || s.behind() != "") {
 			s.pass(time.Second)
 		}
 		var stalled atomic.Bool

@@ -37,6 +37,7 @@ type sim struct {
 	topology *graph.Topology
 	net      kfake.VirtualNetwork
 	cluster  *kfake.Cluster
+	feeder   *feeder
 	stats    *stats
 	trace    *trace
 	watch    *watch
@@ -163,13 +164,13 @@ func (s *sim) play() {
 	stop, end := context.WithCancel(context.Background())
 	defer end()
 	s.stop = stop
-	feeder := newFeeder(s)
+	s.feeder = newFeeder(s)
 	var group sync.WaitGroup
 	group.Go(s.watch.run)
 	if s.opt.Bounded { // its end is fixed when it is first started
-		feeder.run(0)
+		s.feeder.run(0)
 	} else {
-		group.Go(func() { feeder.run(s.opt.Calm * 7 / 10) })
+		group.Go(func() { s.feeder.run(s.opt.Calm * 7 / 10) })
 	}
 	group.Go((&nemesis{s: s, dice: newDice(s.opt.Seed, "nemesis")}).run)
 	group.Go(func() { s.calmDown() })
@@ -184,7 +185,7 @@ func (s *sim) play() {
 		s.hosts = append(s.hosts, h)
 		group.Go(h.run)
 	}
-	s.settle(feeder)
+	s.settle()
 	s.calm.Store(true)
 	end()
 	group.Wait()
@@ -207,8 +208,8 @@ func (s *sim) calmDown() {
 }
 
 // settle waits until everything is done (I10), and then a little longer.
-func (s *sim) settle(f *feeder) {
-	<-f.done
+func (s *sim) settle() {
+	<-s.feeder.done
 	<-s.scripted
 	deadline := s.began.Add(s.opt.Calm)
 	if now := time.Now(); now.After(deadline) {
@@ -225,6 +226,16 @@ func (s *sim) settle(f *feeder) {
 	time.Sleep(aftermath)
 	if !s.done() {
 		s.bad("I10: done, and then not done any more: %s", s.progress())
+	}
+}
+
+// fed says that all input has been produced.
+func (s *sim) fed() bool {
+	select {
+	case <-s.feeder.done:
+		return true
+	default:
+		return false
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -39,6 +41,10 @@ type watch struct {
 	onRecord func(place)                 // likewise
 	seen     map[place]committed
 	heard    map[string]time.Time // of each member of the group, when last
+
+	generation int32     // of the group, when last looked at
+	since      time.Time // it has been there and balancing
+	barrier    *kfake.FaultHandle
 }
 
 type committed struct {
@@ -140,6 +146,7 @@ func (w *watch) run() {
 	for w.s.running() {
 		w.look()
 		w.buryGhosts(client)
+		w.unblock()
 		time.Sleep(watchStep)
 	}
 }
@@ -162,6 +169,34 @@ func (w *watch) hear(r kmsg.Request) (kmsg.Response, error, bool) {
 	defer w.mu.Unlock()
 	w.heard[member] = time.Now()
 	return nil, nil, false
+}
+
+// Limits of how long the group may wait for its members to join.
+const (
+	balanceAge   = 40 * time.Second // longer than any real one takes
+	balanceQuiet = 16 * time.Second // longer than the rebalance timeout
+)
+
+// unblock ends a rebalance that does not end by itself. A real broker waits for
+// the rebalance timeout; the fake one waits anew after each member that joins,
+// and clients that give up and join again in turn keep it from ever being done.
+// Here nobody can join for a while, so that its wait ends.
+func (w *watch) unblock() {
+	info := w.s.cluster.GroupInfo(application)
+	if info == nil || info.State != "PreparingRebalance" || info.Epoch != w.generation {
+		if info != nil {
+			w.generation = info.Epoch
+		}
+		w.since = time.Now()
+	}
+	switch {
+	case w.barrier != nil && time.Since(w.since) > balanceAge+balanceQuiet, w.barrier != nil && time.Since(w.since) < balanceAge:
+		w.barrier.Remove()
+		w.barrier, w.since = nil, time.Now()
+	case w.barrier == nil && time.Since(w.since) > balanceAge:
+		w.s.trace.add("nobody can join for %v, so that the rebalance ends", balanceQuiet)
+		w.barrier = w.s.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.JoinGroup}, Err: kerr.CoordinatorLoadInProgress, Count: -1})
+	}
 }
 
 // buryGhosts takes members out of the group that have not been heard of for
