@@ -1,9 +1,13 @@
 package worker
 
 import (
+	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/processor/internal/task"
@@ -45,6 +49,58 @@ func TestCrash(t *testing.T) {
 			c.checkCounts(input)
 			p.end()
 		})
+	}
+}
+
+// With at-least-once a crash repeats results and loses none; and what the state
+// has counted is not counted again once its position was written.
+func TestCrashAtLeastOnce(t *testing.T) {
+	for _, step := range []Step{BeforePrepare, BeforeFlush, AfterFlush, AfterOffsets, AfterEnd, AfterApply} {
+		t.Run(step.String(), func(t *testing.T) {
+			c := newCluster(t, 1, "in", "out")
+			input := rows(1, 200, 3)
+			c.load(input...)
+			storage := state.NewMemory()
+			for crash := range 4 {
+				cfg := c.config(counting(t, graph.ErrorPolicy{}), storage, newWitness(t))
+				cfg.Guarantee, cfg.CommitRecords = AtLeastOnce, 30
+				countdown := 2
+				cfg.Faults.At = func(s Step) {
+					if s == step && crash < 3 {
+						if countdown--; countdown == 0 {
+							panic(errCrash)
+						}
+					}
+				}
+				p := start(t, cfg)
+				if crash < 3 {
+					if err := p.wait(); err != errCrash {
+						t.Fatal(err)
+					}
+					continue
+				}
+				c.checkNothingIsLost(input)
+				p.end()
+			}
+		})
+	}
+}
+
+// checkNothingIsLost reads results until each input record has one.
+func (c *cluster) checkNothingIsLost(input []row) {
+	c.t.Helper()
+	cl := c.client(kgo.ConsumeTopics("out"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	seen := map[string]bool{}
+	for len(seen) < len(input) && ctx.Err() == nil {
+		for _, r := range cl.PollFetches(ctx).Records() {
+			_, offset, _ := strings.Cut(string(r.Value), ":")
+			seen[offset] = true
+		}
+	}
+	if len(seen) != len(input) {
+		c.t.Errorf("results of %d records, want %d", len(seen), len(input))
 	}
 }
 
