@@ -15,6 +15,10 @@ const DefaultMaxAhead = 24 * time.Hour
 type Watermarks struct {
 	bound, ahead time.Duration
 	limited      bool // ahead was set
+
+	idle    time.Duration // 0: no partition is ever idle
+	behind  time.Duration // of the wall clock, for idle partitions
+	follows bool          // behind was set
 }
 
 // Bounded expects no record more than d older than the newest before it on its channel: the watermark is the highest
@@ -32,6 +36,32 @@ func (w Watermarks) MaxAhead(d time.Duration) Watermarks {
 	return w
 }
 
+// Idle takes a partition out of account that has been at its end for d: it no longer holds the windows of others open.
+// That it is at its end is proved, by asking the broker: its position is the partition's high watermark, with nothing
+// waiting. When all are idle, the highest watermark holds. d is whole milliseconds and at least 1; without Idle no
+// partition ever is. Bounded runs ignore it.
+func (w Watermarks) Idle(d time.Duration) Watermarks {
+	w.idle = d
+	if d <= 0 {
+		w.idle = -1 // for Validate
+	}
+	return w
+}
+
+// FollowClock lets the time of idle partitions go on with the wall clock, d behind it, so that windows close although
+// nothing comes. Whoever sets it declares that no record is ever more than d late against the wall clock. It needs
+// Idle; d is whole milliseconds and not negative.
+func (w Watermarks) FollowClock(d time.Duration) Watermarks {
+	w.behind, w.follows = d, true
+	return w
+}
+
+// IdleAfter is the duration given to Idle, 0 if partitions are never idle.
+func (w Watermarks) IdleAfter() time.Duration { return w.idle }
+
+// FollowsClock is the duration given to FollowClock; false if it was not.
+func (w Watermarks) FollowsClock() (behind time.Duration, ok bool) { return w.behind, w.follows }
+
 // Validate returns all that is wrong with the rule, joined; nil if nothing is.
 func (w Watermarks) Validate() error {
 	var wrong []error
@@ -40,6 +70,12 @@ func (w Watermarks) Validate() error {
 	}
 	if w.ahead < 0 || !wholeMillis(w.ahead) {
 		wrong = append(wrong, fmt.Errorf("windowing: MaxAhead of watermarks must be whole milliseconds from 0 on, got %v", w.ahead))
+	}
+	if w.idle < 0 || !wholeMillis(w.idle) {
+		wrong = append(wrong, fmt.Errorf("windowing: Idle of watermarks must be whole milliseconds from 1 on"))
+	}
+	if w.follows && (w.behind < 0 || !wholeMillis(w.behind) || w.idle == 0) {
+		wrong = append(wrong, fmt.Errorf("windowing: FollowClock of watermarks must be whole milliseconds from 0 on, got %v, and needs Idle", w.behind))
 	}
 	return errors.Join(wrong...)
 }

@@ -21,6 +21,7 @@ type driven struct {
 	d         *Driver
 	id        task.ID
 	sub       *graph.Subtopology
+	tasks     int32 // of the sub-topology
 	task      *task.Task
 	committed []task.Input
 	changelog [][]state.ChangelogRecord // by store
@@ -28,8 +29,8 @@ type driven struct {
 	counted   []graph.Counters
 }
 
-func newDriven(d *Driver, sub *graph.Subtopology, partition int32) *driven {
-	x := &driven{d: d, id: task.ID{Subtopology: sub.ID, Partition: partition}, sub: sub}
+func newDriven(d *Driver, sub *graph.Subtopology, partition, tasks int32) *driven {
+	x := &driven{d: d, tasks: tasks, id: task.ID{Subtopology: sub.ID, Partition: partition}, sub: sub}
 	x.changelog = make([][]state.ChangelogRecord, len(sub.Stores))
 	x.counted = make([]graph.Counters, sub.NodeCount())
 	for _, topic := range sub.Sources {
@@ -77,19 +78,16 @@ func (x *driven) checkRestored(p state.Position) error {
 		if in.Offset != x.committed[i].Offset {
 			return fmt.Errorf("task %s: restored state is at offset %d of topic %q, committed is %d", x.id, in.Offset, in.Topic, x.committed[i].Offset)
 		}
-		x.committed[i].Watermark = in.Watermark
+		x.committed[i].Watermark, x.committed[i].Upstream = in.Watermark, in.Upstream
 	}
 	return nil
 }
 
 func (x *driven) build(stores *state.Stores) (err error) {
-	partitions := map[string]int32{}
-	for _, topic := range x.d.topology.SinkTopics() {
-		partitions[topic] = x.d.partitions
-	}
 	x.task, err = task.New(task.Config{
 		ID: x.id, ApplicationID: applicationID, Subtopology: x.sub, Stores: stores,
-		Inputs: slices.Clone(x.committed), Partitions: partitions, Partition: partitioner.Partition, Skip: x.skip,
+		Tasks:  x.tasks,
+		Inputs: slices.Clone(x.committed), Partitions: x.d.counts, Partition: partitioner.Partition, Skip: x.skip,
 	})
 	if err != nil {
 		return err
@@ -136,7 +134,7 @@ func (x *driven) commit() error {
 		return err
 	}
 	for _, out := range c.Outputs {
-		x.d.written[out.Topic].append(out)
+		x.d.deliver(out)
 	}
 	next := make([]int64, len(x.sub.Stores))
 	for _, e := range c.Entries {
@@ -146,7 +144,7 @@ func (x *driven) commit() error {
 		next[i] = int64(len(x.changelog[i]))
 	}
 	for i, in := range c.Offsets {
-		x.committed[i].Offset, x.committed[i].Watermark = in.Offset, in.Watermark
+		x.committed[i].Offset, x.committed[i].Watermark, x.committed[i].Upstream = in.Offset, in.Watermark, in.Upstream
 	}
 	for i, c := range x.task.Counters() {
 		x.counted[i].Add(&c)

@@ -29,8 +29,10 @@ func WallClock(now time.Time) Option { return func(d *Driver) { d.now = now.Unix
 // failure of the application fails the test.
 type Driver struct {
 	t          testing.TB
-	topology   *graph.Topology
-	partitions int32
+	topology   *graph.Topology // under its application id
+	described  string
+	partitions int32            // of every topic that is not internal
+	counts     map[string]int32 // partitions of the topics that are written
 	now        int64
 	storage    *state.Memory
 	tasks      []*driven
@@ -48,33 +50,65 @@ func New(t testing.TB, build func(*stream.Builder), opts ...Option) *Driver {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &Driver{t: t, topology: topology, partitions: 1, now: math.MaxInt64, storage: state.NewMemory()}
+	d := &Driver{t: t, described: topology.Describe(), topology: topology.Bind(applicationID), partitions: 1, now: math.MaxInt64, storage: state.NewMemory()}
 	for _, opt := range opts {
 		opt(d)
 	}
-	d.log, d.written = map[string][][]graph.Message{}, map[string]*outputLog{}
-	for _, topic := range topology.SourceTopics() {
-		d.log[topic] = make([][]graph.Message, d.partitions)
-	}
-	for _, topic := range topology.SinkTopics() {
-		d.written[topic] = &outputLog{}
-	}
-	for _, sub := range topology.Subtopologies() {
-		for p := range d.partitions {
-			d.tasks = append(d.tasks, newDriven(d, sub, p))
+	d.makeTopics()
+	for _, sub := range d.topology.Subtopologies() {
+		tasks := int32(len(d.log[sub.Sources[0]]))
+		for p := range tasks {
+			d.tasks = append(d.tasks, newDriven(d, sub, p, tasks))
 		}
 	}
 	d.each((*driven).start)
 	return d
 }
 
-// Describe returns the topology as text, to be compared with a golden file.
-func (d *Driver) Describe() string { return d.topology.Describe() }
+// makeTopics makes the log of every topic that is read and written.
+func (d *Driver) makeTopics() {
+	d.log, d.written = map[string][][]graph.Message{}, map[string]*outputLog{}
+	d.counts = map[string]int32{}
+	for _, topic := range d.topology.SinkTopics() {
+		d.written[topic] = &outputLog{}
+		d.counts[topic] = d.partitions
+	}
+	for _, r := range d.topology.Repartitions() {
+		delete(d.written, r.Topic)
+		if r.Partitions > 0 {
+			d.counts[r.Topic] = r.Partitions
+		}
+	}
+	for _, topic := range d.topology.SourceTopics() {
+		n, internal := d.counts[topic]
+		if !internal {
+			n = d.partitions
+		}
+		d.log[topic] = make([][]graph.Message, n)
+	}
+}
 
-// Commit commits every task: from now on what they sent can be seen.
+// Describe returns the topology as text, to be compared with a golden file.
+func (d *Driver) Describe() string { return d.described }
+
+// Commit commits every task: from now on what they sent can be seen, by
+// readers of sink topics and by tasks behind a repartition topic; these process
+// and commit it too, until nothing is left to commit.
 func (d *Driver) Commit() {
 	d.t.Helper()
-	d.each((*driven).commit)
+	for d.dirty() {
+		d.each((*driven).commit)
+		d.each((*driven).run)
+	}
+}
+
+func (d *Driver) dirty() bool {
+	for _, x := range d.tasks {
+		if x.task.Dirty() {
+			return true
+		}
+	}
+	return false
 }
 
 // Crash is a process killed before its commit, and a restart on the disk it

@@ -2,6 +2,7 @@ package processortest
 
 import (
 	"bytes"
+	"slices"
 	"time"
 
 	"github.com/millrace/millrace/processor/internal/graph"
@@ -64,8 +65,20 @@ func (in *InputTopic[K, V]) PutTo(partition int32, at time.Time, key, value []by
 // were committed.
 type outputLog struct{ outs []graph.Out }
 
-func (l *outputLog) append(o graph.Out) {
+// deliver puts a committed record where it goes: a sink topic, or the log of a
+// repartition topic.
+func (d *Driver) deliver(o graph.Out) {
 	o.Key, o.Value = bytes.Clone(o.Key), bytes.Clone(o.Value)
+	o.Headers = slices.Clone(o.Headers)
+	for i, h := range o.Headers {
+		o.Headers[i].Value = bytes.Clone(h.Value)
+	}
+	if log, internal := d.log[o.Topic]; internal && d.written[o.Topic] == nil {
+		p := &log[o.Partition]
+		*p = append(*p, graph.Message{Key: o.Key, Value: o.Value, Headers: o.Headers, Timestamp: o.Timestamp, Offset: int64(len(*p))})
+		return
+	}
+	l := d.written[o.Topic]
 	l.outs = append(l.outs, o)
 }
 
@@ -86,6 +99,9 @@ type Record[K, V any] struct {
 	Partition int32
 	Headers   []graph.Header
 	NullKey   bool
+	// Tombstone says that the value is null: what was sent for the key before
+	// is gone.
+	Tombstone bool
 }
 
 // Output returns the sink topic of this name; the topology must write it.
@@ -121,12 +137,15 @@ func (o *OutputTopic[K, V]) Empty() {
 
 func (o *OutputTopic[K, V]) decode(out graph.Out) (r Record[K, V]) {
 	o.d.t.Helper()
-	r = Record[K, V]{Time: time.UnixMilli(out.Timestamp).UTC(), Partition: out.Partition, Headers: out.Headers, NullKey: out.Key == nil}
+	r = Record[K, V]{Time: time.UnixMilli(out.Timestamp).UTC(), Partition: out.Partition, Headers: out.Headers, NullKey: out.Key == nil, Tombstone: out.Value == nil}
 	var err error
 	if out.Key != nil {
 		if r.Key, err = o.key.Decode(out.Key); err != nil {
 			o.d.t.Fatalf("topic %q: key: %v", o.topic.Name, err)
 		}
+	}
+	if r.Tombstone {
+		return r
 	}
 	if r.Value, err = o.value.Decode(out.Value); err != nil {
 		o.d.t.Fatalf("topic %q: value: %v", o.topic.Name, err)

@@ -68,6 +68,8 @@ type options struct {
 	name  string
 	watch *watermarks
 	emit  *emission
+
+	partitions int // of a repartition topic; 0: as its sources
 }
 
 func collect(opts []Option) options {

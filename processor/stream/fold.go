@@ -11,6 +11,10 @@ type Aggregator[K, V, A any] struct {
 	Zero  func() A                  // the value before the first record; nil: A's zero value
 	Add   func(key K, v V, acc A) A // must not keep or change an earlier result
 	State serde.Serde[A]            // how the value is kept
+	// Merge joins the values of two sessions that a record has made one; a is
+	// the earlier. It starts from Zero: what belongs to the first session is
+	// merged into that. Session windows need it, nothing else does.
+	Merge func(key K, a, b A) A
 }
 
 // A TryAggregator is an Aggregator whose Add sees the whole record and may
@@ -19,7 +23,18 @@ type TryAggregator[K, V, A any] struct {
 	Zero  func() A
 	Add   func(c *Context, r *Record[K, V], acc A) (A, error)
 	State serde.Serde[A]
+	Merge func(key K, a, b A) (A, error) // as Aggregator's
 }
+
+// A gathering is an aggregate as the operators use it.
+type gathering[K, V, A any] struct {
+	add   fold[K, V, A]
+	merge merge[K, A] // nil: the values of sessions cannot be joined
+}
+
+// A merge takes the value of the next session, in order, into that of the one
+// they become; first says that into is still the zero value.
+type merge[K, A any] func(key K, into, next *A, first bool) error
 
 // A fold changes the value of one key (and window) in place for one record.
 type fold[K, V, A any] func(c *Context, r *Record[K, V], acc *A, fresh bool) error
@@ -27,6 +42,24 @@ type fold[K, V, A any] func(c *Context, r *Record[K, V], acc *A, fresh bool) err
 func counting[K, V any](_ *Context, _ *Record[K, V], acc *int64, _ bool) error {
 	*acc++
 	return nil
+}
+
+func counts[K, V any]() gathering[K, V, int64] {
+	return gathering[K, V, int64]{counting[K, V], func(_ K, into, next *int64, _ bool) error {
+		*into += *next
+		return nil
+	}}
+}
+
+func reduction[K, V any](f func(acc, v V) V) gathering[K, V, V] {
+	return gathering[K, V, V]{reducing[K](f), func(_ K, into, next *V, first bool) error {
+		if first {
+			*into = *next
+		} else {
+			*into = f(*into, *next)
+		}
+		return nil
+	}}
 }
 
 func reducing[K, V any](f func(acc, v V) V) fold[K, V, V] {
@@ -63,6 +96,37 @@ func tryAdding[K, V, A any](a TryAggregator[K, V, A]) fold[K, V, A] {
 	}
 }
 
+func (a Aggregator[K, V, A]) gathering() gathering[K, V, A] {
+	g := gathering[K, V, A]{add: adding(a)}
+	if a.Merge != nil {
+		g.merge = func(key K, into, next *A, first bool) error {
+			if first && a.Zero != nil {
+				*into = a.Zero()
+			}
+			*into = a.Merge(key, *into, *next)
+			return nil
+		}
+	}
+	return g
+}
+
+func (a TryAggregator[K, V, A]) gathering() gathering[K, V, A] {
+	g := gathering[K, V, A]{add: tryAdding(a)}
+	if a.Merge != nil {
+		g.merge = func(key K, into, next *A, first bool) error {
+			if first && a.Zero != nil {
+				*into = a.Zero()
+			}
+			joined, err := a.Merge(key, *into, *next)
+			if err == nil {
+				*into = joined
+			}
+			return err
+		}
+	}
+	return g
+}
+
 // Emit sets when an operator with state sends its results on. Tables take
 // windowing.OnCommit (the default) and windowing.OnUpdate.
 func Emit(e windowing.Emit) Option { return func(o *options) { o.emit = &emission{e} } }
@@ -86,6 +150,10 @@ func keyed[K, V any](env *graph.Env, node *graph.Node, k *keyer[K], r *Record[K,
 	meta := graph.MetaOf(r)
 	if meta.NullKey {
 		env.Drop(node, graph.NullKey)
+		return nil, false, nil
+	}
+	if meta.Tombstone {
+		env.Drop(node, graph.NullValue)
 		return nil, false, nil
 	}
 	if key, err = k.bytes(meta, r.Key); err != nil {

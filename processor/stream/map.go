@@ -21,6 +21,9 @@ func valuesOf[K, V, W any](s Stream[K, V], kind string, opts []Option, f func(*C
 	id := add(s, kind, opts, func(env *graph.Env, node *graph.Node, down graph.Receiver[K, W]) graph.Receiver[K, V] {
 		var out Record[K, W]
 		return func(r *Record[K, V]) (err error) {
+			if gone(r) {
+				return bury(&out, r, down)
+			}
 			if out.Value, err = f(env.Context, r); err != nil {
 				return failed(node, err)
 			}
@@ -43,6 +46,9 @@ func TryFlatMapValues[K, V, W any](s Stream[K, V], f func(*Context, *Record[K, V
 	id := add(s, "flat-map-values", opts, func(env *graph.Env, node *graph.Node, down graph.Receiver[K, W]) graph.Receiver[K, V] {
 		var out Record[K, W]
 		return func(r *Record[K, V]) error {
+			if gone(r) {
+				return bury(&out, r, down)
+			}
 			values, err := f(env.Context, r)
 			if err != nil {
 				return failed(node, err)
@@ -60,7 +66,9 @@ func TryFlatMapValues[K, V, W any](s Stream[K, V], f func(*Context, *Record[K, V
 }
 
 // Map replaces key and value. The stream is no longer partitioned by its key,
-// so an operator that needs that cannot follow directly.
+// so an operator that needs that cannot follow directly. Tombstones (see
+// Windowed) are dropped and counted as NullValue: without a value there is no
+// telling the key.
 func Map[K, V, K2, V2 any](s Stream[K, V], f func(K, V) (K2, V2), opts ...Option) Stream[K2, V2] {
 	return TryMap(s, func(_ *Context, r *Record[K, V]) (K2, V2, error) {
 		k, v := f(r.Key, r.Value)
@@ -73,6 +81,9 @@ func TryMap[K, V, K2, V2 any](s Stream[K, V], f func(*Context, *Record[K, V]) (K
 	id := add(s, "map", opts, func(env *graph.Env, node *graph.Node, down graph.Receiver[K2, V2]) graph.Receiver[K, V] {
 		var out Record[K2, V2]
 		return func(r *Record[K, V]) (err error) {
+			if gone(r) {
+				return unplaced(env, node)
+			}
 			if out.Key, out.Value, err = f(env.Context, r); err != nil {
 				return failed(node, err)
 			}

@@ -19,19 +19,27 @@ func To[K, V any](s Stream[K, V], topic Topic[K, V], opts ...Option) {
 	s.b.graph.Add(graph.Node{
 		Name: collect(opts).label("sink:" + topic.Name), Kind: graph.SinkNode, Topic: topic.Name,
 		Instantiate: func(env *graph.Env, node *graph.Node, _ [][]any) (graph.Instance, error) {
-			key, value, err := topic.codecs()
+			k, err := newSink(env, node, topic)
 			if err != nil {
 				return graph.Instance{}, err
 			}
-			partitions, known := env.Partitions[topic.Name]
-			if !known || partitions <= 0 {
-				return graph.Instance{}, fmt.Errorf("sink topic %q: the number of partitions is unknown", topic.Name)
-			}
-			k := &sink[K, V]{env: env, node: node, key: key, value: value, partitions: partitions}
-			k.part, _ = key.(partKey)
 			return graph.Instance{Receive: graph.Receiver[K, V](k.receive)}, nil
 		},
 	}, s.at)
+}
+
+func newSink[K, V any](env *graph.Env, node *graph.Node, topic Topic[K, V]) (*sink[K, V], error) {
+	key, value, err := topic.codecs()
+	if err != nil {
+		return nil, err
+	}
+	partitions, known := env.Partitions[node.Topic]
+	if !known || partitions <= 0 {
+		return nil, fmt.Errorf("sink topic %q: the number of partitions is unknown", node.Topic)
+	}
+	k := &sink[K, V]{env: env, node: node, key: key, value: value, partitions: partitions}
+	k.part, _ = key.(partKey)
+	return k, nil
 }
 
 // A partKey is a codec whose keys are partitioned by a part of their bytes, as
@@ -49,22 +57,31 @@ type sink[K, V any] struct {
 	turn       int32 // of records without a key
 }
 
-func (k *sink[K, V]) receive(r *Record[K, V]) (err error) {
+func (k *sink[K, V]) receive(r *Record[K, V]) error {
+	out, err := k.encode(r)
+	if err == nil {
+		k.env.Outbox.Send(out)
+	}
+	return err
+}
+
+// encode counts a record and makes what is to be sent of it.
+func (k *sink[K, V]) encode(r *Record[K, V]) (out graph.Out, err error) {
 	c := &k.env.Counters[k.node.ID]
 	c.In++
-	out := graph.Out{Topic: k.node.Topic, Timestamp: int64(r.Time), Headers: r.Headers.All()}
+	out = graph.Out{Topic: k.node.Topic, Timestamp: int64(r.Time), Headers: r.Headers.All()}
 	if !graph.MetaOf(r).NullKey {
 		if out.Key, err = graph.Append(k.env.Outbox, k.key, r.Key); err != nil {
-			return failed(k.node, fmt.Errorf("encode key: %w", err))
+			return out, failed(k.node, fmt.Errorf("encode key: %w", err))
 		}
 	}
-	if out.Value, err = graph.Append(k.env.Outbox, k.value, r.Value); err != nil {
-		return failed(k.node, fmt.Errorf("encode value: %w", err))
+	if gone(r) { // null
+	} else if out.Value, err = graph.Append(k.env.Outbox, k.value, r.Value); err != nil {
+		return out, failed(k.node, fmt.Errorf("encode value: %w", err))
 	}
 	out.Partition = k.partition(out.Key)
-	k.env.Outbox.Send(out)
 	c.Processed++
-	return nil
+	return out, nil
 }
 
 func (k *sink[K, V]) partition(key []byte) int32 {

@@ -31,18 +31,22 @@ func From[K, V any](b *Builder, topic Topic[K, V], opts ...Option) Stream[K, V] 
 	if topic.Key == nil || topic.Value == nil {
 		b.graph.Fail("source %q: the key or the value %w", topic.Name, errNoSerde)
 	}
-	id := b.graph.Add(graph.Node{
+	return addSource(b, topic, graph.Node{
 		Name: o.label("source:" + topic.Name), Kind: graph.SourceNode, Topic: topic.Name, Watermarks: strategy,
-		Instantiate: func(env *graph.Env, node *graph.Node, children [][]any) (graph.Instance, error) {
-			down, err := port[K, V](node, children, 0)
-			if err != nil {
-				return graph.Instance{}, err
-			}
-			key, value, err := topic.codecs()
-			return graph.Instance{Source: &source[K, V]{node: node, topic: topic, key: key, value: value, down: down}}, err
-		},
 	})
-	return Stream[K, V]{b: b, at: graph.Edge{From: id}, key: topic.Key}
+}
+
+// addSource adds the node that reads a topic.
+func addSource[K, V any](b *Builder, topic Topic[K, V], n graph.Node) Stream[K, V] {
+	n.Instantiate = func(_ *graph.Env, node *graph.Node, children [][]any) (graph.Instance, error) {
+		down, err := port[K, V](node, children, 0)
+		if err != nil {
+			return graph.Instance{}, err
+		}
+		key, value, err := topic.codecs()
+		return graph.Instance{Source: &source[K, V]{node: node, topic: topic, key: key, value: value, down: down}}, err
+	}
+	return Stream[K, V]{b: b, at: graph.Edge{From: b.graph.Add(n)}, key: topic.Key}
 }
 
 // A source decodes the records of one topic for one task. The record it sends

@@ -21,7 +21,7 @@ type Stream[K, V any] struct {
 func (s Stream[K, V]) Filter(keep func(K, V) bool, opts ...Option) Stream[K, V] {
 	return s.same("filter", opts, func(_ *graph.Node, down graph.Receiver[K, V]) graph.Receiver[K, V] {
 		return func(r *Record[K, V]) error {
-			if keep(r.Key, r.Value) {
+			if gone(r) || keep(r.Key, r.Value) {
 				return down(r)
 			}
 			return nil
@@ -33,6 +33,9 @@ func (s Stream[K, V]) Filter(keep func(K, V) bool, opts ...Option) Stream[K, V] 
 func (s Stream[K, V]) TryFilter(keep func(*Context, *Record[K, V]) (bool, error), opts ...Option) Stream[K, V] {
 	id := add(s, "filter", opts, func(env *graph.Env, node *graph.Node, down graph.Receiver[K, V]) graph.Receiver[K, V] {
 		return func(r *Record[K, V]) error {
+			if gone(r) {
+				return down(r)
+			}
 			ok, err := keep(env.Context, r)
 			if err != nil {
 				return failed(node, err)
@@ -51,7 +54,9 @@ func (s Stream[K, V]) TryFilter(keep func(*Context, *Record[K, V]) (bool, error)
 func (s Stream[K, V]) Peek(look func(*Record[K, V]), opts ...Option) Stream[K, V] {
 	return s.same("peek", opts, func(_ *graph.Node, down graph.Receiver[K, V]) graph.Receiver[K, V] {
 		return func(r *Record[K, V]) error {
-			look(r)
+			if !gone(r) {
+				look(r)
+			}
 			return down(r)
 		}
 	})
@@ -100,6 +105,9 @@ func (s Stream[K, V]) Branch(first func(K, V) bool, more ...func(K, V) bool) []S
 
 func branches[K, V any](predicates []func(K, V) bool, downs []graph.Receiver[K, V]) graph.Receiver[K, V] {
 	return func(r *Record[K, V]) error {
+		if gone(r) {
+			return toAll(downs, r)
+		}
 		for i, matches := range predicates {
 			if matches(r.Key, r.Value) {
 				return downs[i](r)

@@ -16,6 +16,11 @@ type Env struct {
 	Partition func(key []byte, n int32) int32
 	// Partitions counts the partitions of every topic that is written to.
 	Partitions map[string]int32
+	// Task is the number of the task's partition, and Tasks how many tasks its
+	// sub-topology has: what it tells the readers of its repartition topics.
+	Task, Tasks int32
+	// Run names the bounded run; empty for a live task.
+	Run string
 	// Route sends the record being processed to the dead-letter topic.
 	Route func(operator string, reason Reason)
 
@@ -53,6 +58,7 @@ type Instance struct {
 	Receive any    // a Receiver of the node's input type; nil for sources
 	Source  Source // sources only
 	Timed   Timed  // operators that wait for watermarks
+	Teller  Teller // sinks of repartition topics
 	// Commit emits what the operator holds back until a commit; nil if
 	// nothing.
 	Commit func() error
@@ -75,4 +81,23 @@ type Timed interface {
 	Due() windowing.EventTime
 	// Passed is the watermark that holds behind this operator.
 	Passed() windowing.EventTime
+}
+
+// A Teller is the sink of a repartition topic: it tells the topic's readers how
+// far the time has come.
+type Teller interface {
+	// Pass sets the time that holds behind everything sent so far.
+	Pass(t Time)
+	// Tell sends the time to every partition that does not know it yet, with
+	// renew to all of them.
+	Tell(renew bool) error
+	// Owes says that a partition does not know the time yet.
+	Owes() bool
+}
+
+// A Time is how far the event time has come at a place of the graph.
+type Time struct {
+	Watermark windowing.EventTime
+	Idle      bool // nothing is expected here for the time being
+	Ended     bool // nothing will ever come: a bounded run is at its end
 }

@@ -24,13 +24,16 @@ const (
 // A Node is the recipe of one step. Nodes are immutable once the topology is
 // built and shared by all tasks; what changes lives in their Instances.
 type Node struct {
-	ID      NodeID
-	Name    string
-	Kind    Kind
-	Topic   string // sources and sinks
-	Parents []Edge
-	Ports   [][]NodeID // children by port; most nodes have one port
-	Stores  []state.Spec
+	ID    NodeID
+	Name  string
+	Kind  Kind
+	Topic string // sources and sinks
+	// Internal marks the two ends of a repartition topic. Topic is then only
+	// the operator's part of the name until Topology.Bind has completed it.
+	Internal bool
+	Parents  []Edge
+	Ports    [][]NodeID // children by port; most nodes have one port
+	Stores   []state.Spec
 	// Watermarks is the strategy of a source.
 	Watermarks windowing.Watermarks
 	// Instantiate makes the node's Instance. It gets the receivers of the

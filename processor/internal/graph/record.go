@@ -26,6 +26,9 @@ type Meta struct {
 	Watermark windowing.EventTime
 	// NullKey says that the record has no key at all.
 	NullKey bool
+	// Tombstone says that what was sent for this key is gone. There is no
+	// value: Value is the zero value, and no user function is to see it.
+	Tombstone bool
 }
 
 // MetaOf gives operators access to a record's Meta.

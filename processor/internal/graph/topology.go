@@ -16,6 +16,8 @@ type Topology struct {
 	Policy ErrorPolicy
 	nodes  []*Node
 	subs   []*Subtopology
+
+	partitions map[string]int32 // of repartition topics, where a number was asked for
 }
 
 // A Subtopology is a connected part of the graph: what one task runs for one
@@ -26,6 +28,8 @@ type Subtopology struct {
 	Sources []string
 	Sinks   []string
 	Stores  []state.Spec // sorted by name
+	// Feeds are the repartition topics among Sinks, Fed those among Sources.
+	Feeds, Fed []string
 	// Policy is the application's.
 	Policy *ErrorPolicy
 	size   int // nodes of the whole topology
@@ -42,6 +46,8 @@ type Builder struct {
 	policy ErrorPolicy
 	nodes  []*Node
 	errs   []error
+
+	partitions map[string]int32
 }
 
 // NewBuilder starts a topology.
@@ -76,7 +82,7 @@ func (b *Builder) Node(id NodeID) *Node { return b.nodes[id] }
 // Build checks the graph and cuts it into sub-topologies. It reports every
 // mistake at once.
 func (b *Builder) Build() (*Topology, error) {
-	t := &Topology{Name: b.name, Policy: b.policy, nodes: b.nodes}
+	t := &Topology{Name: b.name, Policy: b.policy, nodes: b.nodes, partitions: b.partitions}
 	errs := append(slices.Clone(b.errs), t.checkStores(), t.checkTopics())
 	if err := errors.Join(errs...); err != nil {
 		return nil, fmt.Errorf("topology %q: %w", b.name, err)
@@ -103,11 +109,20 @@ func (t *Topology) checkStores() error {
 }
 
 func (t *Topology) checkTopics() error {
-	seen := map[string]bool{}
+	seen, repartitions := map[string]bool{}, map[string]bool{}
 	var errs []error
 	for _, n := range t.nodes {
 		if n.Kind == OperatorNode {
 			continue
+		}
+		if n.Internal && n.Kind == SinkNode {
+			if err := state.LegalName(n.Topic); err != nil {
+				errs = append(errs, fmt.Errorf("repartition: %w", err))
+			}
+			if repartitions[n.Topic] {
+				errs = append(errs, fmt.Errorf("the name %q is used by two repartitions; names of internal topics are unique in an application", n.Topic))
+			}
+			repartitions[n.Topic] = true
 		}
 		if n.Topic == "" {
 			errs = append(errs, fmt.Errorf("%s has no topic name", n.Name))
@@ -163,7 +178,13 @@ func (s *Subtopology) add(n *Node) {
 	switch n.Kind {
 	case SourceNode:
 		s.Sources = append(s.Sources, n.Topic)
+		if n.Internal {
+			s.Fed = append(s.Fed, n.Topic)
+		}
 	case SinkNode:
+		if n.Internal {
+			s.Feeds = append(s.Feeds, n.Topic)
+		}
 		if !slices.Contains(s.Sinks, n.Topic) {
 			s.Sinks = append(s.Sinks, n.Topic)
 		}

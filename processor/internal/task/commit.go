@@ -19,8 +19,33 @@ type Commit struct {
 
 // Dirty says that there is something to commit.
 func (t *Task) Dirty() bool {
-	return t.moved || len(t.outbox.Outs()) > 0 || (t.ended && !t.done) ||
-		(t.cfg.Stores != nil && t.cfg.Stores.DirtyBytes() > 0)
+	return t.moved || t.renew || len(t.outbox.Outs()) > 0 || (t.ended && !t.done) ||
+		(t.cfg.Stores != nil && t.cfg.Stores.DirtyBytes() > 0) || t.owes()
+}
+
+// owes says that a reader of a repartition topic does not know the time yet.
+func (t *Task) owes() bool {
+	for _, i := range t.clocked {
+		if teller := t.nodes[i].inst.Teller; teller != nil && teller.Owes() {
+			return true
+		}
+	}
+	return false
+}
+
+// tell sends the time to the readers of repartition topics that do not know it.
+func (t *Task) tell() error {
+	for _, i := range t.clocked {
+		n := &t.nodes[i]
+		if n.inst.Teller == nil {
+			continue
+		}
+		if err := n.inst.Teller.Tell(t.renew); err != nil {
+			return t.fired(n, err)
+		}
+	}
+	t.renew = false
+	return nil
 }
 
 // Weight returns the records processed since the last commit and the bytes that
@@ -46,12 +71,12 @@ func (t *Task) Prepare() (c *Commit, err error) {
 	if err := t.sweep(true); err != nil {
 		return nil, err
 	}
+	if err := t.tell(); err != nil {
+		return nil, err
+	}
 	c = &Commit{Outputs: t.outbox.Outs()}
 	for _, in := range t.inputs {
-		c.Offsets = append(c.Offsets, state.Input{
-			Topic: in.Topic, Partition: in.Partition,
-			Offset: in.position, Watermark: int64(in.channel.Watermark()),
-		})
+		c.Offsets = append(c.Offsets, in.stored())
 		c.Metadata = append(c.Metadata, EncodeMeta(t.meta(in)))
 	}
 	if t.cfg.Stores != nil {
@@ -65,7 +90,8 @@ func (t *Task) Prepare() (c *Commit, err error) {
 }
 
 func (t *Task) meta(in *input) Meta {
-	m := Meta{Watermark: int64(in.channel.Watermark()), Run: t.cfg.Run}
+	stored := in.stored()
+	m := Meta{Watermark: stored.Watermark, Run: t.cfg.Run, Upstream: stored.Upstream}
 	if t.cfg.Run != "" {
 		m.End, m.LogicalNow, m.Finished = in.End, t.cfg.LogicalNow, t.ended
 	}

@@ -2,8 +2,10 @@ package task
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/state"
 	"github.com/millrace/millrace/windowing"
 )
 
@@ -25,14 +27,21 @@ type input struct {
 	position int64 // the next offset to process; what a commit says
 	next     int64 // the next offset expected from the log
 	swept    windowing.EventTime
+	edge     *edge // of a repartition topic; nil for other sources
+	quiet    quiet
 }
 
-func newInput(cfg Input, n *node, bounded bool) *input {
-	return &input{
-		Input: cfg, node: n.recipe, source: n.inst.Source, bounded: bounded,
+func newInput(cfg Input, n *node, run string) *input {
+	in := &input{
+		Input: cfg, node: n.recipe, source: n.inst.Source, bounded: run != "",
 		channel:  n.recipe.Watermarks.Channel(windowing.EventTime(cfg.Watermark)),
 		position: cfg.Offset, next: cfg.Offset, swept: windowing.NoTime,
 	}
+	if n.recipe.Internal {
+		in.edge = newEdge(run, cfg.Upstream)
+		in.End = math.MaxInt64 // its end is told, not fixed
+	}
+	return in
 }
 
 // Enqueue hands the task the next records of an input; next is the position in
@@ -111,13 +120,29 @@ func (in *input) pop() {
 }
 
 // atEnd says that a bounded input has nothing more to give.
-func (in *input) atEnd() bool { return in.bounded && in.queued == 0 && in.position >= in.End }
-
-// watermark is what holds on the channel: the virtual end of time for an input
-// at its end. Only the channel's own, finite watermark is ever stored.
-func (in *input) watermark() windowing.EventTime {
-	if in.atEnd() {
-		return windowing.MaxTime
+func (in *input) atEnd() bool {
+	if in.edge != nil {
+		return in.bounded && in.queued == 0 && in.edge.time.Ended
 	}
-	return in.channel.Watermark()
+	return in.bounded && in.queued == 0 && in.position >= in.End
+}
+
+// time is what holds on the input. Its watermark is always finite: an end is a
+// flag.
+func (in *input) time() graph.Time {
+	t := graph.Time{Watermark: in.channel.Watermark(), Idle: in.quiet.idle}
+	if in.edge != nil {
+		t = in.edge.time
+	}
+	t.Ended = in.atEnd()
+	return t
+}
+
+// stored is what a commit says of the input.
+func (in *input) stored() state.Input {
+	s := state.Input{Topic: in.Topic, Partition: in.Partition, Offset: in.position, Watermark: int64(in.channel.Watermark())}
+	if in.edge != nil {
+		s.Watermark, s.Upstream = int64(in.edge.time.Watermark), in.edge.upstream()
+	}
+	return s
 }

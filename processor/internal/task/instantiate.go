@@ -8,13 +8,13 @@ import (
 )
 
 // A node is one instance in its place: its parents by index into Task.nodes,
-// and the watermark that holds behind it.
+// and the time that holds behind it.
 type node struct {
 	recipe  *graph.Node
 	inst    graph.Instance
 	parents []int
 	input   *input // of a source
-	passed  windowing.EventTime
+	passed  graph.Time
 }
 
 // instantiate builds every node of the sub-topology, children first, and then
@@ -28,7 +28,7 @@ func (t *Task) instantiate() error {
 	t.nodes = make([]node, len(recipes))
 	for i := len(recipes) - 1; i >= 0; i-- {
 		n := &t.nodes[i]
-		n.recipe, n.passed = recipes[i], windowing.NoTime
+		n.recipe, n.passed = recipes[i], graph.Time{Watermark: windowing.NoTime}
 		for _, e := range recipes[i].Parents {
 			n.parents = append(n.parents, at[e.From])
 		}
@@ -54,12 +54,12 @@ func (t *Task) receivers(n *graph.Node, at map[graph.NodeID]int) [][]any {
 }
 
 // findClocked lists the nodes a sweep has to visit: those that act on time or
-// on a commit, and all their ancestors.
+// on a commit or pass the time on, and all their ancestors.
 func (t *Task) findClocked() {
 	needed := make([]bool, len(t.nodes))
 	for i := len(t.nodes) - 1; i >= 0; i-- {
 		n := &t.nodes[i]
-		needed[i] = needed[i] || n.inst.Timed != nil || n.inst.Commit != nil
+		needed[i] = needed[i] || n.inst.Timed != nil || n.inst.Commit != nil || n.inst.Teller != nil
 		for _, p := range n.parents {
 			needed[p] = needed[p] || needed[i]
 		}
@@ -82,7 +82,7 @@ func (t *Task) openInputs() error {
 		if cfg.Topic != n.recipe.Topic {
 			return fmt.Errorf("input %d is topic %q, the source reads %q", order, cfg.Topic, n.recipe.Topic)
 		}
-		n.input = newInput(cfg, n, t.cfg.Run != "")
+		n.input = newInput(cfg, n, t.cfg.Run)
 		t.inputs = append(t.inputs, n.input)
 		order++
 	}

@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+
+	"github.com/millrace/millrace/state"
 )
 
 // Meta is what a task keeps in the metadata of an offset commit, beside the
@@ -16,6 +18,10 @@ type Meta struct {
 	End        int64  // the run stops before this offset
 	LogicalNow int64  // what the run takes for the wall clock, ms since epoch
 	Finished   bool   // the task was at its end and everything had fired
+	// Upstream is what a partition of a repartition topic has heard of each
+	// upstream task. It is left out where it would outgrow the metadata of an
+	// offset; a task without state then begins in hold.
+	Upstream []state.Upstream
 }
 
 // ErrForeign says that an offset was committed by something else: a tool or a
@@ -25,23 +31,49 @@ var ErrForeign = errors.New("task: the offset was not committed by Millrace")
 // metaPrefix marks our metadata and its version.
 const metaPrefix = "millrace1:"
 
-// metaRunLimit bounds the name of a run, so that metadata fits the broker's
-// offset.metadata.max.bytes (4096 by default).
-const metaRunLimit = 255
+// metaLimit is the broker's default bound of an offset's metadata
+// (offset.metadata.max.bytes).
+const metaLimit = 4096
 
-// EncodeMeta returns m as the text of an offset commit.
+// The flags of encoded metadata, and the size of one upstream task in it.
+const (
+	metaBounded      = 1
+	metaFinished     = 2
+	metaUpstreamSize = 8 + 1
+)
+
+// EncodeMeta returns m as the text of an offset commit:
+//
+//	watermark (8) | flags (1) | bounded: end (8), logical now (8), length (1) and run | for each upstream task: watermark (8), ended (1)
 func EncodeMeta(m Meta) string {
 	b := binary.BigEndian.AppendUint64(nil, uint64(m.Watermark))
-	if m.Run != "" {
+	flags := byte(0)
+	if m.Finished {
+		flags |= metaFinished
+	}
+	if m.Run == "" {
+		b = append(b, flags)
+	} else {
+		b = append(b, flags|metaBounded)
 		b = binary.BigEndian.AppendUint64(b, uint64(m.End))
 		b = binary.BigEndian.AppendUint64(b, uint64(m.LogicalNow))
-		finished := byte(0)
-		if m.Finished {
-			finished = 1
-		}
-		b = append(append(b, finished), m.Run...)
+		b = append(append(b, byte(len(m.Run))), m.Run...)
+	}
+	if room := base64.RawStdEncoding.DecodedLen(metaLimit - len(metaPrefix)); len(b)+len(m.Upstream)*metaUpstreamSize <= room {
+		b = appendUpstream(b, m.Upstream)
 	}
 	return metaPrefix + base64.RawStdEncoding.EncodeToString(b)
+}
+
+func appendUpstream(b []byte, all []state.Upstream) []byte {
+	for _, u := range all {
+		ended := byte(0)
+		if u.Ended {
+			ended = 1
+		}
+		b = append(binary.BigEndian.AppendUint64(b, uint64(u.Watermark)), ended)
+	}
+	return b
 }
 
 // DecodeMeta reads what EncodeMeta wrote. Its error wraps ErrForeign if the
@@ -50,19 +82,40 @@ func DecodeMeta(s string) (Meta, error) {
 	if len(s) < len(metaPrefix) || s[:len(metaPrefix)] != metaPrefix {
 		return Meta{}, ErrForeign
 	}
-	b, err := base64.RawStdEncoding.DecodeString(s[len(metaPrefix):])
+	b, err := base64.RawStdEncoding.Strict().DecodeString(s[len(metaPrefix):])
 	if err != nil {
 		return Meta{}, fmt.Errorf("%w: %w", ErrForeign, err)
 	}
-	const live, bounded = 8, 8 + 8 + 8 + 1
-	switch {
-	case len(b) == live:
-		return Meta{Watermark: int64(binary.BigEndian.Uint64(b))}, nil
-	case len(b) > bounded && len(b) <= bounded+metaRunLimit && b[24] <= 1:
-		return Meta{
-			Watermark: int64(binary.BigEndian.Uint64(b)), End: int64(binary.BigEndian.Uint64(b[8:])),
-			LogicalNow: int64(binary.BigEndian.Uint64(b[16:])), Finished: b[24] == 1, Run: string(b[bounded:]),
-		}, nil
+	m, ok := decodeMeta(b)
+	if !ok {
+		return Meta{}, fmt.Errorf("%w: %d bytes of metadata", ErrForeign, len(b))
 	}
-	return Meta{}, fmt.Errorf("%w: %d bytes of metadata", ErrForeign, len(b))
+	return m, nil
+}
+
+func decodeMeta(b []byte) (m Meta, ok bool) {
+	const live, bounded = 8 + 1, 8 + 1 + 8 + 8 + 1
+	if len(b) < live || b[8]&^(metaBounded|metaFinished) != 0 {
+		return m, false
+	}
+	m.Watermark, m.Finished = int64(binary.BigEndian.Uint64(b)), b[8]&metaFinished != 0
+	rest := b[live:]
+	if b[8]&metaBounded != 0 {
+		if len(b) < bounded || len(b) < bounded+int(b[bounded-1]) || b[bounded-1] == 0 {
+			return m, false
+		}
+		m.End, m.LogicalNow = int64(binary.BigEndian.Uint64(b[9:])), int64(binary.BigEndian.Uint64(b[17:]))
+		rest = b[bounded+int(b[bounded-1]):]
+		m.Run = string(b[bounded : len(b)-len(rest)])
+	}
+	if len(rest)%metaUpstreamSize != 0 {
+		return m, false
+	}
+	for ; len(rest) > 0; rest = rest[metaUpstreamSize:] {
+		if rest[8] > 1 {
+			return m, false
+		}
+		m.Upstream = append(m.Upstream, state.Upstream{Watermark: int64(binary.BigEndian.Uint64(rest)), Ended: rest[8] == 1})
+	}
+	return m, true
 }

@@ -53,16 +53,27 @@ func (t *Task) choose() *input {
 	var bestTime windowing.EventTime
 	for _, in := range t.inputs {
 		if in.queued == 0 {
-			if in.bounded && !in.atEnd() {
-				return nil
-			}
 			continue
 		}
 		if at := in.headTime(); best == nil || at < bestTime {
 			best, bestTime = in, at
 		}
 	}
+	for _, in := range t.inputs {
+		if in.mayComeBefore(bestTime) {
+			return nil
+		}
+	}
 	return best
+}
+
+// mayComeBefore says that a bounded input whose queue is empty may still give
+// a record that would be chosen before one of this time.
+func (in *input) mayComeBefore(at windowing.EventTime) bool {
+	if in.queued > 0 || !in.bounded || in.atEnd() {
+		return false
+	}
+	return in.edge == nil || in.edge.time.Watermark <= at
 }
 
 // headTime is the running maximum of the channel with the head counted. A head
@@ -82,17 +93,26 @@ func (t *Task) process(in *input, now windowing.EventTime) error {
 	t.current = in
 	t.context.Source = graph.Origin{Topic: in.Topic, Partition: in.Partition, Offset: m.Offset}
 	t.context.Message = m
+	if in.edge != nil {
+		return t.processEdge(in, m, int64(now))
+	}
+	woke := in.quiet.wake()
 	if err := t.admit(in, m, now); err != nil {
 		return err
 	}
-	t.context.Message = nil
-	in.pop()
+	t.pop(in)
 	t.processed++
-	t.moved = true
-	if len(t.clocked) > 0 && in.channel.Watermark() > in.swept {
+	if len(t.clocked) > 0 && (woke || in.channel.Watermark() > in.swept) {
 		return t.sweep(false)
 	}
 	return nil
+}
+
+// pop ends the processing of the head of in.
+func (t *Task) pop(in *input) {
+	t.context.Message = nil
+	in.pop()
+	t.moved = true
 }
 
 func (t *Task) admit(in *input, m *graph.Message, now windowing.EventTime) error {
@@ -108,7 +128,24 @@ func (t *Task) admit(in *input, m *graph.Message, now windowing.EventTime) error
 	case !in.channel.Observe(at, now):
 		t.env.Drop(in.node, graph.Future)
 		return nil
-	case m.Value == nil:
+	}
+	return t.push(in, m, at, in.channel.Watermark(), c)
+}
+
+// admitJudged is admit for a record of a repartition topic: it was admitted
+// upstream and carries the watermark it is judged by.
+func (t *Task) admitJudged(in *input, m *graph.Message, judged windowing.EventTime) error {
+	c := &t.counters[in.node.ID]
+	c.In++
+	at := windowing.EventTime(m.Timestamp)
+	in.channel.Observe(at, windowing.MaxTime-1) // for the choice of the next record
+	return t.push(in, m, at, judged, c)
+}
+
+// push sends a record down the graph, unless it has no value or is known to
+// fail.
+func (t *Task) push(in *input, m *graph.Message, at, judged windowing.EventTime, c *graph.Counters) error {
+	if m.Value == nil {
 		t.env.Drop(in.node, graph.NullValue)
 		return nil
 	}
@@ -119,7 +156,7 @@ func (t *Task) admit(in *input, m *graph.Message, now windowing.EventTime) error
 		}
 	}
 	before := t.effects()
-	if err := in.source.Push(m, at, in.channel.Watermark()); err != nil {
+	if err := in.source.Push(m, at, judged); err != nil {
 		return t.answer(err, before, c)
 	}
 	c.Processed++

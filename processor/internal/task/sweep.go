@@ -3,6 +3,7 @@ package task
 import (
 	"fmt"
 
+	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/windowing"
 )
 
@@ -16,21 +17,8 @@ import (
 // happens to come, keeps the order of results a function of the log.
 func (t *Task) sweep(commit bool) error {
 	for _, i := range t.clocked {
-		n := &t.nodes[i]
-		at := t.arriving(n)
-		if n.inst.Timed != nil {
-			if err := n.inst.Timed.Advance(at); err != nil {
-				return t.fired(n, err)
-			}
-		}
-		if commit && n.inst.Commit != nil {
-			if err := n.inst.Commit(); err != nil {
-				return t.fired(n, err)
-			}
-		}
-		n.passed = at
-		if n.inst.Timed != nil {
-			n.passed = n.inst.Timed.Passed()
+		if err := t.visit(&t.nodes[i], commit); err != nil {
+			return err
 		}
 	}
 	for _, in := range t.inputs {
@@ -39,17 +27,48 @@ func (t *Task) sweep(commit bool) error {
 	return nil
 }
 
-// arriving is the watermark at a node: the lowest over the channels that reach
-// it.
-func (t *Task) arriving(n *node) windowing.EventTime {
+// visit lets one node act on the time that has arrived at it.
+func (t *Task) visit(n *node, commit bool) error {
+	at := t.arriving(n)
+	if n.inst.Timed != nil {
+		merged := at.Watermark
+		if at.Ended {
+			merged = windowing.MaxTime
+		}
+		if err := n.inst.Timed.Advance(merged); err != nil {
+			return t.fired(n, err)
+		}
+	}
+	if commit && n.inst.Commit != nil {
+		if err := n.inst.Commit(); err != nil {
+			return t.fired(n, err)
+		}
+	}
+	if n.inst.Timed != nil && !at.Ended {
+		at.Watermark = n.inst.Timed.Passed()
+	}
+	at.Watermark = max(at.Watermark, n.passed.Watermark)
+	n.passed = at
+	if n.inst.Teller != nil {
+		n.inst.Teller.Pass(at)
+	}
+	return nil
+}
+
+// arriving is the time at a node: that of its input, or what its parents have
+// passed, merged.
+func (t *Task) arriving(n *node) graph.Time {
 	if n.input != nil {
-		return n.input.watermark()
+		return n.input.time()
 	}
-	at := windowing.EventTime(windowing.MaxTime)
+	if len(n.parents) == 1 {
+		return t.nodes[n.parents[0]].passed
+	}
+	m := newMerger()
 	for _, p := range n.parents {
-		at = min(at, t.nodes[p].passed)
+		m.add(t.nodes[p].passed)
 	}
-	return at
+	return m.time()
 }
 
 // fired names the operator behind a failure that no single record caused.
@@ -59,10 +78,11 @@ func (t *Task) fired(n *node, err error) error {
 
 // Advance raises the watermark of every channel to at (ms since epoch), as if
 // time had been seen to pass there without a record, and fires what has become
-// due. It never goes back.
+// due. It never goes back. A channel of a repartition topic is moved by what
+// its upstream tasks say, not by this.
 func (t *Task) Advance(at int64) error {
 	for _, in := range t.inputs {
-		if in.channel.Advance(windowing.EventTime(at)) {
+		if in.edge == nil && in.channel.Advance(windowing.EventTime(at)) {
 			t.moved = true
 		}
 	}

@@ -23,6 +23,7 @@ type Config struct {
 	Subtopology   *graph.Subtopology
 	Stores        *state.Stores // nil if the sub-topology has no store
 	Inputs        []Input       // one for each of Subtopology.Sources, in that order
+	Tasks         int32         // how many tasks the sub-topology has
 	// Partitions counts the partitions of every topic the task writes to.
 	Partitions map[string]int32
 	// Partition is the Java-identical partitioner.
@@ -43,8 +44,11 @@ type Input struct {
 	Partition int32
 	Offset    int64 // the next to process
 	Watermark int64 // restored, in ms; math.MinInt64 if there is none
-	End       int64 // a bounded task stops before this offset
-	Finished  bool  // a bounded run that was at its end and fired everything
+	// Upstream is restored too: what the tasks that write a repartition topic
+	// have said.
+	Upstream []state.Upstream
+	End      int64 // a bounded task stops before this offset
+	Finished bool  // a bounded run that was at its end and fired everything
 }
 
 // A Task runs one sub-topology for one partition. It belongs to whoever made it
@@ -64,8 +68,10 @@ type Task struct {
 	clocked  []int            // the nodes that take part in a sweep
 	counters []graph.Counters // since the last commit, by NodeID
 
-	processed int  // records since the last commit
-	moved     bool // an input position has moved since the last commit
+	processed int   // records since the last commit
+	told      int64 // wall clock, ms, of the last renewal of idle leases
+	renew     bool  // idle leases are due to be renewed by the next commit
+	moved     bool  // an input position has moved since the last commit
 	prepared  bool
 	ended     bool // bounded: every input at its end and everything fired
 	done      bool // bounded: and committed
@@ -82,6 +88,7 @@ func New(cfg Config) (*Task, error) {
 	t.env.Outbox, t.env.Counters, t.env.Context = &t.outbox, t.counters, &t.context
 	t.env.Policy, t.env.Route = cfg.Subtopology.Policy, t.route
 	t.env.Partition, t.env.Partitions = cfg.Partition, cfg.Partitions
+	t.env.Task, t.env.Tasks, t.env.Run = cfg.ID.Partition, max(cfg.Tasks, cfg.ID.Partition+1), cfg.Run
 	if err := t.instantiate(); err != nil {
 		return nil, fmt.Errorf("task %s: %w", cfg.ID, err)
 	}

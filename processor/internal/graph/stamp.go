@@ -1,0 +1,106 @@
+package graph
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/millrace/millrace/windowing"
+)
+
+// HeaderStamp is the header in which the records of a repartition topic carry
+// the time. Users never see it.
+const HeaderStamp = "__millrace.time"
+
+// A Stamp is what a record of a repartition topic says of the time: who sends
+// it, how far the sender had come before this record, and by which watermark
+// the record is to be judged. A control record is a stamp without a record.
+//
+//	| 0x01 | flags (1) | task (4) | tasks (4) | passed (8) | record (8) | run |
+//
+// Numbers are big-endian two's complement, watermarks ms of event time.
+type Stamp struct {
+	Task, Tasks int32 // the sender among all tasks of its sub-topology
+	Passed      Time
+	Record      windowing.EventTime
+	Control     bool
+	Run         []byte // the bounded run of the sender; empty live; refers to the encoded stamp
+}
+
+const (
+	stampVersion = 1
+	stampFixed   = 1 + 1 + 4 + 4 + 8 + 8
+
+	flagIdle    = 1
+	flagEnded   = 2
+	flagControl = 4
+	flagsKnown  = flagIdle | flagEnded | flagControl
+)
+
+// errStamp says that a record of a repartition topic was not written by an
+// upstream task.
+var errStamp = errors.New("the record has no valid " + HeaderStamp + " header, so no upstream task has written it; internal topics are not for other writers: remove it with `millrace reset`")
+
+// Append appends the encoding of s to dst.
+func (s Stamp) Append(dst []byte) []byte {
+	flags := byte(0)
+	if s.Passed.Idle {
+		flags |= flagIdle
+	}
+	if s.Passed.Ended {
+		flags |= flagEnded
+	}
+	if s.Control {
+		flags |= flagControl
+	}
+	dst = append(dst, stampVersion, flags)
+	dst = binary.BigEndian.AppendUint32(dst, uint32(s.Task))
+	dst = binary.BigEndian.AppendUint32(dst, uint32(s.Tasks))
+	dst = binary.BigEndian.AppendUint64(dst, uint64(s.Passed.Watermark))
+	dst = binary.BigEndian.AppendUint64(dst, uint64(s.Record))
+	return append(dst, s.Run...)
+}
+
+// Stamps encodes stamps; it is a serde.Codec.
+type Stamps struct{}
+
+// Append implements serde.Codec.
+func (Stamps) Append(dst []byte, s Stamp) ([]byte, error) { return s.Append(dst), nil }
+
+// Decode implements serde.Codec. Run refers to src.
+func (Stamps) Decode(src []byte) (Stamp, error) { return DecodeStamp(src) }
+
+// maxTasks bounds the number of tasks a stamp may claim, so that a damaged one
+// cannot make its reader allocate without end.
+const maxTasks = 1 << 16
+
+// DecodeStamp reads what Append wrote.
+func DecodeStamp(b []byte) (Stamp, error) {
+	if len(b) < stampFixed || b[0] != stampVersion || b[1]&^flagsKnown != 0 {
+		return Stamp{}, errStamp
+	}
+	s := Stamp{
+		Task: int32(binary.BigEndian.Uint32(b[2:])), Tasks: int32(binary.BigEndian.Uint32(b[6:])),
+		Record: windowing.EventTime(binary.BigEndian.Uint64(b[18:])), Control: b[1]&flagControl != 0, Run: b[stampFixed:],
+	}
+	s.Passed = Time{Watermark: windowing.EventTime(binary.BigEndian.Uint64(b[10:])), Idle: b[1]&flagIdle != 0, Ended: b[1]&flagEnded != 0}
+	if s.Task < 0 || s.Task >= s.Tasks || s.Tasks > maxTasks {
+		return Stamp{}, fmt.Errorf("%w: task %d of %d", errStamp, s.Task, s.Tasks)
+	}
+	return s, nil
+}
+
+// StampOf takes the stamp off a record's headers; rest are the others.
+func StampOf(headers []Header) (s Stamp, rest []Header, err error) {
+	for i := len(headers) - 1; i >= 0; i-- {
+		if headers[i].Key != HeaderStamp {
+			continue
+		}
+		s, err = DecodeStamp(headers[i].Value)
+		if i == len(headers)-1 {
+			return s, headers[:i:i], err
+		}
+		return s, append(headers[:i:i], headers[i+1:]...), err
+	}
+	return Stamp{}, nil, errStamp
+}

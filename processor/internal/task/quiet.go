@@ -1,0 +1,87 @@
+package task
+
+import "github.com/millrace/millrace/windowing"
+
+// quiet says whether a source partition is idle. That is proved, not guessed:
+// the end of the partition, asked afresh, was the task's own position, with
+// nothing waiting, for as long as the source's rule says. A partition that is
+// slow, paused or behind is never idle.
+type quiet struct {
+	since   int64 // wall clock, ms; 0 if it is not known to be at its end
+	idle    bool
+	stepped int64 // wall clock, ms, at which its time was last moved along
+}
+
+// wake ends the quiet; it reports whether the partition was idle.
+func (q *quiet) wake() bool {
+	was := q.idle
+	*q = quiet{}
+	return was
+}
+
+// wallStep is how often, in ms, the time of an idle partition is moved along
+// with the wall clock, at most.
+const wallStep = 1000
+
+// WantsEnd says that the task needs to know where an input ends now: its source
+// has a rule for idle partitions, and everything that came was processed.
+func (t *Task) WantsEnd(index int) bool {
+	in := t.inputs[index]
+	return in.edge == nil && !in.bounded && in.queued == 0 && in.node.Watermarks.IdleAfter() > 0
+}
+
+// AtEnd tells the task where an input ended at the wall clock now (ms since
+// epoch): its high watermark, asked since the last record was processed.
+func (t *Task) AtEnd(index int, end, now int64) error {
+	in := t.inputs[index]
+	q := &in.quiet
+	if !t.WantsEnd(index) || in.position < end {
+		if q.wake() {
+			return t.sweep(false)
+		}
+		return nil
+	}
+	if q.since == 0 {
+		q.since = now
+	}
+	if q.idle || now-q.since < in.node.Watermarks.IdleAfter().Milliseconds() {
+		return nil
+	}
+	q.idle = true
+	return t.sweep(false)
+}
+
+// Tick tells the task the wall clock (ms since epoch) while nothing happens:
+// the time of idle partitions moves along with it where the source's rule says
+// so, upstream tasks that were idle and have not been heard of hold again, and
+// idle leases of its own are renewed by the next commit.
+func (t *Task) Tick(now int64) error {
+	moved, idle := false, false
+	for _, in := range t.inputs {
+		moved = in.tick(now) || moved
+		idle = idle || in.time().Idle
+	}
+	if idle && now-t.told >= idleRenewal {
+		t.told = now
+		t.renew = t.tells()
+	}
+	if !moved {
+		return nil
+	}
+	return t.sweep(false)
+}
+
+func (in *input) tick(now int64) bool {
+	if in.edge != nil {
+		return in.edge.expires(now) && in.edge.merge(now)
+	}
+	behind, follows := in.node.Watermarks.FollowsClock()
+	if !follows || !in.quiet.idle || now-in.quiet.stepped < wallStep {
+		return false
+	}
+	in.quiet.stepped = now
+	return in.channel.Advance(windowing.EventTime(now - behind.Milliseconds()))
+}
+
+// tells says that the task writes a repartition topic.
+func (t *Task) tells() bool { return len(t.cfg.Subtopology.Feeds) > 0 }

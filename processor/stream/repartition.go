@@ -1,0 +1,141 @@
+package stream
+
+import (
+	"fmt"
+
+	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/schemaregistry/serde"
+	"github.com/millrace/millrace/windowing"
+)
+
+// Partitions sets the number of partitions of a repartition topic. The default
+// is the highest number among the topics its records come from.
+func Partitions(n int) Option { return func(o *options) { o.partitions = n } }
+
+// GroupBy groups a stream by a new key. It always writes the records to an
+// internal topic, <application.id>-<name>-repartition, so that those of one key
+// come together; use the result as often as you like, the topic is one. Times
+// and watermarks go with the records: which are late behind it is decided as if
+// there were no topic between.
+func GroupBy[K, V, K2 any](name string, s Stream[K, V], key func(K, V) K2, keys serde.Serde[K2], values serde.Serde[V], opts ...Option) Grouped[K2, V] {
+	rekeyed := Map(s, func(k K, v V) (K2, V) { return key(k, v), v }, Name(name+"-key"))
+	return GroupByKey(Repartition(name, rekeyed, keys, values, opts...))
+}
+
+// Repartition writes a stream to an internal topic,
+// <application.id>-<name>-repartition, and reads it back, so that the records
+// of one key are in one partition. Records without a key are dropped and
+// counted.
+func Repartition[K, V any](name string, s Stream[K, V], keys serde.Serde[K], values serde.Serde[V], opts ...Option) Stream[K, V] {
+	o := collect(opts)
+	if keys == nil || values == nil {
+		s.b.graph.Fail("repartition %q: the key or the value %w", name, errNoSerde)
+	}
+	if o.partitions < 0 {
+		s.b.graph.Fail("repartition %q: %d partitions", name, o.partitions)
+	}
+	if o.partitions > 0 {
+		s.b.graph.SetPartitions(name, int32(o.partitions))
+	}
+	topic := Topic[K, V]{Name: name, Key: keys, Value: values}
+	s.b.graph.Add(graph.Node{
+		Name: "to:" + name, Kind: graph.SinkNode, Topic: name, Internal: true,
+		Instantiate: func(env *graph.Env, node *graph.Node, _ [][]any) (graph.Instance, error) {
+			inner, err := newSink(env, node, topic)
+			if err != nil {
+				return graph.Instance{}, err
+			}
+			e := &edgeSink[K, V]{sink: inner, told: make([]graph.Time, inner.partitions), run: []byte(env.Run), now: graph.Time{Watermark: windowing.NoTime}}
+			for i := range e.told {
+				e.told[i] = e.now
+			}
+			return graph.Instance{Receive: graph.Receiver[K, V](e.receive), Teller: e}, nil
+		},
+	}, s.at)
+	return addSource(s.b, topic, graph.Node{Name: "from:" + name, Kind: graph.SourceNode, Topic: name, Internal: true})
+}
+
+// headerSlab is how many header lists are allocated at a time.
+const headerSlab = 256
+
+// An edgeSink is the sink of a repartition topic. Each record carries how far
+// the time had come here before it, so that a reader takes it in order; what a
+// partition has not been told that way is told by a control record at the next
+// commit, in the same transaction.
+type edgeSink[K, V any] struct {
+	*sink[K, V]
+	now  graph.Time
+	told []graph.Time // by partition
+	slab []graph.Header
+	run  []byte
+}
+
+func (e *edgeSink[K, V]) receive(r *Record[K, V]) error {
+	meta := graph.MetaOf(r)
+	if meta.NullKey {
+		e.env.Counters[e.node.ID].In++
+		e.env.Drop(e.node, graph.NullKey)
+		return nil
+	}
+	out, err := e.encode(r)
+	if err != nil {
+		return err
+	}
+	stamp, err := e.stamp(graph.Stamp{Passed: e.now, Record: meta.Watermark})
+	if err != nil {
+		return err
+	}
+	out.Headers = e.with(out.Headers, stamp)
+	e.told[out.Partition] = e.now
+	e.env.Outbox.Send(out)
+	return nil
+}
+
+// with adds the stamp to the headers of a record.
+func (e *edgeSink[K, V]) with(headers []graph.Header, stamp graph.Header) []graph.Header {
+	if len(headers) > 0 {
+		return append(headers[:len(headers):len(headers)], stamp)
+	}
+	if len(e.slab) == 0 {
+		e.slab = make([]graph.Header, headerSlab)
+	}
+	list := e.slab[:1:1]
+	e.slab = e.slab[1:]
+	list[0] = stamp
+	return list
+}
+
+func (e *edgeSink[K, V]) stamp(s graph.Stamp) (graph.Header, error) {
+	s.Task, s.Tasks, s.Run = e.env.Task, e.env.Tasks, e.run
+	value, err := graph.Append(e.env.Outbox, serde.Codec[graph.Stamp](graph.Stamps{}), s)
+	return graph.Header{Key: graph.HeaderStamp, Value: value}, err
+}
+
+// Pass implements graph.Teller.
+func (e *edgeSink[K, V]) Pass(t graph.Time) { e.now = t }
+
+// Owes implements graph.Teller.
+func (e *edgeSink[K, V]) Owes() bool {
+	for _, t := range e.told {
+		if t != e.now {
+			return true
+		}
+	}
+	return false
+}
+
+// Tell implements graph.Teller.
+func (e *edgeSink[K, V]) Tell(renew bool) error {
+	for p := range e.told {
+		if e.told[p] == e.now && !renew {
+			continue
+		}
+		stamp, err := e.stamp(graph.Stamp{Passed: e.now, Record: e.now.Watermark, Control: true})
+		if err != nil {
+			return fmt.Errorf("tell the time to partition %d of %q: %w", p, e.node.Topic, err)
+		}
+		e.told[p] = e.now
+		e.env.Outbox.Send(graph.Out{Topic: e.node.Topic, Partition: int32(p), Timestamp: max(int64(e.now.Watermark), 0), Headers: []graph.Header{stamp}})
+	}
+	return nil
+}
