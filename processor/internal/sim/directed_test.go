@@ -4,7 +4,6 @@ package sim
 
 import (
 	"context"
-	"errors"
 	"sync/atomic"
 	"time"
 
@@ -16,6 +15,25 @@ import (
 	"github.com/millrace/millrace/processor/internal/worker"
 	"github.com/millrace/millrace/state"
 )
+
+// A scenario is a run whose faults are chosen by hand.
+type scenario struct {
+	name string
+	make func(*Options) func(*sim) // may change the options
+}
+
+func (c *scenario) draw(seed uint64) (Options, func(*sim)) {
+	o := quiet(seed)
+	script := c.make(&o)
+	return o, script
+}
+
+func scenarios() []*scenario {
+	return []*scenario{
+		{"oneRecordRefused", oneRecordRefused}, {"silentRejoin", silentRejoin},
+		{"transactionAtTail", transactionAtTail}, {"zombieFires", zombieFires},
+	}
+}
 
 // quiet are the options of a directed scenario: those of the seed, without any
 // fault.
@@ -76,10 +94,11 @@ func (s *sim) pass(d time.Duration) {
 	}
 }
 
-// silentRejoin has a member thrown out of the group in a way its client does
-// not tell: its attempts to join again are lost until its session is over, so
-// the first answer it gets is that nobody knows it, and it joins under another
-// name. All the while its worker is busy with one record.
+// silentRejoin has members thrown out of the group in a way their clients do not
+// tell: the first they hear is, on joining again, that nobody knows them, and
+// they join under another name and keep what they had. In between the others
+// may have taken their tasks over, and may be gone again; the worker may be
+// busy with one record all the while.
 func silentRejoin(*Options) func(*sim) {
 	return func(s *sim) {
 		d := newDice(s.opt.Seed, "script")
@@ -88,43 +107,70 @@ func silentRejoin(*Options) func(*sim) {
 		s.watch.on(nil, func(at place) {
 			if busy.CompareAndSwap(at.partition, -1) {
 				s.trace.add("user code is busy with a record of %v", at)
-				time.Sleep(22*time.Second + d.upTo(8*time.Second))
+				time.Sleep(13*time.Second + d.upTo(4*time.Second))
 			}
 		})
-		s.pass(10*time.Second + d.upTo(5*time.Second))
-		for range 2 {
+		s.pass(8*time.Second + d.upTo(5*time.Second))
+		for i := range 3 {
 			partition := int32(d.below(s.opt.Partitions))
-			p, member := s.owner(partition)
-			if p == nil {
+			_, member := s.owner(partition)
+			if member == "" {
 				s.pass(time.Second)
 				continue
 			}
-			busy.Store(partition)
-			s.evict(member, 12*time.Second)
-			s.pass(32 * time.Second)
+			switch (int(s.opt.Seed) + i) % 3 {
+			case 0: // nobody else had it
+				s.evict(member, 0)
+			case 1: // others took it over
+				busy.Store(partition)
+				s.evict(member, 10*time.Second)
+			case 2: // and are gone again
+				s.evict(member, 10*time.Second)
+				s.pass(9500 * time.Millisecond)
+				if p, _ := s.owner(partition); p != nil {
+					p.told.Store(true)
+					p.cancel()
+				}
+			}
+			s.pass(20 * time.Second)
 		}
 	}
 }
 
-// evict makes a member join again and loses its requests to do so for a while.
-func (s *sim) evict(member string, d time.Duration) {
-	s.trace.add("member %s is cut off from joining", member)
-	until := time.Now().Add(d)
-	s.cluster.Fault(kfake.Fault{
-		Keys: []kmsg.Key{kmsg.Heartbeat}, Err: kerr.RebalanceInProgress,
-		When: func(r kmsg.Request) bool { return r.(*kmsg.HeartbeatRequest).MemberID == member },
-	})
-	s.cluster.ControlKey(int16(kmsg.JoinGroup), func(r kmsg.Request) (kmsg.Response, error, bool) {
-		switch {
-		case time.Now().After(until):
-			s.cluster.DropControl()
-			return nil, nil, false
-		case r.(*kmsg.JoinGroupRequest).MemberID != member:
+// evict takes a member out of the group. For a while its heartbeats are
+// answered as if nothing had happened, then it is asked to join again.
+func (s *sim) evict(member string, deaf time.Duration) {
+	s.trace.add("member %s is thrown out", member)
+	until := time.Now().Add(deaf)
+	s.cluster.ControlKey(int16(kmsg.Heartbeat), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		if r.(*kmsg.HeartbeatRequest).MemberID != member {
 			return nil, nil, false
 		}
-		s.cluster.KeepControl()
-		return nil, errors.New("sim: dropped"), true
+		resp := r.ResponseKind().(*kmsg.HeartbeatResponse)
+		if time.Now().Before(until) {
+			s.cluster.KeepControl()
+		} else {
+			resp.ErrorCode = kerr.RebalanceInProgress.Code
+		}
+		return resp, nil, true
 	})
+	client, err := kgo.NewClient(s.client()...)
+	if err == nil {
+		defer client.Close()
+		_, err = leaveRequest(member).RequestWith(context.Background(), client)
+	}
+	if err != nil {
+		s.bad("throw a member out: %v", err)
+	}
+}
+
+func leaveRequest(member string) *kmsg.LeaveGroupRequest {
+	req := kmsg.NewPtrLeaveGroupRequest()
+	req.Group, req.MemberID = application, member
+	m := kmsg.NewLeaveGroupRequestMember()
+	m.MemberID = member
+	req.Members = append(req.Members, m)
+	return req
 }
 
 // transactionAtTail has somebody hold a transaction open on a changelog, as a

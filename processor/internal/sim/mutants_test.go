@@ -24,23 +24,27 @@ const (
 type mutant struct {
 	name   string
 	plant  func(*worker.Faults)
-	direct func(*Options) func(*sim) // the directed scenario; nil if random seeds suffice
+	direct *scenario // nil if random seeds suffice
 }
 
 // mutants are all bugs the worker can be given.
 func mutants() []mutant {
+	byName := map[string]*scenario{}
+	for _, s := range scenarios() {
+		byName[s.name] = s
+	}
 	return []mutant{
 		{"ApplyBeforeCommit", func(f *worker.Faults) { f.ApplyBeforeCommit = true }, nil},
 		{"UnknownAsCommitted", func(f *worker.Faults) { f.UnknownAsCommitted = true }, nil},
 		{"NoRestore", func(f *worker.Faults) { f.NoRestore = true }, nil},
 		{"KeepOverlay", func(f *worker.Faults) { f.KeepOverlay = true }, nil},
-		{"NoG1", func(f *worker.Faults) { f.NoG1 = true }, oneRecordRefused},
-		{"NoG2", func(f *worker.Faults) { f.NoG2 = true }, silentRejoin},
-		{"NoG3", func(f *worker.Faults) { f.NoG3 = true }, silentRejoin},
-		{"RestoreToLSO", func(f *worker.Faults) { f.RestoreToLSO = true }, transactionAtTail},
+		{"NoG1", func(f *worker.Faults) { f.NoG1 = true }, byName["oneRecordRefused"]},
+		{"NoG2", func(f *worker.Faults) { f.NoG2 = true }, byName["silentRejoin"]},
+		{"NoG3", func(f *worker.Faults) { f.NoG3 = true }, byName["silentRejoin"]},
+		{"RestoreToLSO", func(f *worker.Faults) { f.RestoreToLSO = true }, byName["transactionAtTail"]},
 		{"NoWatermark", func(f *worker.Faults) { f.NoWatermark = true }, nil},
 		{"CommitPolled", func(f *worker.Faults) { f.CommitPolled = true }, nil},
-		{"TimerWithoutOffsets", func(f *worker.Faults) { f.TimerWithoutOffsets = true }, zombieFires},
+		{"TimerWithoutOffsets", func(f *worker.Faults) { f.TimerWithoutOffsets = true }, byName["zombieFires"]},
 	}
 }
 
@@ -60,7 +64,7 @@ func TestMutants(t *testing.T) {
 			random := hunt(t, "random", from, limit(m), func(seed uint64) (Options, func(*sim)) { return draw(seed), nil }, planted)
 			if m.direct != nil {
 				absent(t, m)
-				directed := hunt(t, "directed", from, directedSeeds, directing(m), planted)
+				directed := hunt(t, "directed", from, directedSeeds, m.direct.draw, planted)
 				if directed == 0 {
 					t.Errorf("the directed scenario did not find it in %d seeds", directedSeeds)
 				}
@@ -83,14 +87,6 @@ func limit(m mutant) int {
 		return n
 	}
 	return mutantSeeds
-}
-
-func directing(m mutant) func(uint64) (Options, func(*sim)) {
-	return func(seed uint64) (Options, func(*sim)) {
-		o := quiet(seed)
-		script := m.direct(&o)
-		return o, script
-	}
 }
 
 // hunt runs seeds until one has a violation and returns how many it took; 0 if
@@ -119,7 +115,7 @@ func mutantName(t *testing.T) string {
 // there is no bug: otherwise it would find anything.
 func absent(t *testing.T, m mutant) {
 	for seed := range directedSeeds {
-		o, script := directing(m)(uint64(seed + 1))
+		o, script := m.direct.draw(uint64(seed + 1))
 		if r := simulate(t, o, worker.Faults{}, script); len(r.violations) > 0 {
 			t.Errorf("without the bug, %s", report(t, r))
 			return

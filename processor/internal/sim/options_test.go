@@ -87,7 +87,7 @@ func draw(seed uint64) Options {
 	if d.hit(0.15) {
 		o.Workers = 2
 	}
-	o.Hollow = o.Bounded && d.hit(0.3)
+	o.Hollow = o.Bounded && d.hit(0.4)
 	o.drawFaults(d)
 	return o
 }

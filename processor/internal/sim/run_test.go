@@ -109,3 +109,23 @@ func report(t *testing.T, r result) string {
 	}
 	return b.String()
 }
+
+// TestScenarios runs the directed scenarios, which the bugs they are made for
+// must not survive, without any bug: SEEDS of each, beginning with seed FROM.
+func TestScenarios(t *testing.T) {
+	seeds, from := number64(t, "SEEDS", defaultSeeds), number64(t, "FROM", defaultFrom)
+	for _, s := range scenarios() {
+		t.Run(s.name, func(t *testing.T) {
+			sum := newTotals()
+			for seed := from; seed < from+seeds; seed++ {
+				o, script := s.draw(uint64(seed))
+				r := simulate(t, o, worker.Faults{}, script)
+				sum.add(r)
+				if len(r.violations) > 0 {
+					t.Errorf("%s", report(t, r))
+				}
+			}
+			fmt.Println(s.name, sum)
+		})
+	}
+}

@@ -219,13 +219,8 @@ func (w *watch) buryGhosts(client *kgo.Client) {
 			continue
 		}
 		w.s.trace.add("member %s is taken out: its session is over", m.MemberID)
-		req := kmsg.NewPtrLeaveGroupRequest()
-		req.Group, req.MemberID = application, m.MemberID
-		member := kmsg.NewLeaveGroupRequestMember()
-		member.MemberID = m.MemberID
-		req.Members = append(req.Members, member)
 		ctx, cancel := context.WithTimeout(w.s.stop, time.Second)
-		_, _ = req.RequestWith(ctx, client) // it is tried again if it fails
+		_, _ = leaveRequest(m.MemberID).RequestWith(ctx, client) // it is tried again if it fails
 		cancel()
 	}
 }

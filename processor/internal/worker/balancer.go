@@ -125,8 +125,12 @@ func (b *balancer) Balance(cb *kgo.ConsumerBalancer, _ map[string]int32) kgo.Int
 		})
 	})
 	plan := cb.NewPlan()
+	contested := b.layout.contested(members)
 	for id, tasks := range assign.Assign(b.layout.tasks(), members) {
 		for _, t := range tasks {
+			if contested[t] {
+				continue
+			}
 			for _, topic := range b.layout.sources[t.Subtopology] {
 				plan.AddPartition(byID[id], topic, t.Partition)
 			}
@@ -134,6 +138,28 @@ func (b *balancer) Balance(cb *kgo.ConsumerBalancer, _ map[string]int32) kgo.Int
 	}
 	plan.AdjustCooperative(cb)
 	return plan
+}
+
+// contested are the tasks that several members say they run, none of them with a
+// later generation than the others. A member that was thrown out, and has joined
+// again without having been told what became of its tasks, can claim them as
+// freshly as their owner does, and the client's own adjustment then lets a task
+// go from one to the other without a revocation in between. Such tasks are given
+// to nobody in this round, so that all claimants give them up first.
+func (l *layout) contested(members []assign.Member) map[assign.Task]bool {
+	newest, contested := map[assign.Task]int32{}, map[assign.Task]bool{}
+	for _, m := range members {
+		for _, t := range m.Owned {
+			at, claimed := newest[t]
+			switch {
+			case !claimed || m.Generation > at:
+				newest[t], contested[t] = m.Generation, false
+			case m.Generation == at:
+				contested[t] = true
+			}
+		}
+	}
+	return contested
 }
 
 func ownedPartitions(meta *kmsg.ConsumerMemberMetadata) map[string][]int32 {
