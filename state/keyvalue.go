@@ -134,6 +134,16 @@ func (kv *KeyValueStore[K, V]) EachDirty(fn func(key []byte, v *V, deleted bool)
 	return nil
 }
 
+// SetClosing remembers the operator's merged watermark, in ms of event time, as part of the next Position.
+func (kv *KeyValueStore[K, V]) SetClosing(watermark int64) { kv.store.closing.Watermark = watermark }
+
+// Closing is the current closing: that of the applied position, or what SetClosing did since; false if there is none.
+// Its bound closes nothing.
+func (kv *KeyValueStore[K, V]) Closing() (Closing, bool) {
+	c := kv.store.closing
+	return c, c != noClosing(c.Store)
+}
+
 // blind returns the index of the entry of a key that is about to be overwritten, without reading the engine.
 func (kv *KeyValueStore[K, V]) blind(key []byte) (int, error) {
 	hash := hashKey(key)

@@ -153,7 +153,7 @@ func keyed[K, V any](env *graph.Env, node *graph.Node, k *keyer[K], r *Record[K,
 		return nil, false, nil
 	}
 	if meta.Tombstone {
-		env.Drop(node, graph.NullValue)
+		bar(env, node)
 		return nil, false, nil
 	}
 	if key, err = k.bytes(meta, r.Key); err != nil {
