@@ -128,6 +128,10 @@ func finished(offsets map[topicPartition]committed, run string) bool {
 // refuseNewer makes an error of records that came after the end of a finished
 // run: silence would look as if they had been processed.
 func (w *Worker) refuseNewer(ctx context.Context, offsets map[topicPartition]committed) error {
+	internal := map[string]bool{}
+	for _, r := range w.cfg.Graph.Repartitions() {
+		internal[r.Topic] = true
+	}
 	var parts []topicPartition
 	for tp := range offsets {
 		parts = append(parts, tp)
@@ -138,7 +142,7 @@ func (w *Worker) refuseNewer(ctx context.Context, offsets map[topicPartition]com
 			return err
 		}
 		for tp, c := range offsets {
-			if ends[tp] > c.meta.End {
+			if ends[tp] > c.meta.End && !internal[tp.topic] {
 				return fmt.Errorf("the bounded run %q of group %q ended at offset %d of topic %q partition %d, which has gone on to %d; a finished run is not gone on with: choose another application id, or `millrace reset`: %w", w.cfg.run(), w.cfg.ApplicationID, c.meta.End, tp.topic, tp.partition, ends[tp], errPermanent)
 			}
 		}

@@ -55,7 +55,7 @@ func lookAround(ctx context.Context, cfg *Config, client *kgo.Client) (*catalog,
 	}}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	for _, step := range []func(context.Context) error{s.reach, s.readTopics, s.copartition, s.provideChangelogs, s.readLimits} {
+	for _, step := range []func(context.Context) error{s.reach, s.readTopics, s.provideRepartitions, s.copartition, s.provideChangelogs, s.readLimits} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -90,6 +90,9 @@ func (s *survey) reach(ctx context.Context) error {
 // readTopics finds the source and sink topics.
 func (s *survey) readTopics(ctx context.Context) error {
 	want := slices.Concat(s.cfg.Graph.SourceTopics(), s.cfg.Graph.SinkTopics())
+	for _, r := range s.cfg.Graph.Repartitions() { // ours to create
+		want = slices.DeleteFunc(want, func(topic string) bool { return topic == r.Topic })
+	}
 	slices.Sort(want)
 	want = slices.Compact(want)
 	for try := 1; ; try++ {

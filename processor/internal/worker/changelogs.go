@@ -49,9 +49,17 @@ func (s *survey) provideChangelogs(ctx context.Context) error {
 }
 
 func (s *survey) provide(ctx context.Context, topic string, kind state.Kind, partitions int32) error {
+	if err := s.provideTopic(ctx, topic, partitions, cleanupPolicy(kind)); err != nil {
+		return err
+	}
+	return s.verify(ctx, topic, kind)
+}
+
+// provideTopic creates an internal topic if it is missing.
+func (s *survey) provideTopic(ctx context.Context, topic string, partitions int32, cleanup string) error {
 	missing, err := s.describe(ctx, []string{topic})
 	for err == nil && len(missing) > 0 {
-		err = s.create(ctx, topic, kind, partitions)
+		err = s.create(ctx, topic, cleanup, partitions)
 		if err == nil {
 			missing, err = s.describe(ctx, []string{topic})
 		}
@@ -65,7 +73,7 @@ func (s *survey) provide(ctx context.Context, topic string, kind state.Kind, par
 	if n := s.partitions[topic]; n != partitions {
 		return fmt.Errorf("topic %q has %d partitions, its tasks need %d: the number of source partitions has changed, and with it the place of every key; `millrace reset` and replay", topic, n, partitions)
 	}
-	return s.verify(ctx, topic, kind)
+	return nil
 }
 
 func cleanupPolicy(kind state.Kind) string {
@@ -75,12 +83,12 @@ func cleanupPolicy(kind state.Kind) string {
 	return "compact"
 }
 
-// create makes a changelog. Brokers that do not know message.timestamp.after.max.ms
+// create makes an internal topic. Brokers that do not know message.timestamp.after.max.ms
 // have no such limit, and get it left out.
-func (s *survey) create(ctx context.Context, topic string, kind state.Kind, partitions int32) error {
+func (s *survey) create(ctx context.Context, topic, cleanup string, partitions int32) error {
 	text := func(v string) *string { return &v }
 	configs := map[string]*string{
-		configCleanup:        text(cleanupPolicy(kind)),
+		configCleanup:        text(cleanup),
 		configRetention:      text("-1"),
 		configRetentionBytes: text("-1"),
 		configTimestampAfter: text("9223372036854775807"),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -38,7 +39,7 @@ func TestGroupOffsets(t *testing.T) {
 		t.Fatal(err)
 	}
 	for p, want := range []committed{{offset: 5, meta: meta}, noCommit, {offset: 6, foreign: true}} {
-		if got[topicPartition{"in", int32(p)}] != want {
+		if !reflect.DeepEqual(got[topicPartition{"in", int32(p)}], want) {
 			t.Errorf("partition %d: %+v, want %+v", p, got[topicPartition{"in", int32(p)}], want)
 		}
 	}

@@ -44,6 +44,7 @@ type source struct {
 	topicPartition
 	offset    int64 // committed: where a replay begins
 	watermark int64 // committed with it
+	upstream  []state.Upstream
 	end       int64 // of a bounded run
 	finished  bool  // of a bounded run, committed
 	polled    int64 // behind what was handed to the task
@@ -129,7 +130,7 @@ func message(r *kgo.Record) graph.Message {
 // settle takes note of a commit that Kafka has.
 func (l *lease) settle() {
 	for i, o := range l.pending.Offsets {
-		l.inputs[i].offset, l.inputs[i].watermark = o.Offset, o.Watermark
+		l.inputs[i].offset, l.inputs[i].watermark, l.inputs[i].upstream = o.Offset, o.Watermark, o.Upstream
 	}
 	l.pending, l.failures, l.mended = nil, 0, 0
 	l.relax()

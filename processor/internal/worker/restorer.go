@@ -220,8 +220,12 @@ func (r *restorer) takePositions(ctx context.Context, l *lease, offsets map[topi
 		in := &l.inputs[i]
 		c := offsets[in.topicPartition]
 		in.offset, in.watermark, in.end, in.finished = c.offset, c.meta.Watermark, c.meta.End, c.meta.Finished
+		in.upstream = c.meta.Upstream
+		if p, ok := l.applied(in.topicPartition); ok && p.Offset == in.offset {
+			in.upstream = p.Upstream // the metadata may be too small for it
+		}
 		if p, ok := l.applied(in.topicPartition); ok && r.cfg.Guarantee == AtLeastOnce && p.Offset > in.offset {
-			in.offset, in.watermark = p.Offset, p.Watermark
+			in.offset, in.watermark, in.upstream = p.Offset, p.Watermark, p.Upstream
 		}
 		if in.offset < 0 {
 			start, err := logStart.offsets(ctx, r.client, []topicPartition{in.topicPartition})

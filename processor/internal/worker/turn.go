@@ -52,6 +52,10 @@ func (w *Worker) turn(ctx context.Context) error {
 	if err := w.step(ctx); err != nil {
 		return err
 	}
+	if err := w.tick(ctx); err != nil {
+		return err
+	}
+	w.purge(ctx)
 	if w.due() {
 		return w.commit(ctx)
 	}

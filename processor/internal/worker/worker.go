@@ -42,7 +42,9 @@ type Worker struct {
 	lastCommit time.Time
 	held       time.Time // see hold
 	lastLook   time.Time // see over
-	busy       bool      // the last turn left something to process
+	lastEnds   time.Time // see tick
+	lastPurge  time.Time
+	busy       bool // the last turn left something to process
 	closing    bool
 }
 
@@ -58,6 +60,7 @@ func New(cfg Config) (*Worker, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, fmt.Errorf("worker: %w", err)
 	}
+	cfg.Graph = cfg.Graph.Bind(cfg.ApplicationID)
 	return &Worker{cfg: cfg, routes: map[topicPartition]route{}}, nil
 }
 
@@ -209,11 +212,12 @@ func (w *Worker) newTask(l *lease) error {
 		ID: l.id, ApplicationID: w.cfg.ApplicationID, Version: w.cfg.Version,
 		Subtopology: l.sub, Stores: l.stores,
 		Partitions: w.catalog.sinkPartitions(w.cfg.Graph), Partition: partition,
-		Skip: l.skip, Run: w.cfg.run(), LogicalNow: l.logicalNow,
+		Tasks: w.catalog.layout.partitions[l.id.Subtopology],
+		Skip:  l.skip, Run: w.cfg.run(), LogicalNow: l.logicalNow,
 	}
 	for _, in := range l.inputs {
 		cfg.Inputs = append(cfg.Inputs, task.Input{
-			Topic: in.topic, Partition: in.partition, Offset: in.offset, Watermark: in.watermark, End: in.end, Finished: in.finished,
+			Topic: in.topic, Partition: in.partition, Offset: in.offset, Watermark: in.watermark, Upstream: in.upstream, End: in.end, Finished: in.finished,
 		})
 	}
 	t, err := task.New(cfg)

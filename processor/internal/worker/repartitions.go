@@ -1,0 +1,96 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+
+	"github.com/millrace/millrace/processor/internal/graph"
+)
+
+// provideRepartitions creates the repartition topics that are missing and
+// verifies the others, upstream ones first, for the number of partitions goes
+// down the graph.
+//
+// Nothing in them is ever deleted by time, for they carry event times of any
+// age: the worker deletes what was processed and committed.
+func (s *survey) provideRepartitions(ctx context.Context) error {
+	for _, r := range s.cfg.Graph.Repartitions() {
+		n := s.repartitionCount(r)
+		if err := s.provideTopic(ctx, r.Topic, n, "delete"); err != nil {
+			return fmt.Errorf("repartition topic: %w", err)
+		}
+		settings, err := s.settings(ctx, r.Topic)
+		if err != nil {
+			return err
+		}
+		s.takeLimit(r.Topic, settings)
+		for _, name := range []string{configRetention, configRetentionBytes} {
+			if v := settings[name]; v != "-1" && v != "" {
+				return fmt.Errorf("repartition topic %q has %s=%s, so the broker deletes records before they are processed; set it to -1 with `kafka-configs.sh --alter`", r.Topic, name, v)
+			}
+		}
+	}
+	return nil
+}
+
+// repartitionCount is the number of partitions a repartition topic is to have:
+// what was asked for, else that of the topics it is read together with, else
+// the most of those its records come from.
+func (s *survey) repartitionCount(r graph.Repartition) int32 {
+	if r.Partitions > 0 {
+		return r.Partitions
+	}
+	for _, sub := range s.cfg.Graph.Subtopologies() {
+		if !slices.Contains(sub.Fed, r.Topic) {
+			continue
+		}
+		for _, topic := range sub.Sources {
+			if !slices.Contains(sub.Fed, topic) {
+				return s.partitions[topic]
+			}
+		}
+	}
+	most := int32(1)
+	for _, topic := range r.From.Sources {
+		most = max(most, s.partitions[topic])
+	}
+	return most
+}
+
+// How often processed records are deleted from repartition topics, and how long
+// that may take.
+const (
+	purgeInterval = 30 * time.Second
+	purgeTimeout  = 5 * time.Second
+)
+
+// purge deletes from the repartition topics what was processed and committed.
+// It can wait, so a failure is only told.
+func (w *Worker) purge(ctx context.Context) {
+	if time.Since(w.lastPurge) < purgeInterval {
+		return
+	}
+	w.lastPurge = time.Now()
+	offsets := kadm.Offsets{}
+	for _, l := range w.leases {
+		for _, in := range l.inputs {
+			if l.task != nil && in.offset > 0 && slices.Contains(l.sub.Fed, in.topic) {
+				offsets.AddOffset(in.topic, in.partition, in.offset, -1)
+			}
+		}
+	}
+	if len(offsets) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, purgeTimeout)
+	defer cancel()
+	deleted, err := kadm.NewClient(w.fetcher.client).DeleteRecords(ctx, offsets)
+	if err = errors.Join(err, deleted.Error()); err != nil && ctx.Err() == nil {
+		w.cfg.Events.warning(fmt.Errorf("delete processed records from repartition topics: %w", err))
+	}
+}
