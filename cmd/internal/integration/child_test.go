@@ -27,6 +27,10 @@ const (
 	envStateDir = "MILLRACE_TEST_STATE_DIR"
 	envHaltAt   = "MILLRACE_TEST_HALT_AT"    // a commit step; empty: never
 	envHaltIn   = "MILLRACE_TEST_HALT_AFTER" // commits before the one to halt in
+	envStages   = "MILLRACE_TEST_STAGES"     // oneStage or twoStages
+
+	oneStage  = "one"
+	twoStages = "two" // with a repartition before the aggregates
 
 	lineCommit = "commit" // a commit succeeded
 	lineHalt   = "halt"   // the process holds at its step and waits for the end
@@ -53,9 +57,13 @@ func TestMain(m *testing.M) {
 
 // build is the application under test: final counts per key and window, and a
 // running count per key.
-func build(b *stream.Builder) {
+func build(b *stream.Builder, stages string) {
 	in := stream.From(b, stream.Topic[string, []byte]{Name: topicIn, Key: serde.String, Value: serde.Bytes})
 	byKey := stream.GroupByKey(in)
+	if stages == twoStages { // the same keys again, so that the truth is the same
+		same := func(key string, _ []byte) string { return key }
+		byKey = stream.GroupBy("by-key", in, same, serde.String, serde.Bytes, stream.Partitions(5))
+	}
 	w := windowing.Tumbling(windowSize).Grace(windowGrace).Emit(windowing.OnClose)
 	stream.To(stream.CountWindows("per-window", stream.Window(byKey, w)).Results, stream.Topic[windowing.Key[string], int64]{
 		Name: topicWindows, Key: windowing.KeySerde(serde.String, windowSize), Value: serde.Int64,
@@ -66,7 +74,7 @@ func build(b *stream.Builder) {
 // process runs the application until it is told to stop.
 func process() error {
 	b := stream.New(applicationID)
-	build(b)
+	build(b, os.Getenv(envStages))
 	topology, err := b.Build()
 	if err != nil {
 		return err

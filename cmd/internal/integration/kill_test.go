@@ -26,11 +26,9 @@ import (
 )
 
 const (
-	records     = 1_000_000
 	partitions  = 8
 	pace        = 10_000 // records per second
-	kills       = 20
-	wipeEvery   = 7 // every so many kills the disk is lost too
+	wipeEvery   = 7      // every so many kills the disk is lost too
 	processes   = 2
 	mostCommits = 40 // of a process before it is killed
 	testLimit   = 5 * time.Minute
@@ -39,14 +37,27 @@ const (
 // haltSteps are the steps of a commit at which a transaction is open.
 var haltSteps = []string{"before-flush", "after-flush", "after-offsets"}
 
+// A trial is how much is done to which application.
+type trial struct {
+	stages  string
+	records int64
+	kills   int
+}
+
 // TestKilledProcessesCountEveryRecordOnce kills processors at seeded steps of
 // their commits, while a million records arrive, and compares what was committed
 // with the truth. Each one that is killed had committed at least once, and the
 // broker says that its transaction is open.
 func TestKilledProcessesCountEveryRecordOnce(t *testing.T) {
+	for _, x := range []trial{{oneStage, 1_000_000, 20}, {twoStages, 400_000, 10}} {
+		t.Run(x.stages+" stage", func(t *testing.T) { x.run(t) })
+	}
+}
+
+func (x trial) run(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), testLimit)
 	defer cancel()
-	s := newScene(t, ctx)
+	s := newScene(t, ctx, x)
 	loaded := make(chan error, 1)
 	go func() { loaded <- s.load(ctx) }()
 	for i := range s.children {
@@ -58,8 +69,8 @@ func TestKilledProcessesCountEveryRecordOnce(t *testing.T) {
 		s.children[i].stop(t)
 	}
 	t.Logf("killed %d processes, %d of them lost their disk", killed, s.wiped)
-	if killed < kills {
-		t.Errorf("only %d of %d kills", killed, kills)
+	if killed < x.kills {
+		t.Errorf("only %d of %d kills", killed, x.kills)
 	}
 	s.verify(ctx, "tumblefinal", topicWindows)
 	s.verify(ctx, "dedupkeys", topicCounts)
@@ -68,6 +79,7 @@ func TestKilledProcessesCountEveryRecordOnce(t *testing.T) {
 // A scene is a broker, its topics and the processes under test.
 type scene struct {
 	t        *testing.T
+	trial    trial
 	broker   *kafka.Broker
 	cluster  workload.Cluster
 	admin    *kadm.Client
@@ -86,9 +98,9 @@ type line struct {
 	ended bool
 }
 
-func newScene(t *testing.T, ctx context.Context) *scene {
+func newScene(t *testing.T, ctx context.Context, x trial) *scene {
 	t.Helper()
-	s := &scene{t: t, random: rand.New(rand.NewPCG(1, 2)), lines: make(chan line, 1024), stateDir: t.TempDir()}
+	s := &scene{t: t, trial: x, random: rand.New(rand.NewPCG(1, 2)), lines: make(chan line, 1024), stateDir: t.TempDir()}
 	s.broker = kafka.ForTest(t, kafka.Options{})
 	s.cluster = workload.Cluster{Options: []kgo.Opt{kgo.SeedBrokers(s.broker.Addr())}}
 	client, err := kgo.NewClient(s.cluster.Options...)
@@ -106,7 +118,7 @@ func newScene(t *testing.T, ctx context.Context) *scene {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.input, err = workload.NewInput(gen, records, partitions, time.Minute); err != nil {
+	if s.input, err = workload.NewInput(gen, x.records, partitions, time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	return s
@@ -152,12 +164,12 @@ func (s *scene) killAll(ctx context.Context) (killed int) {
 				killed++
 				s.kill(ctx, l.child, killed%wipeEvery == 0)
 				s.t.Logf("kill %d after %d commits, at step %s", killed, l.child.commits, l.child.haltAt)
-				s.start(l.child.slot, killed+s.halting() < kills)
+				s.start(l.child.slot, killed+s.halting() < s.trial.kills)
 			case l.ended && !l.child.killed:
 				s.t.Fatalf("process %d ended by itself:\n%s", l.child.slot, l.child.talk())
 			}
 		case <-ctx.Done():
-			s.t.Fatalf("%d of %d kills when the time was up", killed, kills)
+			s.t.Fatalf("%d of %d kills when the time was up", killed, s.trial.kills)
 		}
 	}
 	return killed
@@ -265,7 +277,7 @@ func (s *scene) start(slot int, halt bool) {
 	c := &child{slot: slot, stateDir: filepath.Join(s.stateDir, fmt.Sprint(slot)), ended: make(chan struct{})}
 	s.children[slot] = c
 	c.cmd = exec.Command(os.Args[0], "-test.run=^$")
-	c.cmd.Env = append(os.Environ(), envBroker+"="+s.broker.Addr(), envStateDir+"="+c.stateDir)
+	c.cmd.Env = append(os.Environ(), envBroker+"="+s.broker.Addr(), envStateDir+"="+c.stateDir, envStages+"="+s.trial.stages)
 	if halt {
 		c.haltAt = haltSteps[s.random.IntN(len(haltSteps))]
 		c.cmd.Env = append(c.cmd.Env, envHaltAt+"="+c.haltAt, fmt.Sprintf("%s=%d", envHaltIn, 1+s.random.IntN(mostCommits)))
