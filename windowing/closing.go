@@ -9,16 +9,18 @@ import (
 // errEnough ends an iteration early.
 var errEnough = errors.New("windowing: enough seen")
 
-// Advance tells the aggregation the merged watermark, after the records that moved it were added. Windows that it
-// closes send what they still have to, earliest first, and are dropped: under OnClose each value once, in the order of
-// the key bytes, at the last instant of its window; under OnCommit the values changed since the last commit. MaxTime
-// says that the input has ended and closes all windows. A watermark that is not higher than before does nothing.
+// Advance tells the aggregation the merged watermark, after the records that moved it were added. What has become due
+// is sent: under OnClose each value of a window that it closes, once; under OnTime each value of a window whose end it
+// has reached; both in the order of the key bytes, at the last instant of the window; under OnCommit the values of
+// windows that it closes, as far as they have changed since the last commit. Earlier windows come first. Then early
+// results are sent, if it is time, and closed windows are dropped. MaxTime says that the input has ended and closes all
+// windows. A watermark that is not higher than before does nothing.
 func (a *Aggregation[A]) Advance(merged EventTime) error {
 	if merged <= a.merged {
 		return nil
 	}
 	if merged >= a.due {
-		if err := a.close(merged); err != nil {
+		if err := a.fire(merged); err != nil {
 			return err
 		}
 	}
@@ -29,15 +31,21 @@ func (a *Aggregation[A]) Advance(merged EventTime) error {
 	if a.windows.emit != OnCommit {
 		a.passed = a.passing(merged)
 	}
+	if a.early.every > 0 {
+		a.early.advance(merged)
+	}
 	return nil
 }
 
-// close sends and drops what a watermark has closed.
-func (a *Aggregation[A]) close(merged EventTime) error {
+// fire sends what a watermark has made due, and drops what it has closed.
+func (a *Aggregation[A]) fire(merged EventTime) error {
 	below := a.closed(merged)
 	var err error
 	switch a.windows.emit {
 	case OnClose:
+		err = a.emitFinals()
+	case OnTime:
+		a.ended(merged)
 		err = a.emitFinals()
 	case OnCommit:
 		err = a.emitBelow(below)
@@ -46,7 +54,12 @@ func (a *Aggregation[A]) close(merged EventTime) error {
 		return err
 	}
 	a.store.Drop(int64(below))
-	a.findEarliest()
+	if merged >= a.early.next && merged != MaxTime {
+		if err := a.emitEarly(merged); err != nil {
+			return err
+		}
+	}
+	a.findDue(merged)
 	return nil
 }
 
@@ -55,10 +68,10 @@ func (a *Aggregation[A]) close(merged EventTime) error {
 // never above a window that stays, not even one left over from windows of another size.
 func (a *Aggregation[A]) closed(merged EventTime) (below EventTime) {
 	a.starts = a.starts[:0]
-	below = a.windows.OpenFrom(merged)
+	below = a.grid.openFrom(merged)
 	for _, s := range a.store.Starts() {
 		start := EventTime(s)
-		if !a.windows.Closed(start, merged) {
+		if merged < a.grid.due(start) {
 			return min(below, start)
 		}
 		a.starts = append(a.starts, start)
@@ -73,21 +86,37 @@ func (a *Aggregation[A]) closed(merged EventTime) (below EventTime) {
 	return a.below
 }
 
+// ended lists the windows of the store whose end a watermark has reached and the one before had not.
+func (a *Aggregation[A]) ended(merged EventTime) {
+	a.starts = a.starts[:0]
+	for _, s := range a.store.Starts() {
+		if end := plus(EventTime(s), a.size); end > a.merged && end <= merged {
+			a.starts = append(a.starts, EventTime(s))
+		}
+	}
+}
+
 func (a *Aggregation[A]) emitFinals() error {
-	for _, start := range a.starts {
-		a.closing = a.windows.Window(start)
-		if err := a.store.Each(int64(start), a.final); err != nil {
+	for _, number := range a.starts {
+		a.closing = a.window(number)
+		if err := a.store.Each(int64(number), a.final); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// emitFinal sends one value at the last instant of its window. A window that reaches to the end of time has none: its
+// values are as of the last watermark before that.
 func (a *Aggregation[A]) emitFinal(key []byte, v *state.Timestamped[A]) error {
-	return a.emit(a.closing, key, v, a.closing.End-1)
+	at := a.closing.End - 1
+	if a.closing.End == MaxTime {
+		at = max(EventTime(v.Time), a.merged)
+	}
+	return a.emit(a.closing, key, v, at)
 }
 
-// emitBelow sends the values of windows that start below a bound and have changed since the last commit.
+// emitBelow sends the values of windows with numbers below a bound that have changed since the last commit.
 func (a *Aggregation[A]) emitBelow(bound EventTime) error {
 	a.sent = bound
 	if err := a.store.EachDirty(a.dirty); err != nil && !errors.Is(err, errEnough) {
@@ -96,11 +125,11 @@ func (a *Aggregation[A]) emitBelow(bound EventTime) error {
 	return nil
 }
 
-func (a *Aggregation[A]) emitDirty(start int64, key []byte, v *state.Timestamped[A]) error {
-	if EventTime(start) >= a.sent {
+func (a *Aggregation[A]) emitDirty(number int64, key []byte, v *state.Timestamped[A]) error {
+	if EventTime(number) >= a.sent {
 		return errEnough
 	}
-	return a.emit(a.windows.Window(EventTime(start)), key, v, EventTime(v.Time))
+	return a.emit(a.window(EventTime(number)), key, v, EventTime(v.Time))
 }
 
 // BeforeCommit ends the interval of a commit: under OnCommit it sends the values changed since the last one, windows

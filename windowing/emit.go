@@ -13,9 +13,12 @@ const (
 	OnClose
 	// OnUpdate sends the value after each change.
 	OnUpdate
+	// OnTime sends the value when the merged watermark reaches the window's end, and once more after each change from
+	// then on until the window closes. It is OnClose without grace, and with grace a first result that does not wait.
+	OnTime
 )
 
-// String is the mode's name in error texts and descriptions: "on-commit", "on-close", "on-update".
+// String is the mode's name in error texts and descriptions: "on-commit", "on-close", "on-update", "on-time".
 func (e Emit) String() string {
 	switch e {
 	case OnCommit:
@@ -24,6 +27,8 @@ func (e Emit) String() string {
 		return "on-close"
 	case OnUpdate:
 		return "on-update"
+	case OnTime:
+		return "on-time"
 	}
 	return fmt.Sprintf("emit %d", uint8(e))
 }

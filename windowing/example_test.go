@@ -27,10 +27,10 @@ func ExampleAt() {
 
 func ExampleTumbling() {
 	w := windowing.Tumbling(5 * time.Minute).Grace(time.Minute)
-	start := w.Last(clock("10:07:30"))
-	win := w.Window(start)
-	fmt.Println(show(win.Start), show(win.End), "closes at", show(w.Due(start)))
-	fmt.Println(w.Closed(start, clock("10:10:59")), w.Closed(start, clock("10:11:00")))
+	for _, win := range w.Of(nil, clock("10:07:30")) {
+		fmt.Println(show(win.Start), show(win.End), "closes at", show(w.Due(win)))
+		fmt.Println(w.Closed(win, clock("10:10:59")), w.Closed(win, clock("10:11:00")))
+	}
 	// Output:
 	// 10:05:00 10:10:00 closes at 10:11:00
 	// false true
@@ -38,16 +38,12 @@ func ExampleTumbling() {
 
 func ExampleHopping() {
 	w := windowing.Hopping(10*time.Minute, 5*time.Minute)
-	ts := clock("10:07:30")
-	for start := w.First(ts); start <= w.Last(ts); start = start.Add(w.Advance()) {
-		win := w.Window(start)
-		fmt.Println(show(win.Start), show(win.End))
+	for _, win := range w.Of(nil, clock("10:07:30")) {
+		fmt.Println(show(win.Start), show(win.End), "closed at 10:12:", w.Closed(win, clock("10:12:00")))
 	}
-	fmt.Println("open at 10:12 are those from", show(w.OpenFrom(clock("10:12:00"))))
 	// Output:
-	// 10:00:00 10:10:00
-	// 10:05:00 10:15:00
-	// open at 10:12 are those from 10:05:00
+	// 10:00:00 10:10:00 closed at 10:12: true
+	// 10:05:00 10:15:00 closed at 10:12: false
 }
 
 func ExampleWindows_Validate() {
@@ -90,7 +86,7 @@ func ExampleKeySerde() {
 		fmt.Println(err)
 		return
 	}
-	win := windowing.Tumbling(5 * time.Minute).Window(clock("10:05:00"))
+	win, _ := windowing.Tumbling(5 * time.Minute).Latest(clock("10:05:00"))
 	encoded, _ := codec.Append(nil, windowing.Key[string]{Key: "a", Window: win})
 	fmt.Printf("%x\n", encoded)
 	key, _ := codec.Decode(encoded)

@@ -39,7 +39,7 @@ func (m *model) clone() *model {
 }
 
 func (m *model) row(c cell, v modelValue, at int64) {
-	w := Hopping(time.Duration(m.size)*ms, time.Duration(m.advance)*ms).Window(EventTime(c.start))
+	w := Hopping(time.Duration(m.size)*ms, time.Duration(m.advance)*ms).grid().window(EventTime(c.start))
 	m.rows = append(m.rows, row{w, c.key, v.text, EventTime(at)}.String())
 }
 
@@ -76,7 +76,12 @@ func (m *model) advanceTo(merged int64) {
 		}
 		v := m.values[c]
 		if m.emit == OnClose {
-			m.row(c, v, int64(Hopping(time.Duration(m.size)*ms, ms).Window(EventTime(c.start)).End)-1)
+			end := Hopping(time.Duration(m.size)*ms, ms).grid().window(EventTime(c.start)).End
+			if end == MaxTime {
+				m.row(c, v, max(v.time, m.merged))
+			} else {
+				m.row(c, v, int64(end)-1)
+			}
 		} else if m.emit == OnCommit && m.dirty[c] {
 			m.row(c, v, v.time)
 		}

@@ -69,7 +69,7 @@ func TestTablePassedByUpdates(t *testing.T) {
 	if r.agg.Passed() != 0 {
 		t.Errorf("passed %d", r.agg.Passed())
 	}
-	if second := Tumbling(2 * ms); second.Closed(0, 0) || !second.Closed(0, 8) {
+	if second := Tumbling(2 * ms); second.Closed(Window{0, 2}, 0) || !second.Closed(Window{0, 2}, 8) {
 		t.Error("the result is in time by 0 and would be late by 8")
 	}
 }

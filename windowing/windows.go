@@ -9,29 +9,30 @@ import (
 // Window is a stretch of event time, [Start, End): Start belongs to it, End does not.
 type Window struct{ Start, End EventTime }
 
-// Windows says how event time is cut into aligned windows of one size: their starts are the multiples of the advance.
-// It is a value, safe for concurrent use, made by Tumbling or Hopping; the methods that ask about time need one that
-// Validate accepts.
+// Windows says how event time is cut into windows, how long each stays open, and when its values are sent on. It is a
+// value, safe for concurrent use, made by Tumbling, Hopping, Cumulative, Calendar, Unlimited or Custom; the methods
+// that ask about time need one that Validate accepts. Grace is 0, emission OnCommit and the offset 0 unless changed.
 //
 // What always holds:
-//  1. Every time is in at least one window: those with starts First, First + advance, ..., Last.
-//  2. A time from 0 on is in no window that starts below 0.
-//  3. Closed is the only test of whether a window is over. It judges records and fires results, so no record is
-//     accepted by a window that has fired. It is monotone in both arguments.
-//  4. Nothing overflows. A bound beyond the range of EventTime is taken as MaxTime; a time before the first start that
+//  1. Closed is the only test of whether a window is over. It judges records and fires results, so no record is
+//     accepted by a window that has fired. It is monotone in the window's end and in the watermark.
+//  2. No two windows have the same end, unless both reach to the end of time or are numbered by their starts.
+//  3. Nothing overflows. A bound beyond the range of EventTime is taken as MaxTime; a time before the first start that
 //     the range has room for counts as that start.
 type Windows struct {
 	size, advance, grace time.Duration
+	offset, early        time.Duration
 	emit                 Emit
+	kind                 Kind // nil: tumbling or hopping
 }
 
-// Tumbling cuts time into windows of one size that do not overlap. size is positive and whole milliseconds. Grace is
-// 0 and emission OnCommit unless changed.
+// Tumbling cuts time into windows of one size that do not overlap: they start at the multiples of size. size is
+// positive and whole milliseconds.
 func Tumbling(size time.Duration) Windows { return Windows{size: size, advance: size} }
 
 // Hopping cuts time into windows of one size that start every advance, so that they overlap. size and advance are
-// positive and whole milliseconds, advance is at most size. Each record costs one update for each window it is in:
-// size / advance. Grace is 0 and emission OnCommit unless changed.
+// positive and whole milliseconds, advance is at most size. A time from 0 on is in no window that starts below 0. Each
+// record costs one update for each window it is in, size / advance, unless the aggregate can combine panes: then one.
 func Hopping(size, advance time.Duration) Windows { return Windows{size: size, advance: advance} }
 
 // Grace keeps each window open until the watermark is d past its end. d is whole milliseconds and not negative.
@@ -46,10 +47,31 @@ func (w Windows) Emit(e Emit) Windows {
 	return w
 }
 
-// Size is the length of each window.
+// Early sends, beside the results of OnClose or OnTime, what has changed in windows that wait for theirs, whenever
+// the merged watermark reaches or passes a multiple of d. d is whole milliseconds and positive; without a call there
+// are no early results.
+func (w Windows) Early(d time.Duration) Windows {
+	w.early = d
+	if d == 0 {
+		w.early = -1 // not the same as never asked for
+	}
+	return w
+}
+
+// Offset moves all bounds by d, which is whole milliseconds of either sign. Of tumbling, hopping and cumulative
+// windows only what is left of it after dividing by the distance of their starts matters. Calendar windows begin d
+// after midnight by the clock on the wall, also on days when that clock is changed; there d is less than one day
+// (week: 7, month: 28 days) either way.
+func (w Windows) Offset(d time.Duration) Windows {
+	w.offset = d
+	return w
+}
+
+// Size is the length of tumbling and hopping windows, and of the longest cumulative ones; 0 for other kinds.
 func (w Windows) Size() time.Duration { return w.size }
 
-// Advance is the distance between the starts of two windows; the size if they do not overlap.
+// Advance is the distance between the starts of tumbling and hopping windows, which is the size if they do not
+// overlap, and between the ends of cumulative ones; 0 for other kinds.
 func (w Windows) Advance() time.Duration { return w.advance }
 
 // GraceMillis is the grace in milliseconds.
@@ -58,10 +80,77 @@ func (w Windows) GraceMillis() int64 { return w.grace.Milliseconds() }
 // Emission is when results are sent on.
 func (w Windows) Emission() Emit { return w.emit }
 
+// grid is the arithmetic of tumbling and hopping windows, and of the numbers of the windows of a kind.
+func (w Windows) grid() grid {
+	g := grid{size: 1, step: 1, grace: w.grace.Milliseconds()}
+	if w.kind == nil {
+		// Validate would refuse sizes below 1.
+		g.size, g.step = max(1, w.size.Milliseconds()), max(1, w.advance.Milliseconds())
+		g.offset = remainder(w.offset.Milliseconds(), g.step)
+	}
+	return g
+}
+
+// Of appends the windows that ts is in to dst, earliest end first. Of custom windows and before the start of the
+// unlimited one there may be none.
+func (w Windows) Of(dst []Window, ts EventTime) []Window {
+	if w.kind != nil {
+		return w.kinds().Of(dst, ts)
+	}
+	g := w.grid()
+	for start, last := g.first(ts), g.last(ts); ; start += EventTime(g.step) {
+		dst = append(dst, g.window(start))
+		if start >= last {
+			return dst
+		}
+	}
+}
+
+// Due is the watermark at which a window closes: its end plus grace, at most MaxTime.
+func (w Windows) Due(win Window) EventTime { return plus(win.End, w.grace.Milliseconds()) }
+
+// Closed reports whether a window is over at a watermark: watermark >= end + grace. At NoTime no window is, at MaxTime
+// every one.
+func (w Windows) Closed(win Window, watermark EventTime) bool { return watermark >= w.Due(win) }
+
+// Latest is the window that closes last among those that ts is in; false if there is none.
+func (w Windows) Latest(ts EventTime) (Window, bool) {
+	all := w.Of(nil, ts)
+	if len(all) == 0 {
+		return Window{}, false
+	}
+	return all[len(all)-1], true
+}
+
 // Validate returns all that is wrong with the windows, joined; nil if nothing is.
 func (w Windows) Validate() error {
 	var wrong []error
 	complain := func(format string, args ...any) { wrong = append(wrong, fmt.Errorf(format, args...)) }
+	switch k := w.kind.(type) {
+	case nil:
+		w.validateGrid(complain)
+	case checked:
+		k.validate(w.offset, complain)
+	}
+	if w.grace < 0 || !wholeMillis(w.grace) {
+		complain("windowing: the grace of windows must be whole milliseconds from 0 on, got %v", w.grace)
+	}
+	if !wholeMillis(w.offset) {
+		complain("windowing: the offset of windows must be whole milliseconds, got %v", w.offset)
+	}
+	if w.emit > OnTime {
+		complain("windowing: unknown emission %d; use OnCommit, OnClose, OnTime or OnUpdate", uint8(w.emit))
+	}
+	if w.early != 0 && (w.early < 0 || !wholeMillis(w.early)) {
+		complain("windowing: early results must be positive whole milliseconds of event time apart")
+	}
+	if w.early != 0 && w.emit != OnClose && w.emit != OnTime {
+		complain("windowing: early results go with OnClose or OnTime; %v sends results before the end anyway", w.emit)
+	}
+	return errors.Join(wrong...)
+}
+
+func (w Windows) validateGrid(complain func(string, ...any)) {
 	if w.size <= 0 || !wholeMillis(w.size) {
 		complain("windowing: the size of windows must be positive whole milliseconds, got %v", w.size)
 	}
@@ -71,70 +160,6 @@ func (w Windows) Validate() error {
 	if w.advance > w.size {
 		complain("windowing: the advance of windows must not exceed their size, or records between them would be lost: got advance %v, size %v", w.advance, w.size)
 	}
-	if w.grace < 0 || !wholeMillis(w.grace) {
-		complain("windowing: the grace of windows must be whole milliseconds from 0 on, got %v", w.grace)
-	}
-	if w.emit > OnUpdate {
-		complain("windowing: unknown emission %d; use OnCommit, OnClose or OnUpdate", uint8(w.emit))
-	}
-	return errors.Join(wrong...)
 }
 
 func wholeMillis(d time.Duration) bool { return d%time.Millisecond == 0 }
-
-// step is the advance in ms, and 1 where Validate would refuse it.
-func (w Windows) step() int64 { return max(1, w.advance.Milliseconds()) }
-
-// First is the start of the earliest window that ts is in.
-func (w Windows) First(ts EventTime) EventTime {
-	ts = max(ts, lowest(w.step()))
-	first := above(plus(ts, -w.size.Milliseconds()), w.step())
-	if ts >= 0 {
-		return max(first, 0)
-	}
-	return first
-}
-
-// Last is the start of the latest window that ts is in.
-func (w Windows) Last(ts EventTime) EventTime {
-	step := w.step()
-	ts = max(ts, lowest(step))
-	return ts - EventTime(remainder(ts, step))
-}
-
-// Window is the window with this start.
-func (w Windows) Window(start EventTime) Window {
-	return Window{Start: start, End: plus(start, w.size.Milliseconds())}
-}
-
-// Due is the watermark at which the window with this start closes: its end plus grace, at most MaxTime.
-func (w Windows) Due(start EventTime) EventTime {
-	return plus(start, w.size.Milliseconds()+w.grace.Milliseconds())
-}
-
-// Closed reports whether the window with this start is over at a watermark: watermark >= end + grace. At NoTime no
-// window is, at MaxTime every one.
-func (w Windows) Closed(start, watermark EventTime) bool { return watermark >= w.Due(start) }
-
-// OpenFrom is the start of the earliest window that is not closed at a watermark; MaxTime if the watermark is.
-func (w Windows) OpenFrom(watermark EventTime) EventTime {
-	if watermark == MaxTime {
-		return MaxTime
-	}
-	return above(plus(watermark, -w.size.Milliseconds()-w.grace.Milliseconds()), w.step())
-}
-
-// above is the lowest multiple of step > t. t must be at least step below MaxTime.
-func above(t EventTime, step int64) EventTime { return t + EventTime(step-remainder(t, step)) }
-
-// lowest is the first multiple of step that is a time.
-func lowest(step int64) EventTime { return above(NoTime, step) }
-
-// remainder is how far t lies beyond a multiple of step: 0 <= remainder < step, also for negative times.
-func remainder(t EventTime, step int64) int64 {
-	r := int64(t) % step
-	if r < 0 {
-		r += step
-	}
-	return r
-}

@@ -36,7 +36,7 @@ func TestWindowsOfATime(t *testing.T) {
 		{"before the first start there is room for", Tumbling(10 * ms), NoTime + 3, -9223372036854775800, -9223372036854775800},
 	}
 	for _, tt := range tests {
-		if first, last := tt.w.First(tt.ts), tt.w.Last(tt.ts); first != tt.first || last != tt.last {
+		if first, last := tt.w.grid().first(tt.ts), tt.w.grid().last(tt.ts); first != tt.first || last != tt.last {
 			t.Errorf("%s: %d is in the windows from %d to %d, want %d to %d", tt.name, tt.ts, first, last, tt.first, tt.last)
 		}
 	}
@@ -64,20 +64,20 @@ func TestClosedBoundaries(t *testing.T) {
 		{"far below zero, open", Tumbling(10 * ms), -20, -11, false},
 	}
 	for _, tt := range tests {
-		if got := tt.w.Closed(tt.start, tt.watermark); got != tt.want {
+		if got := tt.w.Closed(tt.w.grid().window(tt.start), tt.watermark); got != tt.want {
 			t.Errorf("%s: closed is %v, want %v", tt.name, got, tt.want)
 		}
-		if due := tt.w.Due(tt.start); (tt.watermark >= due) != tt.want {
+		if due := tt.w.Due(tt.w.grid().window(tt.start)); (tt.watermark >= due) != tt.want {
 			t.Errorf("%s: due at %d, but closed is %v at %d", tt.name, due, tt.want, tt.watermark)
 		}
 	}
 }
 
 func TestWindowEndSaturates(t *testing.T) {
-	if got := Tumbling(10 * ms).Window(9223372036854775800); got.End != MaxTime {
+	if got := Tumbling(10 * ms).grid().window(9223372036854775800); got.End != MaxTime {
 		t.Errorf("got %v", got)
 	}
-	if got := Tumbling(10 * ms).Window(-20); got != (Window{-20, -10}) {
+	if got := Tumbling(10 * ms).grid().window(-20); got != (Window{-20, -10}) {
 		t.Errorf("got %v", got)
 	}
 }
@@ -129,7 +129,8 @@ func TestWindowsKeepWhatTheyWereGiven(t *testing.T) {
 func TestInvalidWindowsDoNotPanic(t *testing.T) {
 	for _, w := range []Windows{{}, Tumbling(-ms), Hopping(0, -ms)} {
 		for _, ts := range extremes {
-			_, _, _, _, _ = w.First(ts), w.Last(ts), w.OpenFrom(ts), w.Due(ts), w.Window(ts)
+			g := w.grid()
+			_, _, _, _, _ = g.first(ts), g.last(ts), g.openFrom(ts), g.due(ts), w.Of(nil, ts)
 		}
 	}
 }
@@ -181,9 +182,9 @@ func checkMembership(t *testing.T, w Windows, ts EventTime) {
 	t.Helper()
 	want := naiveStarts(w.size.Milliseconds(), w.advance.Milliseconds(), int64(ts))
 	var got []int64
-	for s := w.First(ts); ; s += EventTime(w.step()) {
+	for s := w.grid().first(ts); ; s += EventTime(w.grid().step) {
 		got = append(got, int64(s))
-		if s >= w.Last(ts) {
+		if s >= w.grid().last(ts) {
 			break
 		}
 	}
@@ -226,24 +227,24 @@ func naiveClosed(size, grace, start, watermark int64) bool {
 // checkOpenFrom checks that exactly the windows below OpenFrom are closed.
 func checkOpenFrom(t *testing.T, w Windows, watermark EventTime) {
 	t.Helper()
-	from, size, grace := w.OpenFrom(watermark), w.size.Milliseconds(), w.grace.Milliseconds()
+	from, size, grace := w.grid().openFrom(watermark), w.size.Milliseconds(), w.grace.Milliseconds()
 	if watermark == MaxTime {
 		if from != MaxTime {
 			t.Fatalf("at the end of time windows from %d on are open", from)
 		}
 		return
 	}
-	step := EventTime(w.step())
+	step := EventTime(w.grid().step)
 	if from%step != 0 || from == NoTime {
 		t.Fatalf("advance %v: windows from %d on are open, which is no start", w.advance, from)
 	}
-	if w.Closed(from, watermark) || naiveClosed(size, grace, int64(from), int64(watermark)) {
+	if w.Closed(w.grid().window(from), watermark) || naiveClosed(size, grace, int64(from), int64(watermark)) {
 		t.Fatalf("size %v grace %v: %d is said to be open at %d", w.size, w.grace, from, watermark)
 	}
 	if from < NoTime+1+step {
 		return // the lowest start of all
 	}
-	if before := from - step; !w.Closed(before, watermark) || !naiveClosed(size, grace, int64(before), int64(watermark)) {
+	if before := from - step; !w.Closed(w.grid().window(before), watermark) || !naiveClosed(size, grace, int64(before), int64(watermark)) {
 		t.Fatalf("size %v grace %v: %d is said to be closed at %d", w.size, w.grace, before, watermark)
 	}
 }

@@ -158,7 +158,7 @@ func (o *windowed[K, V, A]) emit(win windowing.Window, key []byte, v *state.Time
 func (o *windowed[K, V, A]) sendLate(r *Record[K, V]) error {
 	o.env.Drop(o.node, graph.Late)
 	meta := graph.MetaOf(r)
-	win := o.windows.Window(o.windows.Last(r.Time))
+	win, _ := o.windows.Latest(r.Time)
 	o.outLate = *r
 	o.outLate.Headers = r.Headers.With(
 		decimal(HeaderLateWindowStart, win.Start), decimal(HeaderLateWindowEnd, win.End), decimal(HeaderLateWatermark, meta.Watermark))
