@@ -20,11 +20,16 @@ const (
 // TimeWindowed is a grouped stream cut into windows of event time.
 type TimeWindowed[K, V any] struct {
 	g Grouped[K, V]
-	w windowing.Windows
+	w windowing.Definition
 }
 
-// Window cuts a grouped stream into windows.
-func Window[K, V any](g Grouped[K, V], w windowing.Windows) TimeWindowed[K, V] {
+// Window cuts a grouped stream into windows: windowing.Windows,
+// windowing.SessionWindows or windowing.SlidingWindows.
+func Window[K, V any](g Grouped[K, V], w windowing.Definition) TimeWindowed[K, V] {
+	if w == nil {
+		g.s.b.graph.Fail("window: the windows are nil")
+		w = windowing.Windows{}
+	}
 	if err := w.Validate(); err != nil {
 		g.s.b.graph.Fail("window: %w", err)
 	}
@@ -34,6 +39,12 @@ func Window[K, V any](g Grouped[K, V], w windowing.Windows) TimeWindowed[K, V] {
 // Windowed is what a windowed aggregate gives.
 type Windowed[K, V, A any] struct {
 	// Results has a value for each key and window, when the windows' Emit says.
+	//
+	// Of sessions that were sent and have become part of larger ones it also has
+	// tombstones, unless they are sent only when they close. No user function
+	// sees those: Filter, MapValues, FlatMapValues, Peek and Merge pass them on,
+	// Branch to every branch, To writes a null value; what changes the key, and
+	// every aggregate, drops them and counts them as NullValue.
 	Results Stream[windowing.Key[K], A]
 	// Late has the records all of whose windows were closed, as they came, with
 	// the three late headers added. They are counted whether it is used or not.
@@ -42,25 +53,26 @@ type Windowed[K, V, A any] struct {
 
 // CountWindows counts the records of each key and window.
 func CountWindows[K, V any](name string, w TimeWindowed[K, V]) Windowed[K, V, int64] {
-	return aggregateWindows(name, w, counting[K, V], serde.Int64)
+	return aggregateWindows(name, w, counts[K, V](), serde.Int64)
 }
 
 // ReduceWindows gathers the values of each key and window with f; the first
-// value is taken as it is.
+// value is taken as it is. The values of sessions that become one are gathered
+// with f too, the earlier one first.
 func ReduceWindows[K, V any](name string, w TimeWindowed[K, V], f func(acc, v V) V, value serde.Serde[V]) Windowed[K, V, V] {
-	return aggregateWindows(name, w, reducing[K](f), value)
+	return aggregateWindows(name, w, reduction[K](f), value)
 }
 
 // AggregateWindows gathers the values of each key and window into a value of
-// another type.
+// another type. For sessions the Aggregator needs a Merge.
 func AggregateWindows[K, V, A any](name string, w TimeWindowed[K, V], a Aggregator[K, V, A]) Windowed[K, V, A] {
-	return aggregateWindows(name, w, adding(a), a.State)
+	return aggregateWindows(name, w, a.gathering(), a.State)
 }
 
 // TryAggregateWindows is AggregateWindows with an Add that sees the whole
 // record and may fail.
 func TryAggregateWindows[K, V, A any](name string, w TimeWindowed[K, V], a TryAggregator[K, V, A]) Windowed[K, V, A] {
-	return aggregateWindows(name, w, tryAdding(a), a.State)
+	return aggregateWindows(name, w, a.gathering(), a.State)
 }
 
 const (
@@ -68,41 +80,44 @@ const (
 	latePort
 )
 
-func aggregateWindows[K, V, A any](name string, w TimeWindowed[K, V], f fold[K, V, A], value serde.Serde[A]) Windowed[K, V, A] {
+func aggregateWindows[K, V, A any](name string, w TimeWindowed[K, V], g gathering[K, V, A], value serde.Serde[A]) Windowed[K, V, A] {
 	check(name, w.g, value)
 	s := w.g.s
-	store := state.Windowed[state.Timestamped[A]]{Name: name, Value: state.TimestampedSerde(value)}
+	if _, ok := w.w.(windowing.SessionWindows); ok && g.merge == nil {
+		s.b.graph.Fail("operator %q: a record can make two sessions one; give its Aggregator a Merge", name)
+	}
+	spec, open := windowKind[K, V](name, w.w, value)
 	id := s.b.graph.Add(graph.Node{
-		Name: name, Kind: graph.OperatorNode, Stores: []state.Spec{store.Spec()},
+		Name: name, Kind: graph.OperatorNode, Stores: []state.Spec{spec},
 		Instantiate: func(env *graph.Env, node *graph.Node, children [][]any) (graph.Instance, error) {
-			o := &windowed[K, V, A]{env: env, node: node, windows: w.w, fold: f}
-			return o.open(store, s.key, children)
+			o := &windowed[K, V, A]{env: env, node: node, windows: w.w, gathering: g}
+			return o.open(open, s.key, children)
 		},
 	}, s.at)
 	out := Windowed[K, V, A]{Late: s.behind(id, latePort)}
 	out.Results = Stream[windowing.Key[K], A]{b: s.b, at: graph.Edge{From: id, Port: resultPort}, rekeyed: s.rekeyed}
 	if s.key != nil {
-		out.Results.key = windowing.KeySerde(s.key, w.w.Size())
+		out.Results.key = windowing.ResultKeySerde(s.key, w.w)
 	}
 	return out
 }
 
 // windowed is the operator behind the windowed aggregates in one task.
 type windowed[K, V, A any] struct {
-	env     *graph.Env
-	node    *graph.Node
-	windows windowing.Windows
-	fold    fold[K, V, A]
-	keys    *keyer[K]
-	agg     *windowing.Aggregation[A]
-	current *Record[K, V]
-	results graph.Receiver[windowing.Key[K], A]
-	late    graph.Receiver[K, V]
-	out     Record[windowing.Key[K], A]
-	outLate Record[K, V]
+	env       *graph.Env
+	node      *graph.Node
+	windows   windowing.Definition
+	gathering gathering[K, V, A]
+	keys      *keyer[K]
+	agg       windowAggregation
+	current   *Record[K, V]
+	results   graph.Receiver[windowing.Key[K], A]
+	late      graph.Receiver[K, V]
+	out       Record[windowing.Key[K], A]
+	outLate   Record[K, V]
 }
 
-func (o *windowed[K, V, A]) open(store state.Windowed[state.Timestamped[A]], key serde.Serde[K], children [][]any) (inst graph.Instance, err error) {
+func (o *windowed[K, V, A]) open(aggregation opener[K, V, A], key serde.Serde[K], children [][]any) (inst graph.Instance, err error) {
 	if o.results, err = port[windowing.Key[K], A](o.node, children, resultPort); err != nil {
 		return inst, err
 	}
@@ -112,11 +127,9 @@ func (o *windowed[K, V, A]) open(store state.Windowed[state.Timestamped[A]], key
 	if o.keys, err = newKeyer(key, o.node.Name); err != nil {
 		return inst, err
 	}
-	opened, err := store.Open(o.env)
-	if err != nil {
+	if o.agg, err = aggregation(o); err != nil {
 		return inst, err
 	}
-	o.agg = windowing.NewAggregation(o.windows, opened, o.add, o.emit)
 	return graph.Instance{Receive: graph.Receiver[K, V](o.receive), Timed: o.agg, Commit: o.agg.BeforeCommit}, nil
 }
 
@@ -139,29 +152,46 @@ func (o *windowed[K, V, A]) receive(r *Record[K, V]) error {
 
 // add folds the current record into the value of one window.
 func (o *windowed[K, V, A]) add(acc *A, fresh bool) error {
-	if err := o.fold(o.env.Context, o.current, acc, fresh); err != nil {
+	if err := o.gathering.add(o.env.Context, o.current, acc, fresh); err != nil {
 		return failed(o.node, err)
 	}
 	return nil
 }
 
-func (o *windowed[K, V, A]) emit(win windowing.Window, key []byte, v *state.Timestamped[A], at windowing.EventTime) error {
+// merge takes the value of a session into that of the one it becomes part of,
+// by way of the current record, which has the same key.
+func (o *windowed[K, V, A]) merge(into, next *A, first bool) error {
+	if err := o.gathering.merge(o.current.Key, into, next, first); err != nil {
+		return failed(o.node, err)
+	}
+	return nil
+}
+
+// emit sends the value of a window on; nil is a tombstone.
+func (o *windowed[K, V, A]) emit(win windowing.Window, key []byte, v *A, at windowing.EventTime) error {
 	k, err := o.keys.codec.Decode(key)
 	if err != nil {
 		return err
 	}
-	o.out.Key, o.out.Value, o.out.Time = windowing.Key[K]{Key: k, Window: win}, v.Value, at
-	graph.MetaOf(&o.out).Watermark = o.agg.Passed()
+	o.out.Key, o.out.Time = windowing.Key[K]{Key: k, Window: win}, at
+	meta := graph.MetaOf(&o.out)
+	meta.Watermark, meta.Tombstone = o.agg.Passed(), v == nil
+	if meta.Tombstone {
+		var zero A
+		v = &zero
+	}
+	o.out.Value = *v
 	return o.results(&o.out)
 }
 
 func (o *windowed[K, V, A]) sendLate(r *Record[K, V]) error {
 	o.env.Drop(o.node, graph.Late)
-	meta := graph.MetaOf(r)
-	win, _ := o.windows.Latest(r.Time)
+	headers := []graph.Header{decimal(HeaderLateWatermark, graph.MetaOf(r).Watermark)}
+	if win, ok := o.windows.Latest(r.Time); ok {
+		headers = append(headers, decimal(HeaderLateWindowStart, win.Start), decimal(HeaderLateWindowEnd, win.End))
+	}
 	o.outLate = *r
-	o.outLate.Headers = r.Headers.With(
-		decimal(HeaderLateWindowStart, win.Start), decimal(HeaderLateWindowEnd, win.End), decimal(HeaderLateWatermark, meta.Watermark))
+	o.outLate.Headers = r.Headers.With(headers...)
 	return o.late(&o.outLate)
 }
 

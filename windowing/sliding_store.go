@@ -1,0 +1,124 @@
+package windowing
+
+import (
+	"encoding/binary"
+	"fmt"
+	"reflect"
+
+	"github.com/millrace/millrace/schemaregistry/serde"
+	"github.com/millrace/millrace/state"
+)
+
+// Slides are the sliding windows of one key, as a store keeps them: as spans of starts that see the same records.
+//
+// What always holds:
+//  1. Spans are in order and do not overlap; between them no record is seen. A record at t is seen from t - difference
+//     (or 0) up to t, so a span begins and ends where a record enters or leaves: at one's t - difference, or at t + 1.
+//     Those are the starts of the windows, and each span is the value of one.
+//  2. A span that begins elsewhere, because a record was too late for what is left of there, is no window.
+type Slides[A any] struct{ spans []span[A] }
+
+type span[A any] struct {
+	start, end EventTime // [start, end): windows that start in it see the same records
+	time       EventTime // highest among them
+	value      A
+	window     bool // start is that of a window that is not closed
+	changed    bool // not sent since (OnCommit); never stored, for at a commit nothing is
+}
+
+// SlidingStore is the handle of the store that a SlidingAggregation works on: a key-value store, from the encoded key
+// to all its windows.
+func SlidingStore[A any](name string, value serde.Serde[A]) state.KV[[]byte, Slides[A]] {
+	return state.KV[[]byte, Slides[A]]{Name: name, Key: serde.Bytes, Value: slidesSerde[A]{value}}
+}
+
+type slidesSerde[A any] struct{ value serde.Serde[A] }
+
+func (s slidesSerde[A]) Bind(use serde.Use) (serde.Codec[Slides[A]], error) {
+	if s.value == nil {
+		return nil, fmt.Errorf("windowing: %v: SlidingStore was given no serde for the values", use)
+	}
+	c, err := s.value.Bind(use)
+	return slidesCodec[A]{c}, err
+}
+
+// slidesCodec writes the version byte and, for each span, start (8), end (8), time (8), window (1), length (4) and
+// value.
+type slidesCodec[A any] struct{ value serde.Codec[A] }
+
+const spanFixed = 8 + 8 + 8 + 1 + 4
+
+func (c slidesCodec[A]) Append(dst []byte, v Slides[A]) ([]byte, error) {
+	dst = append(dst, listFormat)
+	for i := range v.spans {
+		s := &v.spans[i]
+		dst = binary.BigEndian.AppendUint64(dst, uint64(s.start))
+		dst = binary.BigEndian.AppendUint64(dst, uint64(s.end))
+		dst = binary.BigEndian.AppendUint64(dst, uint64(s.time))
+		window := byte(0)
+		if s.window {
+			window = 1
+		}
+		var err error
+		if dst, err = appendSized(append(dst, window), c.value, s.value); err != nil {
+			return dst, err
+		}
+	}
+	return dst, nil
+}
+
+func (c slidesCodec[A]) Decode(src []byte) (v Slides[A], err error) {
+	if len(src) == 0 || src[0] != listFormat {
+		return v, errListFormat
+	}
+	for src = src[1:]; len(src) > 0; {
+		if len(src) < spanFixed || src[24] > 1 {
+			return v, errListBroken
+		}
+		s := span[A]{
+			start: EventTime(binary.BigEndian.Uint64(src)), end: EventTime(binary.BigEndian.Uint64(src[8:])),
+			time: EventTime(binary.BigEndian.Uint64(src[16:])), window: src[24] == 1,
+		}
+		if n := len(v.spans); s.end <= s.start || n > 0 && s.start < v.spans[n-1].end {
+			return v, errListBroken
+		}
+		if s.value, src, err = decodeSized(c.value, src[25:]); err != nil {
+			return v, err
+		}
+		v.spans = append(v.spans, s)
+	}
+	return v, nil
+}
+
+// copier returns a function that gives a value of its own to each of two spans that were one. Values without pointers,
+// but for those of strings, are copied as they are, others through their bytes.
+func copier[A any](c serde.Codec[A]) func(v *A) (A, error) {
+	if flat(reflect.TypeFor[A]()) {
+		return func(v *A) (A, error) { return *v, nil }
+	}
+	var b []byte
+	return func(v *A) (copied A, err error) {
+		if b, err = c.Append(b[:0], *v); err != nil {
+			return copied, err
+		}
+		return c.Decode(b)
+	}
+}
+
+// flat reports whether values of a type share nothing that can be changed.
+func flat(t reflect.Type) bool {
+	switch t.Kind() {
+	case reflect.Array:
+		return flat(t.Elem())
+	case reflect.Struct:
+		for i := range t.NumField() {
+			if !flat(t.Field(i).Type) {
+				return false
+			}
+		}
+		return true
+	case reflect.String:
+		return true
+	}
+	return t.Kind() > reflect.Invalid && t.Kind() <= reflect.Complex128 && t.Kind() != reflect.Uintptr
+}
