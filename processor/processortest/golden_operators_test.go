@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"math"
 	"slices"
 	"strconv"
 	"testing"
@@ -18,17 +19,16 @@ import (
 // goldenLater names the operators that Millrace does not have yet, and why
 // their cases are skipped.
 var goldenLater = map[string]string{
-	"stream_stream_join":  "joins are not implemented",
-	"stream_table_join":   "joins are not implemented",
-	"table_table_join":    "joins are not implemented",
-	"foreign_key_join":    "joins are not implemented",
-	"table_aggregate":     "tables read from a topic are not implemented",
-	"table_stateless":     "tables read from a topic are not implemented",
-	"versioned_store":     "versioned stores are not implemented",
-	"punctuation":         "punctuation is not implemented",
-	"session":             "session windows are not implemented",
-	"sliding":             "sliding windows are not implemented",
-	"suppress_time_limit": "suppression by time limit is not implemented",
+	"stream_stream_join": "joins are not implemented",
+	"stream_table_join":  "joins are not implemented",
+	"table_table_join":   "joins are not implemented",
+	"foreign_key_join":   "joins are not implemented",
+	"table_aggregate":    "tables read from a topic are not implemented",
+	"table_stateless":    "tables read from a topic are not implemented",
+	"versioned_store":    "versioned stores are not implemented",
+	"punctuation":        "punctuation is not implemented",
+	"session":            "session windows are not implemented",
+	"sliding":            "sliding windows are not implemented",
 }
 
 // A goldenOperator adds what a case asks for to b and says where its rows come
@@ -41,6 +41,7 @@ var goldenOperators = map[string]goldenOperator{
 	"aggregate":           goldenAggregate,
 	"tumbling":            goldenWindows,
 	"hopping":             goldenWindows,
+	"suppress_time_limit": goldenSuppress,
 }
 
 // A goldenOutlet opens a sink topic; what it returns drains the rows committed
@@ -75,6 +76,9 @@ func goldenTo[V any](s stream.Stream[string, V], name string, value serde.Serde[
 				if r.NullKey {
 					row.Key = nil
 				}
+				if r.Tombstone {
+					row.Value = ""
+				}
 				rows = append(rows, row)
 			}
 			return rows
@@ -91,9 +95,11 @@ func goldenWindowsTo[V any](s stream.Stream[windowing.Key[string], V], key serde
 		return func() (rows []goldenRow) {
 			for _, r := range out.Drain() {
 				start, end := int64(r.Key.Window.Start), int64(r.Key.Window.End)
-				rows = append(rows, goldenRow{
-					Topic: "out", Key: &r.Key.Key, Start: &start, End: &end, Value: datumOf(r.Value), Time: r.Time.UnixMilli(),
-				})
+				row := goldenRow{Topic: "out", Key: &r.Key.Key, Start: &start, End: &end, Value: datumOf(r.Value), Time: r.Time.UnixMilli()}
+				if r.Tombstone {
+					row.Value = ""
+				}
+				rows = append(rows, row)
 			}
 			return rows
 		}
@@ -177,6 +183,15 @@ func goldenExtractor(_ *testing.T, b *stream.Builder, _ *goldenCase, _ windowing
 	return []goldenOutlet{goldenTo(stream.From(b, in), "out", in.Value)}
 }
 
+// goldenMod3 is the value mod 3, or what shows that it is no number.
+func goldenMod3(v datum) string {
+	n, err := integer(v)
+	if err != nil {
+		return err.Error()
+	}
+	return strconv.FormatInt(n%3, 10)
+}
+
 // goldenReducers gather values of a stream into one of the same kind.
 var goldenReducers = map[string]func(acc, v datum) datum{
 	"sum":   func(acc, v datum) datum { return arithmetic(acc, v, func(a, b int64) int64 { return a + b }) },
@@ -203,7 +218,12 @@ var goldenConcat = stream.Aggregator[string, datum, string]{
 
 func goldenAggregate(t *testing.T, b *stream.Builder, c *goldenCase, emit windowing.Emit) []goldenOutlet {
 	in, send := goldenTopic("in"), stream.Emit(emit)
-	grouped := stream.GroupByKey(stream.From(b, in))
+	records := stream.From(b, in)
+	grouped := stream.GroupByKey(records)
+	if c.Params.GroupBy == "value" {
+		byValue := func(_ string, v datum) string { return "g" + goldenMod3(v) }
+		grouped = stream.GroupBy("by-value", records, byValue, in.Key, in.Value)
+	}
 	switch agg := c.Params.Agg; {
 	case agg == "count":
 		return []goldenOutlet{goldenTo(stream.Count("golden", grouped, send).Changes(), "out", serde.Int64)}
@@ -238,4 +258,22 @@ func goldenWindows(t *testing.T, b *stream.Builder, c *goldenCase, emit windowin
 		t.Fatalf("the runner does not know aggregate %q", agg)
 		return nil
 	}
+}
+
+func goldenSuppress(t *testing.T, b *stream.Builder, c *goldenCase, _ windowing.Emit) []goldenOutlet {
+	if c.Params.Source != "stream_sum" {
+		t.Fatalf("the runner does not know source %q", c.Params.Source)
+	}
+	limit := time.Duration(math.MaxInt64).Truncate(time.Millisecond) // longer than any case
+	if c.Params.Limit != nil {
+		limit = goldenMillis(*c.Params.Limit)
+	}
+	room := 1_000_000 // more than any case needs
+	if c.Params.MaxRecords != nil {
+		room = *c.Params.MaxRecords
+	}
+	in := goldenTopic("in")
+	sums := stream.Reduce("sums", stream.GroupByKey(stream.From(b, in)), goldenReducers["sum"], in.Value, stream.Emit(windowing.OnUpdate))
+	held := stream.Suppress("golden", sums.Changes(), windowing.UntilTimeLimit(limit, windowing.EmitEarly).MaxRecords(room), in.Value)
+	return []goldenOutlet{goldenTo(held, "out", in.Value)}
 }

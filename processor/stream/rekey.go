@@ -7,11 +7,15 @@ import (
 )
 
 // SelectKey gives each record the key that f finds in it. The value stays. The
-// stream is no longer partitioned by its key, as behind Map.
+// stream is no longer partitioned by its key, and tombstones are dropped, as
+// with Map.
 func SelectKey[K, V, K2 any](s Stream[K, V], f func(K, V) K2, opts ...Option) Stream[K2, V] {
-	id := add(s, "select-key", opts, func(_ *graph.Env, _ *graph.Node, down graph.Receiver[K2, V]) graph.Receiver[K, V] {
+	id := add(s, "select-key", opts, func(env *graph.Env, node *graph.Node, down graph.Receiver[K2, V]) graph.Receiver[K, V] {
 		var out Record[K2, V]
 		return func(r *Record[K, V]) error {
+			if gone(r) {
+				return unplaced(env, node)
+			}
 			rekey(&out, r)
 			out.Key, out.Value = f(r.Key, r.Value), r.Value
 			return down(&out)
@@ -21,7 +25,8 @@ func SelectKey[K, V, K2 any](s Stream[K, V], f func(K, V) K2, opts ...Option) St
 }
 
 // FlatMap replaces each record by any number of keys and values, in order. The
-// stream is no longer partitioned by its key, as behind Map.
+// stream is no longer partitioned by its key, and tombstones are dropped, as
+// with Map.
 func FlatMap[K, V, K2, V2 any](s Stream[K, V], f func(K, V) iter.Seq2[K2, V2], opts ...Option) Stream[K2, V2] {
 	return TryFlatMap(s, func(_ *Context, r *Record[K, V]) (iter.Seq2[K2, V2], error) { return f(r.Key, r.Value), nil }, opts...)
 }
@@ -32,6 +37,9 @@ func TryFlatMap[K, V, K2, V2 any](s Stream[K, V], f func(*Context, *Record[K, V]
 	id := add(s, "flat-map", opts, func(env *graph.Env, node *graph.Node, down graph.Receiver[K2, V2]) graph.Receiver[K, V] {
 		var out Record[K2, V2]
 		return func(r *Record[K, V]) error {
+			if gone(r) {
+				return unplaced(env, node)
+			}
 			pairs, err := f(env.Context, r)
 			if err != nil {
 				return failed(node, err)

@@ -1,0 +1,119 @@
+package stream
+
+import (
+	"fmt"
+
+	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/schemaregistry/serde"
+	"github.com/millrace/millrace/state"
+	"github.com/millrace/millrace/windowing"
+)
+
+// Suppress thins out the changes of a table or of windows: it holds back what
+// is sent for a key until the time limit after the first change, and then sends
+// the latest, with its own time; earlier where room is short and the
+// suppression says so. Tombstones are changes too. What waits is kept in the
+// store it is named after, so nothing is lost or sent twice over a restart.
+//
+// The changes should be sent with Emit(windowing.OnUpdate). With OnCommit the
+// limit begins with the first change that happens to be there at a commit.
+func Suppress[K, V any](name string, changes Stream[K, V], w windowing.Suppression, value serde.Serde[V]) Stream[K, V] {
+	b := changes.b.graph
+	if err := w.Validate(); err != nil {
+		b.Fail("operator %q: %w", name, err)
+	}
+	if value == nil {
+		b.Fail("operator %q: its value %w", name, errNoSerde)
+	}
+	switch {
+	case changes.key == nil && changes.rekeyed != "":
+		b.Fail("operator %q: operator %q changed the key, so changes of one key may be in several partitions; use Repartition before", name, changes.rekeyed)
+	case changes.key == nil:
+		b.Fail("operator %q: its key %w", name, errNoSerde)
+	}
+	store := state.KV[[]byte, windowing.Held]{Name: name, Key: serde.Bytes, Value: windowing.HeldSerde()}
+	id := b.Add(graph.Node{
+		Name: name, Kind: graph.OperatorNode, Stores: []state.Spec{store.Spec()},
+		Instantiate: func(env *graph.Env, node *graph.Node, children [][]any) (graph.Instance, error) {
+			s := &suppress[K, V]{env: env, node: node}
+			return s.open(w, store, changes.key, value, children)
+		},
+	}, changes.at)
+	return changes.behind(id, 0)
+}
+
+// suppress is the operator behind Suppress in one task. It keeps values
+// encoded: what waits is then a copy that nobody else can change, and its size
+// is known.
+type suppress[K, V any] struct {
+	env   *graph.Env
+	node  *graph.Node
+	keys  *keyer[K]
+	value serde.Codec[V]
+	held  *windowing.Suppressor
+	down  graph.Receiver[K, V]
+	out   Record[K, V]
+	buf   []byte
+}
+
+func (s *suppress[K, V]) open(w windowing.Suppression, store state.KV[[]byte, windowing.Held],
+	key serde.Serde[K], value serde.Serde[V], children [][]any,
+) (inst graph.Instance, err error) {
+	if s.down, err = port[K, V](s.node, children, 0); err != nil {
+		return inst, err
+	}
+	if s.keys, err = newKeyer(key, s.node.Name); err != nil {
+		return inst, err
+	}
+	if s.value, err = value.Bind(serde.Use{Role: serde.State, Name: s.node.Name}); err != nil {
+		return inst, err
+	}
+	opened, err := store.Open(s.env)
+	if err != nil {
+		return inst, err
+	}
+	if s.held, err = windowing.NewSuppressor(w, opened, s.emit); err != nil {
+		return inst, err
+	}
+	return graph.Instance{Receive: graph.Receiver[K, V](s.receive), Timed: s.held}, nil
+}
+
+func (s *suppress[K, V]) receive(r *Record[K, V]) (err error) {
+	c := &s.env.Counters[s.node.ID]
+	c.In++
+	meta := graph.MetaOf(r)
+	if meta.NullKey {
+		s.env.Drop(s.node, graph.NullKey)
+		return nil
+	}
+	key, err := s.keys.bytes(meta, r.Key)
+	if err != nil {
+		return failed(s.node, err)
+	}
+	if !gone(r) {
+		if s.buf, err = s.value.Append(s.buf[:0], r.Value); err != nil {
+			return failed(s.node, fmt.Errorf("encode value: %w", err))
+		}
+	}
+	if err := s.held.Change(key, s.buf, gone(r), r.Time); err != nil {
+		return fmt.Errorf("operator %q: %w", s.node.Name, err)
+	}
+	c.Processed++
+	return nil
+}
+
+func (s *suppress[K, V]) emit(key []byte, h *windowing.Held) (err error) {
+	var zero V
+	s.out.Value = zero
+	if s.out.Key, err = s.keys.codec.Decode(key); err != nil {
+		return err
+	}
+	if !h.Gone {
+		if s.out.Value, err = s.value.Decode(h.Value); err != nil {
+			return err
+		}
+	}
+	s.out.Time = h.Time
+	*graph.MetaOf(&s.out) = graph.Meta{Watermark: s.held.Passed(), Tombstone: h.Gone}
+	return s.down(&s.out)
+}

@@ -1,0 +1,131 @@
+package stream_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/millrace/millrace/processor/processortest"
+	"github.com/millrace/millrace/processor/stream"
+	"github.com/millrace/millrace/schemaregistry/serde"
+	"github.com/millrace/millrace/windowing"
+)
+
+// sums sends every change of the sum per key.
+func sums(b *stream.Builder) stream.Stream[string, int64] {
+	add := func(acc, v int64) int64 { return acc + v }
+	in := stream.From(b, numbers, stream.Watermark(windowing.Bounded(3*time.Second)))
+	return stream.Reduce("sums", stream.GroupByKey(in), add, serde.Int64, stream.Emit(windowing.OnUpdate)).Changes()
+}
+
+// suppressed holds the sums back. Every row that is sent goes out under a key
+// of its own too, so that a comparison by key sees each.
+func suppressed(w windowing.Suppression) func(b *stream.Builder) {
+	return func(b *stream.Builder) {
+		held := stream.Suppress("held", sums(b), w, serde.Int64)
+		stream.To(held, results)
+		rows := stream.TryMap(held, func(_ *stream.Context, r *stream.Record[string, int64]) (string, string, error) {
+			return fmt.Sprintf("%s=%d@%d", r.Key, r.Value, r.Time), "", nil
+		})
+		stream.To(rows, texts)
+	}
+}
+
+func TestSuppressIsExactlyOnce(t *testing.T) {
+	early := windowing.UntilTimeLimit(10*time.Second, windowing.EmitEarly)
+	for name, w := range map[string]windowing.Suppression{
+		"time":    early.MaxRecords(1000),
+		"records": early.MaxRecords(3),
+		"bytes":   early.MaxBytes(3 * 9),
+	} {
+		t.Run(name, func(t *testing.T) {
+			rows := 0
+			processortest.CheckExactlyOnce(t, suppressed(w), func(d *processortest.Driver) {
+				r := rand.New(rand.NewPCG(5, 6))
+				in := processortest.Input(d, numbers)
+				for i := range 120 {
+					in.Put(at(i-r.IntN(4)+4), string(rune('a'+r.IntN(7))), int64(1+r.IntN(9)))
+				}
+				d.AdvanceTo(at(1000))
+				d.Commit()
+				rows = len(processortest.Output(d, results).Drain())
+			}, processortest.Partitions(2))
+			if rows < 20 || rows > 100 {
+				t.Errorf("%d rows for 120 changes", rows)
+			}
+		})
+	}
+}
+
+// TestSuppressedChangesAreNotLate chains the results into windows with grace 0:
+// what a suppression passes on must not run ahead of what it holds.
+func TestSuppressedChangesAreNotLate(t *testing.T) {
+	d := processortest.New(t, func(b *stream.Builder) {
+		w := windowing.UntilTimeLimit(7*time.Second, windowing.EmitEarly).MaxRecords(5)
+		held := stream.Suppress("held", sums(b), w, serde.Int64)
+		stream.To(held, results)
+		minutes := stream.CountWindows("per-minute", stream.Window(stream.GroupByKey(held), windowing.Tumbling(time.Minute).Emit(windowing.OnClose)))
+		stream.To(minutes.Results, windows)
+	})
+	in, out := processortest.Input(d, numbers), processortest.Output(d, windows)
+	r := rand.New(rand.NewPCG(8, 9))
+	for i := range 600 {
+		in.Put(at(2*i-r.IntN(4)+4), string(rune('a'+r.IntN(9))), 1)
+	}
+	d.AdvanceTo(at(10_000))
+	d.Commit()
+	var counted int64
+	for _, r := range out.Drain() {
+		counted += r.Value
+	}
+	sent := len(processortest.Output(d, results).Drain())
+	if counted != int64(sent) || sent == 0 || d.Dropped(stream.Late) != 0 {
+		t.Errorf("%d rows sent, %d counted, %d late", sent, counted, d.Dropped(stream.Late))
+	}
+}
+
+// fatal catches what would fail the test.
+type fatal struct{ testing.TB }
+
+type fataled string
+
+func (fatal) Helper()                   {}
+func (fatal) Fatal(args ...any)         { panic(fataled(fmt.Sprint(args...))) }
+func (fatal) Fatalf(f string, a ...any) { panic(fataled(fmt.Sprintf(f, a...))) }
+
+func TestSuppressStopsWhenFull(t *testing.T) {
+	w := windowing.UntilTimeLimit(time.Minute, windowing.StopWhenFull).MaxRecords(2)
+	d := processortest.New(fatal{t}, func(b *stream.Builder) {
+		b.SkipErrors() // no record is to blame, so it is not skipped
+		suppressed(w)(b)
+	})
+	in := processortest.Input(d, numbers)
+	in.Put(at(0), "a", 1)
+	in.Put(at(1), "b", 1)
+	in.Put(at(2), "a", 1)
+	defer func() {
+		text, ok := recover().(fataled)
+		if want := `operator "held": windowing: the changes of 3 keys wait`; !ok || !strings.Contains(string(text), want) {
+			t.Errorf("got %q, want %q", text, want)
+		}
+	}()
+	in.Put(at(3), "c", 1)
+}
+
+func TestSuppressReportsMistakes(t *testing.T) {
+	b := stream.New("wrong")
+	w := windowing.UntilTimeLimit(time.Minute, windowing.EmitEarly)
+	changes := sums(b)
+	stream.Suppress("unbounded", changes, w, serde.Int64)
+	stream.Suppress("no-serde", changes, w.MaxRecords(1), nil)
+	rekeyed := stream.SelectKey(changes, func(k string, _ int64) string { return k }, stream.Name("other-key"))
+	stream.Suppress("rekeyed", rekeyed, w.MaxRecords(1), serde.Int64)
+	_, err := b.Build()
+	for _, want := range []string{`"unbounded": windowing: a suppression needs`, `"no-serde": its value has no serde`, `"rekeyed": operator "other-key" changed the key`} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("the error does not mention %s: %v", want, err)
+		}
+	}
+}

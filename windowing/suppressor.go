@@ -1,0 +1,159 @@
+package windowing
+
+import (
+	"container/heap"
+	"fmt"
+
+	"github.com/millrace/millrace/state"
+)
+
+// A Suppressor holds the changes of each key back as a Suppression says. It belongs to the task's goroutine.
+//
+// What is held is in the store; in memory there is only the order in which the keys leave, found again from the store.
+// So made anew, after an abort or a restart, it goes on where the last commit was.
+//
+// What always holds:
+//  1. A key waits, in the store and in both lines, from its first change until it is sent; then it is in none.
+//  2. Keys leave in the order of their Start, ties by key; each with its latest change.
+//  3. Between two calls no key waits that is due at the merged watermark, and no more than have room.
+//  4. No change still to be sent, and none that comes on time, is below Passed.
+type Suppressor struct {
+	Suppression
+	millis int64 // the limit
+	store  *state.KeyValueStore[[]byte, Held]
+	emit   func(key []byte, h *Held) error
+	merged EventTime
+	held   int // bytes
+	find   map[string]*waiting
+	next   line   // who leaves first
+	oldest line   // whose change has the lowest time
+	key    []byte // scratch
+}
+
+// NewSuppressor returns the suppressor of a store that is open, restored, and used by nothing else. Validate must
+// accept s. emit sends one change on; key and h are valid during the call, and it may use neither the store nor the
+// suppressor, apart from Passed.
+func NewSuppressor(s Suppression, store *state.KeyValueStore[[]byte, Held], emit func(key []byte, h *Held) error) (*Suppressor, error) {
+	p := &Suppressor{Suppression: s, millis: s.limit.Milliseconds(), store: store, emit: emit, merged: NoTime, find: map[string]*waiting{}}
+	p.next.order, p.oldest.order = byStart, byTime
+	for key, h := range store.All() {
+		p.enter(string(key), &h)
+	}
+	if err := store.Err(); err != nil {
+		return nil, fmt.Errorf("windowing: read the changes that wait: %w", err)
+	}
+	return p, nil
+}
+
+// Change takes one change of a key in: its encoded value, or that it is gone, and its event time. The bytes are copied.
+// Where the key waits already, the change replaces the one that does, and the time limit runs on. What is due or has no
+// room any more is sent.
+func (p *Suppressor) Change(key, value []byte, gone bool, at EventTime) error {
+	h, existed, err := p.store.Slot(key)
+	if err != nil {
+		return err
+	}
+	if !existed {
+		h.Start = at
+	}
+	h.Time, h.Gone, h.Value = at, gone, h.Value[:0]
+	if !gone {
+		h.Value = append(h.Value, value...)
+	}
+	if w := p.find[string(key)]; w != nil {
+		p.held += h.size(len(key)) - w.size
+		w.size, w.lowest = h.size(len(key)), min(h.Start, h.Time)
+		heap.Fix(&p.oldest, w.place[byTime])
+	} else {
+		p.enter(string(key), h)
+	}
+	if err := p.sendDue(); err != nil {
+		return err
+	}
+	return p.makeRoom()
+}
+
+// Advance tells the merged watermark, after the changes that moved it were taken in, and sends what is due. MaxTime says
+// that the input has ended: everything is sent.
+func (p *Suppressor) Advance(merged EventTime) error {
+	p.merged = max(p.merged, merged)
+	return p.sendDue()
+}
+
+// Due is the lowest merged watermark at which Advance has something to do; MaxTime if nothing waits.
+func (p *Suppressor) Due() EventTime {
+	if p.next.Len() == 0 {
+		return MaxTime
+	}
+	return plus(p.next.keys[0].start, p.millis)
+}
+
+// Passed is the watermark that holds behind the operator: the merged one, or the time of the oldest change that waits.
+func (p *Suppressor) Passed() EventTime {
+	if p.oldest.Len() == 0 {
+		return p.merged
+	}
+	return min(p.merged, p.oldest.keys[0].lowest)
+}
+
+func (p *Suppressor) enter(key string, h *Held) {
+	w := &waiting{key: key, size: h.size(len(key)), start: h.Start, lowest: min(h.Start, h.Time)}
+	p.held += w.size
+	p.find[key] = w
+	heap.Push(&p.next, w)
+	heap.Push(&p.oldest, w)
+}
+
+func (p *Suppressor) sendDue() error {
+	for p.next.Len() > 0 && p.Due() <= p.merged {
+		if err := p.sendFirst(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *Suppressor) makeRoom() error {
+	for p.over(p.next.Len(), p.held) {
+		if p.full == StopWhenFull {
+			return fmt.Errorf("windowing: the changes of %d keys wait, %d bytes, and there is room for %s; give it more, or let them leave early with EmitEarly",
+				p.next.Len(), p.held, p.room())
+		}
+		if err := p.sendFirst(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// room describes the bounds that are set.
+func (s Suppression) room() string {
+	switch {
+	case s.bytes == 0:
+		return fmt.Sprintf("%d keys (MaxRecords)", s.records)
+	case s.records == 0:
+		return fmt.Sprintf("%d bytes (MaxBytes)", s.bytes)
+	}
+	return fmt.Sprintf("%d keys and %d bytes (MaxRecords, MaxBytes)", s.records, s.bytes)
+}
+
+// sendFirst sends the key that has waited longest and forgets it.
+func (p *Suppressor) sendFirst() error {
+	w := p.next.keys[0]
+	p.key = append(p.key[:0], w.key...)
+	h, ok, err := p.store.Peek(p.key)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return fmt.Errorf("windowing: the change of key %.40x waits, but is not in the store", w.key)
+	}
+	if err := p.emit(p.key, h); err != nil {
+		return err
+	}
+	p.next.remove(w)
+	p.oldest.remove(w)
+	delete(p.find, w.key)
+	p.held -= w.size
+	return p.store.Remove(p.key)
+}
