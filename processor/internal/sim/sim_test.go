@@ -27,6 +27,9 @@ const (
 	aftermath  = 20 * time.Second // the run goes on for so long, so that what is stale shows up
 	stopLimit  = 2 * time.Minute  // for a worker that was told to stop
 	settleStep = 250 * time.Millisecond
+	// lingering is longer than anything of the run sleeps: requests and links
+	// that are held up go on until then.
+	lingering = time.Minute
 )
 
 // A sim is one run.
@@ -128,7 +131,8 @@ func simulate(t *testing.T, o Options, mutant worker.Faults, script func(*sim)) 
 		}
 		s.play()
 		s.cluster.Close()
-		r = result{opt: o, violations: s.violations, trace: s.trace.all(), stats: s.stats, virtual: time.Since(s.began)}
+		time.Sleep(lingering)
+		r = result{opt: o, violations: s.violations, trace: s.trace.all(), stats: s.stats, virtual: time.Since(s.began) - lingering}
 		if s.unsaid > 0 {
 			r.violations = append(r.violations, fmt.Sprintf("and %d more", s.unsaid))
 		}
