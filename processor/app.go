@@ -108,8 +108,8 @@ func (a *App) workerConfig(index int, disk *state.Disk) worker.Config {
 		Guarantee:      a.cfg.Guarantee,
 		CommitInterval: a.cfg.CommitInterval, CommitRecords: a.cfg.CommitRecords,
 		SessionTimeout: a.cfg.SessionTimeout, HeartbeatInterval: a.cfg.HeartbeatInterval,
-		TransactionTimeout: a.cfg.TransactionTimeout,
-		Events:             a.listeners(),
+		TransactionTimeout: a.cfg.TransactionTimeout, MaxTaskIdle: a.cfg.MaxTaskIdle,
+		Events: a.listeners(),
 	}
 	if a.cfg.BoundedRun != "" {
 		c.Bounded = &worker.BoundedRun{Run: a.cfg.BoundedRun}

@@ -56,6 +56,11 @@ type Config struct {
 	// CommitRecords commits as soon as this many records were processed, if
 	// that comes before the interval; 0 is the worker's own bound.
 	CommitRecords int
+	// MaxTaskIdle (max.task.idle.ms) is how long a task with several source
+	// topics waits for one that is empty before it goes on with the others:
+	// negative not at all; 0, the default, for what is known to be on the
+	// broker; above 0 so much longer.
+	MaxTaskIdle time.Duration
 	// TransactionTimeout (transaction.timeout.ms) is how long the broker lets a
 	// silent worker block readers; default 10 s, at least twice the commit
 	// interval.

@@ -1,48 +1,70 @@
 package windowing
 
 // Channel is the time of one sequence of records that is read in order: a source partition. It belongs to the task
-// that reads the partition, and is a few words that may be copied.
+// that reads the partition, and is a few words that may be copied while nothing was observed.
 //
 // What always holds: the watermark never goes back, is a function of the records observed alone, and is finite: an end
 // of input is for the owner to know, not for the channel.
 type Channel struct {
 	max          EventTime // highest time believed, NoTime if none
 	bound, ahead int64     // ms
+
+	told      bool      // the watermark is told by markers or a generator, and is mark
+	mark      EventTime // NoTime if none
+	generator Generator // nil for markers
 }
 
 // Observe moves the channel by the time of its next record. now is the wall clock, or the logical one of a bounded
 // run. If ts is more than MaxAhead beyond the later of now and the channel's own highest time, the record is not
 // believed: ok is false and nothing moved. A record is judged by the watermark that its own time has moved.
 func (c *Channel) Observe(ts, now EventTime) (ok bool) {
-	if ts <= c.max {
-		return true
+	if ts > c.max {
+		if ts > plus(max(now, c.max), c.ahead) || ts == MaxTime {
+			return false
+		}
+		c.max = ts
 	}
-	if ts > plus(max(now, c.max), c.ahead) || ts == MaxTime {
-		return false
+	if c.generator != nil {
+		c.Mark(c.generator.Observe(ts))
 	}
-	c.max = ts
 	return true
 }
 
-// Watermark is the highest time less the bound: no older record is expected. NoTime if nothing was observed.
+// Mark tells a channel whose watermark is told the watermark at. It is cut to finite times and never goes back. Other
+// channels ignore it.
+func (c *Channel) Mark(at EventTime) {
+	if c.told {
+		c.mark = max(c.mark, min(at, MaxTime-1))
+	}
+}
+
+// Watermark is the highest time less the bound, or what was told: no older record is expected. NoTime if nothing was
+// observed or told.
 func (c *Channel) Watermark() EventTime {
-	if c.max == NoTime {
+	switch {
+	case c.told:
+		return c.mark
+	case c.max == NoTime:
 		return NoTime
 	}
 	return plus(c.max, -c.bound)
 }
 
 // Max is the highest time believed, NoTime if none. Where the channel was restored or advanced it is the watermark
-// plus the bound.
+// plus the bound; a told watermark says nothing about it.
 func (c *Channel) Max() EventTime { return c.max }
 
 // Advance raises the watermark to at, as far as it is finite, as if a record had shown the time; it reports whether
 // that moved it. It never goes back.
 func (c *Channel) Advance(at EventTime) bool {
-	to := min(plus(at, c.bound), MaxTime-1)
-	if at == NoTime || to <= c.max {
+	before := c.Watermark()
+	switch {
+	case at <= before:
 		return false
+	case c.told:
+		c.Mark(at)
+	default:
+		c.max = min(plus(at, c.bound), MaxTime-1)
 	}
-	c.max = to
-	return true
+	return c.Watermark() > before
 }

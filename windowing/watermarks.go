@@ -19,7 +19,45 @@ type Watermarks struct {
 	idle    time.Duration // 0: no partition is ever idle
 	behind  time.Duration // of the wall clock, for idle partitions
 	follows bool          // behind was set
+
+	told      bool // by markers, or by generators where there is a factory
+	generator func(restored EventTime) Generator
+
+	drift   time.Duration // 0: no alignment
+	aligned bool          // drift was set
 }
+
+// Generator tells the watermark of one channel from the times of its records: a strategy of one's own. It is used by
+// one task, and must be a function of the times alone: no clock, no randomness, or a replay would decide otherwise.
+type Generator interface {
+	// Observe is called with the time of each record that is believed, in order, and returns the watermark that its
+	// time has moved: no record below it is expected any more. What goes back is ignored.
+	Observe(ts EventTime) EventTime
+}
+
+// Generated takes the watermarks of each channel from a generator of its own. make is called when a task begins, with
+// the watermark that was stored with the channel's position, or NoTime: all else that a generator knows starts anew.
+func Generated(make func(restored EventTime) Generator) Watermarks {
+	return Watermarks{told: true, generator: make}
+}
+
+// Punctuated takes watermarks from marker records alone: those for which the Marker of the source's topic gives a
+// time. Between markers the watermark stands.
+func Punctuated() Watermarks { return Watermarks{told: true} }
+
+// Marked says that the watermarks come from marker records.
+func (w Watermarks) Marked() bool { return w.told && w.generator == nil }
+
+// MaxDrift holds back partitions that are more than d ahead of the slowest that has records waiting, among those of
+// sources with a MaxDrift in the same worker: in a catch-up the windows and joins behind them then hold d more of time,
+// not all of it. d is whole milliseconds and at least 1.
+func (w Watermarks) MaxDrift(d time.Duration) Watermarks {
+	w.drift, w.aligned = d, true
+	return w
+}
+
+// Drift is the duration given to MaxDrift; false if it was not.
+func (w Watermarks) Drift() (d time.Duration, ok bool) { return w.drift, w.aligned }
 
 // Bounded expects no record more than d older than the newest before it on its channel: the watermark is the highest
 // time seen, less d. d is whole milliseconds and not negative.
@@ -77,12 +115,18 @@ func (w Watermarks) Validate() error {
 	if w.follows && (w.behind < 0 || !wholeMillis(w.behind) || w.idle == 0) {
 		wrong = append(wrong, fmt.Errorf("windowing: FollowClock of watermarks must be whole milliseconds from 0 on, got %v, and needs Idle", w.behind))
 	}
+	if w.aligned && (w.drift <= 0 || !wholeMillis(w.drift)) {
+		wrong = append(wrong, fmt.Errorf("windowing: MaxDrift of watermarks must be whole milliseconds from 1 on, got %v", w.drift))
+	}
 	return errors.Join(wrong...)
 }
 
 // Channel makes a channel that goes on from a watermark that was stored with its position; NoTime for a new one.
 func (w Watermarks) Channel(restored EventTime) Channel {
-	c := Channel{bound: w.bound.Milliseconds(), ahead: DefaultMaxAhead.Milliseconds(), max: NoTime}
+	c := Channel{bound: w.bound.Milliseconds(), ahead: DefaultMaxAhead.Milliseconds(), max: NoTime, told: w.told, mark: NoTime}
+	if w.generator != nil {
+		c.generator = w.generator(restored)
+	}
 	if w.limited {
 		c.ahead = w.ahead.Milliseconds()
 	}

@@ -28,6 +28,9 @@ func From[K, V any](b *Builder, topic Topic[K, V], opts ...Option) Stream[K, V] 
 	if err := strategy.Validate(); err != nil {
 		b.graph.Fail("source %q: %w", topic.Name, err)
 	}
+	if strategy.Marked() != (topic.Marker != nil) {
+		b.graph.Fail("source %q: windowing.Punctuated and a Marker of the topic need each other", topic.Name)
+	}
 	if topic.Key == nil || topic.Value == nil {
 		b.graph.Fail("source %q: the key or the value %w", topic.Name, errNoSerde)
 	}
@@ -71,6 +74,18 @@ func (s *source[K, V]) Time(m *graph.Message) (windowing.EventTime, error) {
 		return 0, err
 	}
 	return windowing.EventTime(s.topic.EventTime(&s.rec).UnixMilli()), nil
+}
+
+// Mark implements graph.Source.
+func (s *source[K, V]) Mark(m *graph.Message) (windowing.EventTime, bool, error) {
+	if m.Value == nil {
+		return 0, false, nil
+	}
+	if err := s.decode(m); err != nil {
+		return 0, false, err
+	}
+	at, ok := s.topic.Marker(&s.rec)
+	return windowing.At(at), ok, nil
 }
 
 // Push implements graph.Source.

@@ -16,6 +16,10 @@ type Topic[K, V any] struct {
 	// EventTime takes the event time from the record, to the millisecond; nil
 	// takes the Kafka timestamp. A time before 1970 counts as missing.
 	EventTime func(*Record[K, V]) time.Time
+	// Marker gives the watermark that a marker record announces; false for
+	// records that are not markers. It goes with windowing.Punctuated. Markers
+	// are records like any other behind the source.
+	Marker func(*Record[K, V]) (time.Time, bool)
 }
 
 // codecs binds the serdes of the topic.

@@ -68,6 +68,9 @@ type Instance struct {
 type Source interface {
 	// Time returns the event time of m. It decodes m only if the time is in it.
 	Time(m *Message) (windowing.EventTime, error)
+	// Mark returns the watermark that m announces, if it is a marker. It is
+	// called only where the strategy of the source is Marked.
+	Mark(m *Message) (at windowing.EventTime, ok bool, err error)
 	// Push decodes m and sends it down the graph, to be judged by watermark.
 	Push(m *Message, at, watermark windowing.EventTime) error
 }

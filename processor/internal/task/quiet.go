@@ -23,19 +23,24 @@ func (q *quiet) wake() bool {
 // with the wall clock, at most.
 const wallStep = 1000
 
-// WantsEnd says that the task needs to know where an input ends now: its source
-// has a rule for idle partitions, and everything that came was processed.
+// WantsEnd says that the task needs to know where an input ends now:
+// everything that came was processed, and its source has a rule for idle
+// partitions, or other inputs wait for it.
 func (t *Task) WantsEnd(index int) bool {
 	in := t.inputs[index]
-	return in.edge == nil && !in.bounded && in.queued == 0 && in.node.Watermarks.IdleAfter() > 0
+	if in.edge != nil || in.bounded || in.queued > 0 {
+		return false
+	}
+	return in.node.Watermarks.IdleAfter() > 0 || len(t.inputs) > 1 && t.cfg.MaxIdle >= 0
 }
 
 // AtEnd tells the task where an input ended at the wall clock now (ms since
 // epoch): its high watermark, asked since the last record was processed.
 func (t *Task) AtEnd(index int, end, now int64) error {
 	in := t.inputs[index]
-	q := &in.quiet
-	if !t.WantsEnd(index) || in.position < end {
+	in.hold.end, in.hold.asked = end, true
+	q, after := &in.quiet, in.node.Watermarks.IdleAfter()
+	if after == 0 || !t.WantsEnd(index) || in.position < end {
 		if q.wake() {
 			return t.sweep(false)
 		}
@@ -44,7 +49,7 @@ func (t *Task) AtEnd(index int, end, now int64) error {
 	if q.since == 0 {
 		q.since = now
 	}
-	if q.idle || now-q.since < in.node.Watermarks.IdleAfter().Milliseconds() {
+	if q.idle || now-q.since < after.Milliseconds() {
 		return nil
 	}
 	q.idle = true

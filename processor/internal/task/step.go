@@ -26,7 +26,7 @@ func (t *Task) Step(nowMillis int64, limit int) (n int, err error) {
 		}
 	}()
 	for n < limit {
-		in := t.choose()
+		in := t.choose(nowMillis)
 		if in == nil {
 			break
 		}
@@ -41,10 +41,10 @@ func (t *Task) Step(nowMillis int64, limit int) (n int, err error) {
 // choose returns the input whose head comes next: the lowest running maximum of
 // its channel, ties by the order of the topics. A bounded task waits until each
 // input has a head or is at its end, so that the choice does not depend on what
-// happened to arrive first.
-func (t *Task) choose() *input {
+// happened to arrive first; a live one waits as Config.MaxIdle says.
+func (t *Task) choose(now int64) *input {
 	if len(t.inputs) == 1 {
-		if t.inputs[0].queued == 0 {
+		if t.inputs[0].queued == 0 || t.inputs[0].held() {
 			return nil
 		}
 		return t.inputs[0]
@@ -59,8 +59,11 @@ func (t *Task) choose() *input {
 			best, bestTime = in, at
 		}
 	}
+	if best == nil || best.held() {
+		return nil
+	}
 	for _, in := range t.inputs {
-		if in.mayComeBefore(bestTime) {
+		if in.mayComeBefore(bestTime) || t.waitsFor(in, now) {
 			return nil
 		}
 	}
@@ -128,6 +131,15 @@ func (t *Task) admit(in *input, m *graph.Message, now windowing.EventTime) error
 	case !in.channel.Observe(at, now):
 		t.env.Drop(in.node, graph.Future)
 		return nil
+	}
+	if in.node.Watermarks.Marked() {
+		mark, ok, err := in.source.Mark(m)
+		if err != nil {
+			return t.failed(err, c)
+		}
+		if ok {
+			in.channel.Mark(mark)
+		}
 	}
 	return t.push(in, m, at, in.channel.Watermark(), c)
 }

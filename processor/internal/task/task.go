@@ -36,6 +36,11 @@ type Config struct {
 	// clock in it.
 	Run        string
 	LogicalNow int64
+	// MaxIdle is how long a live task with several inputs waits for one that is
+	// empty before it goes on without it: negative not at all; 0 for what is
+	// known to be on the broker; above 0 so many ms more. Kafka Streams'
+	// max.task.idle.ms.
+	MaxIdle int64
 }
 
 // An Input says where a task takes up one of its source partitions.

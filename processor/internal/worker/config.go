@@ -62,6 +62,10 @@ type Config struct {
 	// QueueRecords bounds the records of one partition that wait in a task;
 	// beyond it the partition is paused. Default 10 000.
 	QueueRecords int
+	// MaxTaskIdle is how long a task with several inputs waits for one that is
+	// empty before it goes on without it: negative not at all; 0 for what is
+	// known to be on the broker; above 0 so much longer.
+	MaxTaskIdle time.Duration
 	// Bounded makes the run end where its inputs ended when it was first
 	// started. Nil for a live run.
 	Bounded *BoundedRun

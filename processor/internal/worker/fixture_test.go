@@ -67,6 +67,8 @@ func (s *testSource) Time(m *graph.Message) (windowing.EventTime, error) {
 	return windowing.EventTime(m.Timestamp), nil
 }
 
+func (s *testSource) Mark(*graph.Message) (windowing.EventTime, bool, error) { return 0, false, nil }
+
 func (s *testSource) Push(m *graph.Message, at, _ windowing.EventTime) error {
 	if string(m.Value) == "drop" {
 		return nil

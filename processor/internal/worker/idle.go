@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"math"
 	"time"
 )
 
@@ -58,4 +59,21 @@ func (w *Worker) quiet() (parts []topicPartition) {
 		}
 	}
 	return parts
+}
+
+// align tells the tasks how far the slowest of the worker's aligned partitions
+// is, so that the others do not run ahead of it by more than their sources
+// allow.
+func (w *Worker) align() {
+	lowest := int64(math.MaxInt64)
+	for _, l := range w.leases {
+		if l.task != nil {
+			lowest = min(lowest, l.task.Lowest())
+		}
+	}
+	for _, l := range w.leases {
+		if l.task != nil {
+			l.task.Align(lowest)
+		}
+	}
 }

@@ -16,6 +16,9 @@ import (
 // idlePoll bounds the sleep of a worker that has nothing to do.
 const idlePoll = time.Second
 
+// waitPoll is how often a task that waits for one of its inputs looks again.
+const waitPoll = 10 * time.Millisecond
+
 // partition is the partitioner that every task uses.
 var partition = partitioner.Partition
 
@@ -67,6 +70,9 @@ func (w *Worker) wakeAt() time.Time {
 	now := time.Now()
 	if w.busy {
 		return now
+	}
+	if w.waiting {
+		return now.Add(waitPoll)
 	}
 	if w.dirty() {
 		return w.lastCommit.Add(w.cfg.CommitInterval)
@@ -120,8 +126,9 @@ func (w *Worker) enqueue(tp topicPartition, records []*kgo.Record) error {
 
 // step lets the tasks process what they have, within the caps of a commit.
 func (w *Worker) step(ctx context.Context) error {
-	w.busy = false
+	w.busy, w.waiting = false, false
 	now := w.cfg.Now().UnixMilli()
+	w.align()
 	left := w.cfg.CommitRecords - w.processed()
 	for _, l := range w.leases {
 		if l.task == nil {
@@ -142,6 +149,7 @@ func (w *Worker) step(ctx context.Context) error {
 		}
 		left -= n
 		w.busy = w.busy || (n > 0 || left <= 0) && l.queued() > 0
+		w.waiting = w.waiting || n == 0 && l.queued() > 0
 		w.unpause(l)
 	}
 	return nil

@@ -44,6 +44,7 @@ type Worker struct {
 	lastLook   time.Time // see over
 	lastEnds   time.Time // see tick
 	lastPurge  time.Time
+	waiting    bool // a task has records but waits for others
 	busy       bool // the last turn left something to process
 	closing    bool
 }
@@ -213,7 +214,7 @@ func (w *Worker) newTask(l *lease) error {
 		Subtopology: l.sub, Stores: l.stores,
 		Partitions: w.catalog.sinkPartitions(w.cfg.Graph), Partition: partition,
 		Tasks: w.catalog.layout.partitions[l.id.Subtopology],
-		Skip:  l.skip, Run: w.cfg.run(), LogicalNow: l.logicalNow,
+		Skip:  l.skip, MaxIdle: w.cfg.MaxTaskIdle.Milliseconds(), Run: w.cfg.run(), LogicalNow: l.logicalNow,
 	}
 	for _, in := range l.inputs {
 		cfg.Inputs = append(cfg.Inputs, task.Input{
