@@ -39,6 +39,11 @@ func TestGolden(t *testing.T) {
 	if dir == goldenDir && len(cases) != goldenCount {
 		t.Errorf("%d cases, want %d", len(cases), goldenCount)
 	}
+	for operator := range goldenLater {
+		if goldenOperators[operator] != nil {
+			t.Errorf("operator %q can be built, and yet its cases would be skipped", operator)
+		}
+	}
 	tally := goldenTally{}
 	for _, c := range cases {
 		result := "failed"
@@ -51,7 +56,9 @@ func TestGolden(t *testing.T) {
 			for _, emit := range c.emissions(t) {
 				c.run(t, emit)
 			}
-			if !t.Failed() {
+			if _, disputed := goldenDisputed[c.ID]; !t.Failed() && disputed {
+				result = "passed but for a disputed row"
+			} else if !t.Failed() {
 				result = "passed"
 			}
 		})
@@ -150,6 +157,14 @@ func (c *goldenCase) compare(t *testing.T, input int, rows []goldenRow, emit win
 		if r.After == input {
 			want = append(want, r.show(emit == windowing.OnClose))
 		}
+	}
+	if d, disputed := goldenDisputed[c.ID]; disputed && d.after == input {
+		i := slices.Index(want, d.row)
+		if i < 0 {
+			t.Fatalf("the case does not ask for the disputed row %q: correct goldenDisputed", d.row)
+		}
+		t.Logf("not asked for: after input %d, %s: the window is closed already; see the README of the golden cases", input, d.row)
+		want = slices.Delete(want, i, i+1)
 	}
 	for _, r := range rows {
 		got = append(got, r.show(emit == windowing.OnClose))
