@@ -49,7 +49,7 @@ func New(t *Topology, cfg Config) (*App, error) {
 }
 
 // Run processes until ctx ends, and returns nil then: it commits what was
-// processed, closes the state and leaves the group, within Config.Drain. A
+// processed, closes the state and leaves the group; Config.Drain bounds the commit. A
 // bounded run returns nil when every task of the group has finished. Any other
 // return is an error: one that repeating cannot help, such as a missing topic,
 // a record the error policy does not cover, or a state directory in use.
@@ -109,6 +109,7 @@ func (a *App) workerConfig(index int, disk *state.Disk) worker.Config {
 		CommitInterval: a.cfg.CommitInterval, CommitRecords: a.cfg.CommitRecords,
 		SessionTimeout: a.cfg.SessionTimeout, HeartbeatInterval: a.cfg.HeartbeatInterval,
 		TransactionTimeout: a.cfg.TransactionTimeout, MaxTaskIdle: a.cfg.MaxTaskIdle,
+		Drain:  a.cfg.Drain,
 		Events: a.listeners(),
 	}
 	if a.cfg.BoundedRun != "" {

@@ -68,7 +68,8 @@ type Config struct {
 	// SessionTimeout and HeartbeatInterval (session.timeout.ms,
 	// heartbeat.interval.ms) are the consumer group's; 0 is 45 s and 3 s.
 	SessionTimeout, HeartbeatInterval time.Duration
-	// Drain is how long a stop may take to commit and leave; default 30 s.
+	// Drain bounds the last commit of a stop; default 30 s. What cannot be
+	// committed by then is processed again by whoever takes over.
 	Drain time.Duration
 	// Version of the application, told in dead letters.
 	Version string

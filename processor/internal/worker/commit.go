@@ -80,7 +80,11 @@ func (w *Worker) commit(ctx context.Context) error {
 	}
 	v := verdict{undone, w.lapsed(b), false}
 	if v.err == nil {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
+		timeout := commitTimeout
+		if w.closing {
+			timeout = w.cfg.Drain
+		}
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
 		v = w.committer.commit(ctx, b)
 		cancel()
 	}

@@ -57,6 +57,8 @@ type Config struct {
 	// TransactionTimeout is how long a crashed worker can hold back
 	// read-committed readers. Default 10 s, at least twice CommitInterval.
 	TransactionTimeout time.Duration
+	// Drain bounds the last commit of an orderly stop. Default 30 s.
+	Drain time.Duration
 	// PollRecords bounds the records of one turn. Default 2000.
 	PollRecords int
 	// QueueRecords bounds the records of one partition that wait in a task;
@@ -95,6 +97,7 @@ func (c *Config) setDefaults() {
 	orDuration(&c.RebalanceTimeout, 60*time.Second)
 	orDuration(&c.HeartbeatInterval, 3*time.Second)
 	orDuration(&c.TransactionTimeout, max(10*time.Second, 2*c.CommitInterval))
+	orDuration(&c.Drain, 30*time.Second)
 	orInt(&c.CommitRecords, 100_000)
 	orInt(&c.CommitBytes, 64<<20)
 	orInt(&c.PollRecords, 2000)

@@ -78,7 +78,7 @@ func TestTransactionalInput(t *testing.T) {
 
 // Headers and null keys arrive as they were sent.
 func TestHeadersAreKept(t *testing.T) {
-	m := message(&kgo.Record{Value: []byte{}, Offset: 4, Timestamp: time.UnixMilli(-1), Headers: []kgo.RecordHeader{{Key: "a", Value: []byte("1")}, {Key: "a"}}})
+	m := message(&kgo.Record{Value: []byte{}, Offset: 4, Timestamp: time.UnixMilli(-1), Headers: []kgo.RecordHeader{{Key: "a", Value: []byte("1")}, {Key: "a"}}}, new([]graph.Header))
 	if m.Key != nil || m.Value == nil || m.Timestamp != -1 || m.Offset != 4 || len(m.Headers) != 2 || m.Headers[0].Key != "a" || string(m.Headers[0].Value) != "1" || m.Headers[1].Value != nil {
 		t.Errorf("got %+v", m)
 	}

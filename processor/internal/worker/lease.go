@@ -105,25 +105,41 @@ func (l *lease) take(index int, records []*kgo.Record, slabs *messageSlabs) erro
 		in.slabs = in.slabs[:0]
 	}
 	batch := slabs.take(len(records))
+	headers := headerSlab(records)
 	for _, r := range records {
 		if r.Attrs.IsControl() {
 			continue
 		}
-		batch = append(batch, message(r))
+		batch = append(batch, message(r, &headers))
 	}
 	in.polled = records[len(records)-1].Offset + 1
 	in.slabs = append(in.slabs, batch)
 	return l.task.Enqueue(index, batch, in.polled)
 }
 
-func message(r *kgo.Record) graph.Message {
-	m := graph.Message{Key: r.Key, Value: r.Value, Offset: r.Offset, Timestamp: r.Timestamp.UnixMilli()}
-	if len(r.Headers) > 0 {
-		m.Headers = make([]graph.Header, len(r.Headers))
-		for i, h := range r.Headers {
-			m.Headers[i] = graph.Header{Key: h.Key, Value: h.Value}
-		}
+// headerSlab has room for the headers of all records: one allocation for a
+// batch, none where nothing has headers.
+func headerSlab(records []*kgo.Record) []graph.Header {
+	n := 0
+	for _, r := range records {
+		n += len(r.Headers)
 	}
+	if n == 0 {
+		return nil
+	}
+	return make([]graph.Header, 0, n)
+}
+
+func message(r *kgo.Record, headers *[]graph.Header) graph.Message {
+	m := graph.Message{Key: r.Key, Value: r.Value, Offset: r.Offset, Timestamp: r.Timestamp.UnixMilli()}
+	if len(r.Headers) == 0 {
+		return m
+	}
+	from := len(*headers)
+	for _, h := range r.Headers {
+		*headers = append(*headers, graph.Header{Key: h.Key, Value: h.Value})
+	}
+	m.Headers = (*headers)[from:len(*headers):len(*headers)]
 	return m
 }
 
