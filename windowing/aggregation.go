@@ -31,7 +31,8 @@ type Aggregation[A any] struct {
 	lowest           EventTime // first start that is a time
 	eager            bool      // a change may have to be sent before the window closes
 
-	kind *membership // of windows that are not all of one size; nil for others
+	kind  *membership // of windows that are not all of one size; nil for others
+	panes *panes[A]   // nil where the store has one value per window
 
 	merged   EventTime // highest merged watermark seen
 	passed   EventTime
@@ -66,7 +67,7 @@ func NewAggregation[A any](w Windows, store *state.WindowStore[state.Timestamped
 	a.eager = w.emit == OnUpdate || w.emit == OnTime || w.early != 0
 	a.final, a.dirty = a.emitFinal, a.emitDirty
 	c, ok := store.Closing()
-	a.merged, a.below = NoTime, NoTime
+	a.merged, a.below, a.passed = NoTime, NoTime, NoTime
 	if ok {
 		a.merged, a.below = EventTime(c.Watermark), EventTime(c.Below)
 	}
@@ -82,7 +83,10 @@ func NewAggregation[A any](w Windows, store *state.WindowStore[state.Timestamped
 // is, and what was done by then is for the caller to discard.
 func (a *Aggregation[A]) Add(key []byte, ts, judged EventTime) (late bool, err error) {
 	judged = max(judged, a.merged)
-	if a.kind != nil {
+	switch {
+	case a.panes != nil:
+		return a.addPane(key, ts, judged)
+	case a.kind != nil:
 		return a.addKind(key, ts, judged)
 	}
 	ts = max(ts, a.lowest)

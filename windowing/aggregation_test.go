@@ -20,6 +20,7 @@ type rig struct {
 	storage *state.Memory
 	stores  *state.Stores
 	agg     *Aggregation[string]
+	panes   bool     // combine, with panes where that is possible; values are sorted
 	text    string   // of the record being added
 	rows    []string // sent, in order: "key[start,end)=value@time"
 }
@@ -70,6 +71,16 @@ func (r *rig) build() {
 		r.t.Fatal(err)
 	}
 	r.agg = NewAggregation(r.windows, store, r.fold, r.send)
+	if r.panes {
+		r.agg.Combining(Combine[string]{Values: func(acc, other string) string { return acc + other }})
+	}
+}
+
+// sorted is a value whose texts, each ended by a point, are in order.
+func sorted(value string) string {
+	texts := strings.SplitAfter(value, ".")
+	slices.Sort(texts)
+	return strings.Join(texts, "")
 }
 
 func (r *rig) fold(acc *string, fresh bool) error {
@@ -82,6 +93,9 @@ func (r *rig) fold(acc *string, fresh bool) error {
 
 func (r *rig) send(win Window, key []byte, v *state.Timestamped[string], at EventTime) error {
 	out := row{win, string(key), v.Value, at}
+	if r.panes {
+		out.value = sorted(v.Value)
+	}
 	if at < r.agg.Passed() {
 		return fmt.Errorf("%v is below the %d that was passed", out, r.agg.Passed())
 	}

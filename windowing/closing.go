@@ -20,7 +20,11 @@ func (a *Aggregation[A]) Advance(merged EventTime) error {
 		return nil
 	}
 	if merged >= a.due {
-		if err := a.fire(merged); err != nil {
+		fire := a.fire
+		if a.panes != nil {
+			fire = a.firePanes
+		}
+		if err := fire(merged); err != nil {
 			return err
 		}
 	}

@@ -31,9 +31,8 @@ func (c *changes) restart(every int64, merged EventTime) {
 
 // advance sets next to the first multiple above the watermark.
 func (c *changes) advance(merged EventTime) {
-	c.next = MaxTime
-	if merged < MaxTime-EventTime(c.every) {
-		c.next = grid{step: c.every}.above(merged)
+	if c.next = (grid{step: c.every}).above(merged); c.next <= merged {
+		c.next = MaxTime // there is none
 	}
 }
 

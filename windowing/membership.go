@@ -8,7 +8,7 @@ type membership struct {
 	foreign  bool     // the kind comes from outside and may be wrong
 	last     []Window // windows of the time asked for last
 	scratch  []Window
-	closing  Window // of the last question for an ending
+	closing  Window // answer to the last question for an ending; empty if there was none
 }
 
 // membership is that of the windows of a kind; nil for tumbling and hopping ones.
@@ -36,7 +36,7 @@ func (m *membership) of(ts EventTime) ([]Window, error) {
 
 // ending returns the window with this last instant.
 func (m *membership) ending(instant EventTime) Window {
-	if m.closing.End != instant+1 {
+	if m.closing.End != instant+1 || m.closing == (Window{}) {
 		m.closing = ending(m.kind, m.scratch, instant)
 	}
 	return m.closing

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"math/big"
 	"math/rand/v2"
 	"slices"
 	"sort"
@@ -13,18 +14,23 @@ import (
 
 // model is the naive reference of Aggregation: a map of everything, the definitions without bounds, no cleverness.
 type model struct {
-	size, advance, grace int64
-	emit                 Emit
-	values               map[cell]modelValue
-	dirty                map[cell]bool
-	gone                 map[int64]bool // windows closed by the end of an input
-	merged               int64          // last finite
-	rows                 []string
+	of      func(ts int64) []Window // earliest end first
+	lowest  int64                   // times below it count as it
+	grace   int64
+	emit    Emit
+	early   int64 // 0: none
+	sorted  bool  // values are compared without their order
+	values  map[cell]modelValue
+	dirty   map[cell]bool
+	changed map[cell]bool   // since the last early results
+	gone    map[Window]bool // closed by the end of an input
+	merged  int64           // last finite
+	rows    []string
 }
 
 type cell struct {
-	start int64
-	key   string
+	Window
+	key string
 }
 
 type modelValue struct {
@@ -35,65 +41,100 @@ type modelValue struct {
 func (m *model) clone() *model {
 	c := *m
 	c.values, c.dirty, c.gone, c.rows = maps.Clone(m.values), maps.Clone(m.dirty), maps.Clone(m.gone), nil
+	c.changed = maps.Clone(m.changed)
 	return &c
 }
 
+// closed is the predicate without bounds, but for the ends of time.
+func (m *model) closed(win Window, watermark int64) bool {
+	return naiveClosed(0, m.grace, int64(win.End), watermark)
+}
+
 func (m *model) row(c cell, v modelValue, at int64) {
-	w := Hopping(time.Duration(m.size)*ms, time.Duration(m.advance)*ms).grid().window(EventTime(c.start))
-	m.rows = append(m.rows, row{w, c.key, v.text, EventTime(at)}.String())
+	if m.sorted {
+		v.text = sorted(v.text)
+	}
+	m.rows = append(m.rows, row{c.Window, c.key, v.text, EventTime(at)}.String())
+}
+
+// final is a row at the last instant of its window, if it has one.
+func (m *model) final(c cell) {
+	v := m.values[c]
+	if c.End == MaxTime {
+		m.row(c, v, max(v.time, m.merged))
+		return
+	}
+	m.row(c, v, int64(c.End)-1)
 }
 
 func (m *model) add(key, text string, ts, judged int64) (late bool) {
 	late = true
-	ts = max(ts, naiveStarts(1, m.advance, math.MinInt64)[0]) // a time before the first start counts as it
-	for _, start := range naiveStarts(m.size, m.advance, ts) {
-		if naiveClosed(m.size, m.grace, start, judged) || naiveClosed(m.size, m.grace, start, m.merged) || m.gone[start] {
+	ts = max(ts, m.lowest)
+	for _, win := range m.of(ts) {
+		if m.closed(win, judged) || m.closed(win, m.merged) || m.gone[win] {
 			continue
 		}
 		late = false
-		c := cell{start, key}
+		c := cell{win, key}
 		v, ok := m.values[c]
 		if !ok || ts > v.time {
 			v.time = ts
 		}
 		v.text += text
-		m.values[c], m.dirty[c] = v, true
+		m.values[c], m.dirty[c], m.changed[c] = v, true, true
 		if m.emit == OnUpdate {
 			m.row(c, v, v.time)
+		} else if m.emit == OnTime && int64(win.End) <= m.merged {
+			m.final(c)
 		}
 	}
 	return late
 }
 
-// advanceTo closes windows; a row of an updating mode is sent only if dirty.
+// advanceTo sends what is due and closes windows; a row of an updating mode is sent only if dirty.
 func (m *model) advanceTo(merged int64) {
 	if merged <= m.merged {
 		return
 	}
 	for _, c := range m.cells() {
-		if !naiveClosed(m.size, m.grace, c.start, merged) {
-			continue
+		closed, ended := m.closed(c.Window, merged), merged >= int64(c.End)
+		switch {
+		case m.emit == OnClose && closed, m.emit == OnTime && ended && m.merged < int64(c.End):
+			m.final(c)
+		case m.emit == OnCommit && closed && m.dirty[c]:
+			m.row(c, m.values[c], m.values[c].time)
 		}
-		v := m.values[c]
-		if m.emit == OnClose {
-			end := Hopping(time.Duration(m.size)*ms, ms).grid().window(EventTime(c.start)).End
-			if end == MaxTime {
-				m.row(c, v, max(v.time, m.merged))
-			} else {
-				m.row(c, v, int64(end)-1)
-			}
-		} else if m.emit == OnCommit && m.dirty[c] {
-			m.row(c, v, v.time)
+		if closed {
+			m.gone[c.Window] = m.gone[c.Window] || merged == math.MaxInt64
+			m.forget(c)
 		}
-		if merged == math.MaxInt64 {
-			m.gone[c.start] = true
-		}
-		delete(m.values, c)
-		delete(m.dirty, c)
 	}
-	if merged != math.MaxInt64 {
-		m.merged = merged
+	if merged == math.MaxInt64 {
+		return
 	}
+	if m.early > 0 {
+		m.sendEarly(merged)
+	}
+	m.merged = merged
+}
+
+func (m *model) sendEarly(merged int64) {
+	tick := int64(plus(EventTime(merged), -new(big.Int).Mod(big.NewInt(merged), big.NewInt(m.early)).Int64()))
+	if tick <= m.merged {
+		return
+	}
+	for _, c := range m.cells() {
+		if m.changed[c] && !(m.emit == OnTime && merged >= int64(c.End)) {
+			m.row(c, m.values[c], min(max(tick, int64(c.Start)), int64(c.End)-1))
+		}
+	}
+	clear(m.changed)
+}
+
+func (m *model) forget(c cell) {
+	delete(m.values, c)
+	delete(m.dirty, c)
+	delete(m.changed, c)
 }
 
 func (m *model) commit() {
@@ -105,14 +146,22 @@ func (m *model) commit() {
 	clear(m.dirty)
 }
 
+// restart forgets what is not stored: which values have changed since the last early results.
+func (m *model) restart() {
+	for c := range m.values {
+		m.changed[c] = true
+	}
+}
+
 // cells are all cells by window, then key.
 func (m *model) cells() []cell {
 	all := slices.Collect(maps.Keys(m.values))
 	sort.Slice(all, func(i, j int) bool {
-		if all[i].start != all[j].start {
-			return all[i].start < all[j].start
+		a, b := all[i], all[j]
+		if a.End != b.End || a.Start != b.Start {
+			return a.End < b.End || a.End == b.End && a.Start < b.Start
 		}
-		return all[i].key < all[j].key
+		return a.key < b.key
 	})
 	return all
 }
@@ -134,36 +183,48 @@ type history struct {
 // TestAggregationAgainstTheModel runs random records on several channels, commits, aborts, restarts and ends of
 // input against the naive model, near zero, below it and at both ends of time.
 func TestAggregationAgainstTheModel(t *testing.T) {
-	for _, from := range []int64{0, 1767225600000, -150, math.MaxInt64 - 300, math.MinInt64 + 30} {
-		for _, emit := range []Emit{OnClose, OnCommit, OnUpdate} {
-			t.Run(fmt.Sprintf("%v from %d", emit, from), func(t *testing.T) {
-				for seed := range uint64(40) {
-					newHistory(t, seed, from, emit).run()
-					if t.Failed() {
-						return
-					}
+	for kind, make := range modelKinds {
+		for _, emit := range []Emit{OnClose, OnCommit, OnUpdate, OnTime} {
+			for _, from := range []int64{0, 1767225600000, -150, math.MaxInt64 - 300, math.MinInt64 + 30} {
+				if !make.edges && (from < -150 || from > 1<<60) {
+					continue
 				}
-			})
+				t.Run(fmt.Sprintf("%s %v from %d", kind, emit, from), func(t *testing.T) {
+					for seed := range uint64(25) {
+						newHistory(t, seed, from, emit, make.windows).run()
+						if t.Failed() {
+							return
+						}
+					}
+				})
+			}
 		}
 	}
 }
 
-func newHistory(t *testing.T, seed uint64, from int64, emit Emit) *history {
+func newHistory(t *testing.T, seed uint64, from int64, emit Emit, windows func(r *rand.Rand, m *model, from int64) Windows) *history {
 	r := rand.New(rand.NewPCG(seed, uint64(from)))
-	m := &model{size: 1 + r.Int64N(24), emit: emit, values: map[cell]modelValue{}, dirty: map[cell]bool{}, gone: map[int64]bool{}, merged: math.MinInt64}
-	m.advance = 1 + r.Int64N(m.size)
-	if r.IntN(2) == 0 {
-		m.advance = m.size
-	}
+	m := &model{emit: emit, lowest: math.MinInt64 + 1, merged: math.MinInt64, values: map[cell]modelValue{}, dirty: map[cell]bool{},
+		changed: map[cell]bool{}, gone: map[Window]bool{}}
+	w := windows(r, m, from).Emit(emit)
 	m.grace = r.Int64N(2) * r.Int64N(20)
-	w := Hopping(time.Duration(m.size)*ms, time.Duration(m.advance)*ms).Grace(time.Duration(m.grace) * ms).Emit(emit)
-	h := &history{T: t, r: r, rig: newRig(t, w), model: m, committed: m.clone(), clock: from}
+	w = w.Grace(time.Duration(m.grace) * ms)
+	if (emit == OnClose || emit == OnTime) && r.IntN(2) == 0 && !m.sorted {
+		m.early = 1 + r.Int64N(9)
+		w = w.Early(time.Duration(m.early) * ms)
+	}
+	h := &history{T: t, r: r, rig: newRig(t, w), model: m, clock: from}
+	if h.rig.panes = m.sorted; m.sorted {
+		h.rig.build()
+		h.rig.limit(r)
+	}
+	h.committed = m.clone()
 	h.rule = Bounded(time.Duration(r.Int64N(15)) * ms)
 	for range 1 + r.IntN(3) {
 		h.channels = append(h.channels, h.rule.Channel(NoTime))
 		h.stored = append(h.stored, NoTime)
 	}
-	h.log = fmt.Sprintf("seed %d size %d advance %d grace %d channels %d bound %v", seed, m.size, m.advance, m.grace, len(h.channels), h.rule.bound)
+	h.log = fmt.Sprintf("seed %d windows %+v channels %d bound %v", seed, w, len(h.channels), h.rule.bound)
 	return h
 }
 
@@ -235,6 +296,7 @@ func (h *history) commit() {
 func (h *history) fallBack(back func()) {
 	back()
 	h.model = h.committed.clone()
+	h.model.restart()
 	for i := range h.channels {
 		h.channels[i] = h.rule.Channel(h.stored[i])
 	}
@@ -245,7 +307,7 @@ func (h *history) end() {
 	h.advance(MaxTime)
 	h.commit()
 	c, ok := h.rig.agg.store.Closing()
-	infinite := c.Watermark == math.MaxInt64 || c.Below == math.MaxInt64 && !h.model.gone[math.MaxInt64-1]
+	infinite := c.Watermark == math.MaxInt64 || c.Below == math.MaxInt64 && !h.model.endless()
 	if ok && (infinite || c.Watermark != h.model.merged) {
 		h.Errorf("%s: stored %+v, the last finite watermark is %d", h.log, c, h.model.merged)
 	}
