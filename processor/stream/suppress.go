@@ -15,6 +15,9 @@ import (
 // suppression says so. Tombstones are changes too. What waits is kept in the
 // store it is named after, so nothing is lost or sent twice over a restart.
 //
+// Time is what arrives here: behind windows the watermark is behind the
+// records' by their grace, and so is the end of the limit.
+//
 // The changes should be sent with Emit(windowing.OnUpdate). With OnCommit the
 // limit begins with the first change that happens to be there at a commit.
 func Suppress[K, V any](name string, changes Stream[K, V], w windowing.Suppression, value serde.Serde[V]) Stream[K, V] {

@@ -86,6 +86,37 @@ func TestSuppressedChangesAreNotLate(t *testing.T) {
 	}
 }
 
+// TestSuppressSendsTombstones holds back what sessions send: one that a record
+// has made part of another is gone.
+func TestSuppressSendsTombstones(t *testing.T) {
+	sessions := windowing.Session(5 * time.Second).Grace(time.Minute).Emit(windowing.OnUpdate)
+	out := stream.Topic[windowing.Key[string], int64]{Name: "sessions", Key: windowing.SessionKeySerde(serde.String), Value: serde.Int64}
+	build := func(b *stream.Builder) {
+		counts := stream.CountWindows("count", stream.Window(stream.GroupByKey(stream.From(b, numbers)), sessions))
+		w := windowing.UntilTimeLimit(20*time.Second, windowing.EmitEarly).MaxRecords(1)
+		stream.To(stream.Suppress("held", counts.Results, w, serde.Int64), out)
+	}
+	d := processortest.New(t, build)
+	in, rows := processortest.Input(d, numbers), processortest.Output(d, out)
+	for _, second := range []int{0, 8, 4} { // 8 leaves no room for 0, and 4 makes them one
+		in.Put(at(second), "a", 1)
+		d.Commit()
+	}
+	d.LoseState()
+	d.AdvanceTo(at(100))
+	d.Commit()
+	var got []string
+	for _, r := range rows.Drain() {
+		value := fmt.Sprint(r.Value)
+		if r.Tombstone {
+			value = "gone"
+		}
+		w := r.Key.Window
+		got = append(got, fmt.Sprintf("%v-%v=%s", w.Start.Time().Sub(start), w.End.Time().Sub(start), value))
+	}
+	expect(t, strings.Join(got, " "), "0s-0s=1 0s-0s=gone 0s-8s=3 8s-8s=gone")
+}
+
 // fatal catches what would fail the test.
 type fatal struct{ testing.TB }
 
