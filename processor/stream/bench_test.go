@@ -3,6 +3,7 @@ package stream_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -191,4 +192,102 @@ func BenchmarkStatelessOperator(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkHeartbeats is the worst case of telling the time over a repartition
+// topic: 16 upstream tasks tell 16 partitions at every commit, no record helps,
+// and every reader takes all of it. It reports how many control records that is
+// at ten commits a second, and what share of one core they cost.
+func BenchmarkHeartbeats(b *testing.B) {
+	const tasks, commitsPerSecond = 16, 10
+	sb := stream.New("bench")
+	none := stream.From(sb, benchIn).Filter(func(benchKey, int64) bool { return false })
+	same := func(k benchKey, _ int64) benchKey { return k }
+	w := windowing.Tumbling(10 * time.Second).Emit(windowing.OnClose)
+	counted := stream.CountWindows("w", stream.Window(stream.GroupBy("again", none, same, benchIn.Key, serde.Int64), w))
+	stream.To(counted.Results, benchOut)
+	topology, err := sb.Build()
+	if err != nil {
+		b.Fatal(err)
+	}
+	bound := topology.Bind("bench")
+	up, down := newRounds(b, bound, 0, tasks), newRounds(b, bound, 1, tasks)
+	beats := 0
+	b.ResetTimer()
+	for n := range b.N {
+		logs := make([][]graph.Message, tasks)
+		for _, r := range up {
+			m := graph.Message{Key: make([]byte, len(benchKey{})), Value: make([]byte, 8), Timestamp: int64(n+1) * 100}
+			for _, o := range r.run([]graph.Message{m}) {
+				logs[o.Partition] = append(logs[o.Partition], graph.Message{Headers: o.Headers, Timestamp: o.Timestamp})
+				beats++
+			}
+		}
+		for p, r := range down {
+			r.run(logs[p])
+		}
+	}
+	b.StopTimer()
+	if beats != b.N*tasks*tasks {
+		b.Fatalf("%d control records in %d rounds", beats, b.N)
+	}
+	b.ReportMetric(tasks*tasks*commitsPerSecond, "beats/s")
+	b.ReportMetric(b.Elapsed().Seconds()/float64(b.N)*commitsPerSecond*100, "%core")
+}
+
+// rounds runs one task, a commit at a time.
+type rounds struct {
+	b      *testing.B
+	task   *task.Task
+	offset int64 // of its input
+	logged int64 // records in its changelog
+}
+
+func newRounds(b *testing.B, topology *graph.Topology, sub, tasks int) (all []*rounds) {
+	s := topology.Subtopologies()[sub]
+	storage := state.NewMemory()
+	for p := range tasks {
+		cfg := task.Config{
+			ID: task.ID{Subtopology: sub, Partition: int32(p)}, Subtopology: s, Tasks: int32(tasks),
+			Inputs:     []task.Input{{Topic: s.Sources[0], Watermark: int64(windowing.NoTime)}},
+			Partitions: map[string]int32{"out": 8, topology.Repartitions()[0].Topic: int32(tasks)}, Partition: partitioner.Partition,
+		}
+		var err error
+		if len(s.Stores) > 0 {
+			name := cfg.ID.String()
+			if cfg.Stores, err = storage.Open(name, state.Identity{ApplicationID: "bench", Task: name}, s.Stores); err != nil {
+				b.Fatal(err)
+			}
+		}
+		t, err := task.New(cfg)
+		if err != nil {
+			b.Fatal(err)
+		}
+		all = append(all, &rounds{b: b, task: t})
+	}
+	return all
+}
+
+// run processes a batch and commits. The outputs are valid until the next run.
+func (r *rounds) run(batch []graph.Message) []graph.Out {
+	for i := range batch {
+		batch[i].Offset = r.offset
+		r.offset++
+	}
+	if err := r.task.Enqueue(0, batch, r.offset); err != nil {
+		r.b.Fatal(err)
+	}
+	if _, err := r.task.Step(1<<62, len(batch)); err != nil {
+		r.b.Fatal(err)
+	}
+	c, err := r.task.Prepare()
+	if err != nil {
+		r.b.Fatal(err)
+	}
+	r.logged += int64(len(c.Entries))
+	outs := slices.Clone(c.Outputs)
+	if err := r.task.Committed([]int64{r.logged}, 0); err != nil {
+		r.b.Fatal(err)
+	}
+	return outs
 }

@@ -385,3 +385,30 @@ func ExampleBuilder_DeadLetter() {
 	// __streams.errors.exception: *errors.errorString
 	// __streams.errors.message: no credit
 }
+
+func ExampleGroupBy() {
+	show(totals, func(b *stream.Builder) {
+		size := func(_ string, amount int64) string {
+			if amount >= 5 {
+				return "large"
+			}
+			return "small"
+		}
+		bySize := stream.GroupBy("by-size", stream.From(b, orders), size, serde.String, serde.Int64)
+		stream.To(stream.Count("orders-per-size", bySize).Changes(), totals)
+	})
+	// Output:
+	// large 2
+	// small 1
+}
+
+func ExampleRepartition() {
+	b := stream.New("repartition")
+	spread := stream.Repartition("spread", stream.From(b, orders), serde.String, serde.Int64, stream.Partitions(12))
+	stream.To(spread, totals)
+	topology, _ := b.Build()
+	for _, r := range topology.Bind("shop").Repartitions() {
+		fmt.Println(r.Topic, r.Partitions)
+	}
+	// Output: shop-spread-repartition 12
+}
