@@ -242,8 +242,9 @@ func TestMetricsAndHealth(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	committed := make(chan processor.CommitInfo, 100)
+	committed, restored := make(chan processor.CommitInfo, 100), make(chan string, 100)
 	c.cfg.Events.Committed = func(i processor.CommitInfo) { committed <- i }
+	c.cfg.Events.TaskRestored = func(i processor.RestoreInfo) { restored <- i.Task }
 	app, err := processor.New(topology, c.cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -253,10 +254,12 @@ func TestMetricsAndHealth(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { done <- app.Run(ctx) }()
 	c.produce(word("a", "x"))
-	for records := 0; records < 1; {
+	for records, tasks := 0, 0; records < 1 || tasks < 2; {
 		select {
 		case i := <-committed:
 			records += i.Records
+		case <-restored:
+			tasks++
 		case err := <-done:
 			t.Fatalf("ended early: %v", err)
 		}

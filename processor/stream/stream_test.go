@@ -345,3 +345,21 @@ func TestDescribeIsStable(t *testing.T) {
     Sink: sink:late (topic: late)
 `)
 }
+
+// TestATableHoldsTheTimeUntilItsCommit: what an OnCommit table sends at a commit
+// is on time behind it, live and at the end of a run.
+func TestATableHoldsTheTimeUntilItsCommit(t *testing.T) {
+	d := processortest.New(t, func(b *stream.Builder) {
+		counts := stream.Count("counts", stream.GroupByKey(stream.From(b, numbers)))
+		w := windowing.Tumbling(time.Minute).Emit(windowing.OnClose)
+		stream.To(stream.CountWindows("w", stream.Window(stream.GroupByKey(counts.Changes()), w)).Results, windows)
+	})
+	in, out := processortest.Input(d, numbers), processortest.Output(d, windows)
+	in.Put(at(0), "a", 1)
+	in.Put(at(70), "b", 1)
+	d.Commit()
+	expect(t, briefWindows(out.Drain()), "a[0,60)=1@59999")
+	if n := d.Dropped(stream.Late); n != 0 {
+		t.Errorf("%d late", n)
+	}
+}

@@ -71,6 +71,10 @@ type table[K, V, A any] struct {
 	store  *state.KeyValueStore[[]byte, state.Timestamped[A]]
 	down   graph.Receiver[K, A]
 	out    Record[K, A]
+
+	// With commits: the time that has arrived, and what was passed on at the
+	// last commit. What is sent is judged by the latter.
+	merged, passed windowing.EventTime
 }
 
 func (t *table[K, V, A]) open(store state.KV[[]byte, state.Timestamped[A]], key serde.Serde[K], children [][]any) (inst graph.Instance, err error) {
@@ -85,7 +89,8 @@ func (t *table[K, V, A]) open(store state.KV[[]byte, state.Timestamped[A]], key 
 	}
 	inst.Receive = graph.Receiver[K, V](t.receive)
 	if !t.update {
-		inst.Commit = t.commit
+		t.merged, t.passed = windowing.NoTime, windowing.NoTime
+		inst.Commit, inst.Timed = t.commit, t
 	}
 	return inst, nil
 }
@@ -105,15 +110,49 @@ func (t *table[K, V, A]) receive(r *Record[K, V]) error {
 	if at := int64(r.Time); !existed || at > v.Time {
 		v.Time = at
 	}
-	graph.MetaOf(&t.out).Watermark = graph.MetaOf(r).Watermark
 	t.env.Counters[t.node.ID].Processed++
 	if t.update {
+		graph.MetaOf(&t.out).Watermark = graph.MetaOf(r).Watermark
 		return t.send(r.Key, v)
 	}
 	return nil
 }
 
+// Advance implements graph.Timed: the time waits here for the commit. At the
+// end of a bounded run nothing comes any more, so what is held back goes now.
+func (t *table[K, V, A]) Advance(merged windowing.EventTime) error {
+	if merged != windowing.MaxTime || t.merged == windowing.MaxTime {
+		t.merged = max(t.merged, merged)
+		return nil
+	}
+	if err := t.flush(); err != nil {
+		return err
+	}
+	t.merged = windowing.MaxTime
+	return nil
+}
+
+// Due implements graph.Timed.
+func (t *table[K, V, A]) Due() windowing.EventTime { return windowing.MaxTime }
+
+// Passed implements graph.Timed.
+func (t *table[K, V, A]) Passed() windowing.EventTime { return t.passed }
+
+// commit sends the last value of each key that has changed, and then passes on
+// the time of this moment.
 func (t *table[K, V, A]) commit() error {
+	if t.merged == windowing.MaxTime {
+		return nil
+	}
+	if err := t.flush(); err != nil {
+		return err
+	}
+	t.passed = t.merged
+	return nil
+}
+
+func (t *table[K, V, A]) flush() error {
+	graph.MetaOf(&t.out).Watermark = t.passed
 	return t.store.EachDirty(func(key []byte, v *state.Timestamped[A], deleted bool) error {
 		if deleted {
 			return nil
