@@ -27,6 +27,7 @@ type App struct {
 	metrics  *metrics
 	gatherer prometheus.Gatherer
 	health   *health
+	times    *times
 }
 
 // New checks the configuration, all complaints at once, and registers the
@@ -35,14 +36,14 @@ func New(t *Topology, cfg Config) (*App, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	a := &App{cfg: cfg.withDefaults(), topology: t, health: newHealth()}
+	a := &App{cfg: cfg.withDefaults(), topology: t, health: newHealth(), times: newTimes()}
 	reg := a.cfg.Registerer
 	if reg == nil {
 		reg = prometheus.NewRegistry()
 	}
 	a.gatherer = gathererOf(reg)
 	var err error
-	if a.metrics, err = newMetrics(reg, cfg.ApplicationID, t); err != nil {
+	if a.metrics, err = newMetrics(reg, cfg.ApplicationID, t, a.times); err != nil {
 		return nil, fmt.Errorf("processor: register metrics: %w", err)
 	}
 	return a, nil
@@ -60,13 +61,13 @@ func (a *App) Run(ctx context.Context) error {
 		return fmt.Errorf("processor: %w", err)
 	}
 	httpCtx, stopHTTP := context.WithCancel(context.WithoutCancel(ctx))
-	wait, err := a.serve(httpCtx)
+	wait, err := a.serveAll(httpCtx)
 	if err == nil {
 		err = a.runWorkers(ctx, disk)
-		stopHTTP()
-		wait()
+		a.times.clear()
 	}
 	stopHTTP()
+	wait()
 	if cerr := disk.Close(); cerr != nil {
 		err = errors.Join(err, fmt.Errorf("processor: close state: %w", cerr))
 	}
@@ -110,7 +111,7 @@ func (a *App) workerConfig(index int, disk *state.Disk) worker.Config {
 		SessionTimeout: a.cfg.SessionTimeout, HeartbeatInterval: a.cfg.HeartbeatInterval,
 		TransactionTimeout: a.cfg.TransactionTimeout, MaxTaskIdle: a.cfg.MaxTaskIdle,
 		Drain:  a.cfg.Drain,
-		Events: a.listeners(),
+		Events: a.listeners(index),
 	}
 	if a.cfg.BoundedRun != "" {
 		c.Bounded = &worker.BoundedRun{Run: a.cfg.BoundedRun}

@@ -82,6 +82,10 @@ type Config struct {
 	Client []kgo.Opt
 	// Listen serves /metrics, /livez and /readyz on this address; empty is off.
 	Listen string
+	// DebugListen serves /debug/time on this address, a listener of its own: what
+	// it shows is for those who run the application. A port without a host is
+	// opened on the loopback interface only; empty is off.
+	DebugListen string
 	// Logger takes what is worth a line; nil logs nothing.
 	Logger *zap.Logger
 	// Registerer takes the metrics; nil is a registry of the App's own, served

@@ -50,9 +50,9 @@ type CommitInfo struct {
 	Duration  time.Duration
 }
 
-// listeners passes the events of a worker on to the user's listener, the log
-// and the metrics.
-func (a *App) listeners() worker.Events {
+// listeners passes the events of a worker, by its index, on to the user's
+// listener, the log and the metrics.
+func (a *App) listeners(index int) worker.Events {
 	user, log, m := a.cfg.Events, a.cfg.Logger, a.metrics
 	return worker.Events{
 		TaskAssigned: func(id task.ID) {
@@ -70,8 +70,10 @@ func (a *App) listeners() worker.Events {
 		TaskRevoked: func(id task.ID) {
 			log.Info("task revoked", zap.Stringer("task", id))
 			a.health.revoked(id)
+			a.times.leave(index, id)
 			call(user.TaskRevoked, TaskInfo{id.String()})
 		},
+		Times:   func(t []task.TimeInfo) { a.times.set(index, t) },
 		Counted: func(_ task.ID, c []graph.Counters) { m.count(c) },
 		Committed: func(c worker.Committed) {
 			m.commit(c)

@@ -16,6 +16,7 @@ type metrics struct {
 	restored, outputs, changelog        prometheus.Counter
 	commitSeconds                       prometheus.Histogram
 	nodes                               []nodeMetrics // by NodeID
+	lateness                            *lateness
 }
 
 type nodeMetrics struct {
@@ -25,7 +26,7 @@ type nodeMetrics struct {
 
 // newMetrics registers the metrics. Two Apps may share a registerer if their
 // application ids differ.
-func newMetrics(reg prometheus.Registerer, applicationID string, t *graph.Topology) (*metrics, error) {
+func newMetrics(reg prometheus.Registerer, applicationID string, t *graph.Topology, at *times) (*metrics, error) {
 	r := &registrar{reg: prometheus.WrapRegistererWith(prometheus.Labels{"application_id": applicationID}, reg)}
 	m := &metrics{
 		commits:   r.counter("commits_total", "Commits that succeeded."),
@@ -41,6 +42,9 @@ func newMetrics(reg prometheus.Registerer, applicationID string, t *graph.Topolo
 		Buckets: prometheus.ExponentialBuckets(0.001, 2, 14),
 	})
 	r.register(m.commitSeconds)
+	m.lateness = newLateness()
+	r.register(m.lateness)
+	r.register(newWatermarks(at))
 	in := r.vector("node_records_in_total", "Records that arrived at a node, committed ones.", "node")
 	processed := r.vector("node_records_processed_total", "Records a node processed; in = processed + dropped.", "node")
 	dropped := r.vector("node_records_dropped_total", "Records that went no further than a node.", "node", "reason")
@@ -64,6 +68,7 @@ func (m *metrics) add(n *graph.Node, in, processed, dropped *prometheus.CounterV
 		nm.dropped = append(nm.dropped, dropped.WithLabelValues(n.Name, reason.String()))
 	}
 	m.nodes[n.ID] = nm
+	m.lateness.add(n)
 }
 
 // count adds what the nodes of one task saw in a committed interval.
@@ -79,6 +84,9 @@ func (m *metrics) count(counters []graph.Counters) {
 			if n > 0 {
 				nm.dropped[reason].Add(float64(n))
 			}
+		}
+		if c.Dropped[graph.Late] > 0 {
+			m.lateness.count(graph.NodeID(id), &c.Lateness)
 		}
 	}
 }

@@ -65,6 +65,8 @@ func (b *Builder) Build() (*Topology, error) { return b.graph.Build() }
 type Option func(*options)
 
 type options struct {
+	completeness bool // of a sink
+
 	name  string
 	watch *watermarks
 	emit  *emission

@@ -16,16 +16,25 @@ func To[K, V any](s Stream[K, V], topic Topic[K, V], opts ...Option) {
 	if topic.Key == nil || topic.Value == nil {
 		s.b.graph.Fail("sink %q: the key or the value %w", topic.Name, errNoSerde)
 	}
-	s.b.graph.Add(graph.Node{
-		Name: collect(opts).label("sink:" + topic.Name), Kind: graph.SinkNode, Topic: topic.Name,
+	o := collect(opts)
+	node := graph.Node{
+		Name: o.label("sink:" + topic.Name), Kind: graph.SinkNode, Topic: topic.Name,
 		Instantiate: func(env *graph.Env, node *graph.Node, _ [][]any) (graph.Instance, error) {
 			k, err := newSink(env, node, topic)
 			if err != nil {
 				return graph.Instance{}, err
 			}
-			return graph.Instance{Receive: graph.Receiver[K, V](k.receive)}, nil
+			inst := graph.Instance{Receive: graph.Receiver[K, V](k.receive)}
+			if node.Completeness != "" {
+				inst.Teller, err = newCompleteness(env, node)
+			}
+			return inst, err
 		},
-	}, s.at)
+	}
+	if o.completeness {
+		node.Completeness = topic.Name + completenessSuffix
+	}
+	s.b.graph.Add(node, s.at)
 }
 
 func newSink[K, V any](env *graph.Env, node *graph.Node, topic Topic[K, V]) (*sink[K, V], error) {

@@ -9,14 +9,6 @@ import (
 	"github.com/millrace/millrace/windowing"
 )
 
-// Headers of a late record, as decimal milliseconds since epoch: the bounds of
-// the last window it belongs to, and the watermark that had closed it.
-const (
-	HeaderLateWindowStart = "__millrace.late.window.start"
-	HeaderLateWindowEnd   = "__millrace.late.window.end"
-	HeaderLateWatermark   = "__millrace.late.watermark"
-)
-
 // TimeWindowed is a grouped stream cut into windows of event time.
 type TimeWindowed[K, V any] struct {
 	g Grouped[K, V]
@@ -47,7 +39,7 @@ type Windowed[K, V, A any] struct {
 	// every aggregate, drops them and counts them as NullValue.
 	Results Stream[windowing.Key[K], A]
 	// Late has the records all of whose windows were closed, as they came, with
-	// the three late headers added. They are counted whether it is used or not.
+	// the late headers added. They are counted whether it is used or not.
 	Late Stream[K, V]
 }
 
@@ -185,11 +177,8 @@ func (o *windowed[K, V, A]) emit(win windowing.Window, key []byte, v *A, at wind
 }
 
 func (o *windowed[K, V, A]) sendLate(r *Record[K, V]) error {
-	o.env.Drop(o.node, graph.Late)
-	headers := []graph.Header{decimal(HeaderLateWatermark, graph.MetaOf(r).Watermark)}
-	if win, ok := o.windows.Latest(r.Time); ok {
-		headers = append(headers, decimal(HeaderLateWindowStart, win.Start), decimal(HeaderLateWindowEnd, win.End))
-	}
+	headers, by := lateHeaders(o.windows, r.Time, graph.MetaOf(r).Watermark)
+	o.env.DropLate(o.node, by)
 	o.outLate = *r
 	o.outLate.Headers = r.Headers.With(headers...)
 	return o.late(&o.outLate)

@@ -34,6 +34,7 @@ func Reasons() []Reason {
 type Counters struct {
 	In, Processed int64
 	Dropped       [reasonCount]int64
+	Lateness      Lateness // of the records dropped as late
 }
 
 // Add adds o to c.
@@ -43,4 +44,5 @@ func (c *Counters) Add(o *Counters) {
 	for i, n := range o.Dropped {
 		c.Dropped[i] += n
 	}
+	c.Lateness.Add(&o.Lateness)
 }

@@ -30,6 +30,9 @@ func (t *Topology) describe(n *Node) string {
 	if n.Topic != "" {
 		fmt.Fprintf(&b, " (topic: %s)", n.Topic)
 	}
+	if n.Completeness != "" {
+		fmt.Fprintf(&b, " (completeness: %s)", n.Completeness)
+	}
 	for _, s := range n.Stores {
 		fmt.Fprintf(&b, " (store: %s, %s)", s.Name, s.Kind)
 	}

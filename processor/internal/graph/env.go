@@ -42,6 +42,13 @@ func (e *Env) Drop(node *Node, reason Reason) {
 	}
 }
 
+// DropLate is Drop for a record that was late by so many ms of event time: the
+// watermark less the one at which its last window had closed.
+func (e *Env) DropLate(node *Node, by int64) {
+	e.Counters[node.ID].Lateness.observe(by)
+	e.Drop(node, Late)
+}
+
 // A Context tells user code about the record being processed. It is valid only
 // during the call it is passed to.
 type Context struct {
@@ -58,7 +65,7 @@ type Instance struct {
 	Receive any    // a Receiver of the node's input type; nil for sources
 	Source  Source // sources only
 	Timed   Timed  // operators that wait for watermarks
-	Teller  Teller // sinks of repartition topics
+	Teller  Teller // sinks that tell how far the time has come
 	// Commit emits what the operator holds back until a commit; nil if
 	// nothing.
 	Commit func() error
@@ -86,15 +93,16 @@ type Timed interface {
 	Passed() windowing.EventTime
 }
 
-// A Teller is the sink of a repartition topic: it tells the topic's readers how
-// far the time has come.
+// A Teller is a sink that tells its readers how far the time has come: that of a
+// repartition topic, and that of a topic whose completeness is written beside
+// it.
 type Teller interface {
 	// Pass sets the time that holds behind everything sent so far.
 	Pass(t Time)
-	// Tell sends the time to every partition that does not know it yet, with
-	// renew to all of them.
+	// Tell sends the time to everyone who does not know it yet; with renew also
+	// to those whose knowledge of an idle task would run out.
 	Tell(renew bool) error
-	// Owes says that a partition does not know the time yet.
+	// Owes says that someone does not know the time yet.
 	Owes() bool
 }
 

@@ -31,9 +31,12 @@ type Node struct {
 	// Internal marks the two ends of a repartition topic. Topic is then only
 	// the operator's part of the name until Topology.Bind has completed it.
 	Internal bool
-	Parents  []Edge
-	Ports    [][]NodeID // children by port; most nodes have one port
-	Stores   []state.Spec
+	// Completeness is the topic to which the sink writes how far the time has
+	// come in Topic; empty for none.
+	Completeness string
+	Parents      []Edge
+	Ports        [][]NodeID // children by port; most nodes have one port
+	Stores       []state.Spec
 	// Watermarks is the strategy of a source.
 	Watermarks windowing.Watermarks
 	// Instantiate makes the node's Instance. It gets the receivers of the

@@ -83,7 +83,7 @@ func (b *Builder) Node(id NodeID) *Node { return b.nodes[id] }
 // mistake at once.
 func (b *Builder) Build() (*Topology, error) {
 	t := &Topology{Name: b.name, Policy: b.policy, nodes: b.nodes, partitions: b.partitions}
-	errs := append(slices.Clone(b.errs), t.checkStores(), t.checkTopics())
+	errs := append(slices.Clone(b.errs), t.checkStores(), t.checkTopics(), t.checkCompleteness())
 	if err := errors.Join(errs...); err != nil {
 		return nil, fmt.Errorf("topology %q: %w", b.name, err)
 	}
@@ -138,6 +138,26 @@ func (t *Topology) checkTopics() error {
 	return errors.Join(errs...)
 }
 
+// checkCompleteness wants a topic with a completeness to be written by that one
+// sink: what it says would not hold for the records of another.
+func (t *Topology) checkCompleteness() error {
+	var errs []error
+	for _, n := range t.nodes {
+		for _, other := range t.nodes {
+			if n.Completeness == "" || other.Kind == OperatorNode || other.ID == n.ID {
+				continue
+			}
+			if other.Kind == SinkNode && other.Topic == n.Topic {
+				errs = append(errs, fmt.Errorf("sink %q tells the completeness of topic %q, but sink %q writes there too; merge the streams and write them once", n.Name, n.Topic, other.Name))
+			}
+			if other.Topic == n.Completeness {
+				errs = append(errs, fmt.Errorf("topic %q is for the completeness of %q and cannot be used by %q", n.Completeness, n.Topic, other.Name))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // cut gives every connected set of nodes a number, in the order of their first
 // nodes.
 func (t *Topology) cut() {
@@ -185,8 +205,10 @@ func (s *Subtopology) add(n *Node) {
 		if n.Internal {
 			s.Feeds = append(s.Feeds, n.Topic)
 		}
-		if !slices.Contains(s.Sinks, n.Topic) {
-			s.Sinks = append(s.Sinks, n.Topic)
+		for _, topic := range []string{n.Topic, n.Completeness} {
+			if topic != "" && !slices.Contains(s.Sinks, topic) {
+				s.Sinks = append(s.Sinks, topic)
+			}
 		}
 	}
 }

@@ -31,14 +31,19 @@ type edge struct {
 // A channel is what one upstream task last said.
 type channel struct {
 	watermark windowing.EventTime
+	heard     bool // since the task was built, or before it was
 	ended     bool
 	idleUntil int64 // wall clock, ms; 0 if it is not idle
+}
+
+func (c *channel) time() graph.Time {
+	return graph.Time{Watermark: c.watermark, Idle: c.idleUntil > 0, Ended: c.ended}
 }
 
 func newEdge(run string, restored []state.Upstream) *edge {
 	e := &edge{run: run}
 	for _, u := range restored {
-		e.channels = append(e.channels, channel{watermark: windowing.EventTime(u.Watermark), ended: u.Ended})
+		e.channels = append(e.channels, channel{watermark: windowing.EventTime(u.Watermark), ended: u.Ended, heard: u.Ended || u.Watermark > int64(windowing.NoTime)})
 	}
 	e.merge(0)
 	return e
@@ -60,7 +65,7 @@ func (e *edge) take(s *graph.Stamp, now int64) bool {
 	same := (idleUntil > 0) == (c.idleUntil > 0) && ended == c.ended
 	moved := s.Passed.Watermark > c.watermark
 	c.watermark = max(c.watermark, s.Passed.Watermark)
-	c.idleUntil, c.ended = idleUntil, ended
+	c.idleUntil, c.ended, c.heard = idleUntil, ended, true
 	if same && !(moved && lowest) {
 		return false
 	}
@@ -88,7 +93,7 @@ func (e *edge) merge(now int64) bool {
 		if c.idleUntil > 0 && c.idleUntil <= now {
 			c.idleUntil = 0
 		}
-		m.add(graph.Time{Watermark: c.watermark, Idle: c.idleUntil > 0, Ended: c.ended})
+		m.add(c.time())
 	}
 	e.time = m.time()
 	return e.time != before

@@ -24,6 +24,9 @@ type Events struct {
 	Counted func(id task.ID, counters []graph.Counters)
 	// Committed: Kafka has it.
 	Committed func(c Committed)
+	// Times says where the time of each running task stands: all tasks of the
+	// worker, once per second at most. The slice belongs to the receiver.
+	Times func(times []task.TimeInfo)
 	// Aborted: an interval's work was undone and is going to be repeated.
 	Aborted func(reason error)
 	// Unknown: it could not be learned whether a commit succeeded; the worker
@@ -80,6 +83,12 @@ func (e *Events) counted(id task.ID, c []graph.Counters) {
 func (e *Events) committed(c Committed) {
 	if e.Committed != nil {
 		e.Committed(c)
+	}
+}
+
+func (e *Events) times(t []task.TimeInfo) {
+	if e.Times != nil {
+		e.Times(t)
 	}
 }
 

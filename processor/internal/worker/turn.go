@@ -59,6 +59,7 @@ func (w *Worker) turn(ctx context.Context) error {
 		return err
 	}
 	w.purge(ctx)
+	w.tellTimes()
 	if w.due() {
 		return w.commit(ctx)
 	}

@@ -44,8 +44,9 @@ type Worker struct {
 	lastLook   time.Time // see over
 	lastEnds   time.Time // see tick
 	lastPurge  time.Time
-	waiting    bool // a task has records but waits for others
-	busy       bool // the last turn left something to process
+	lastTimes  time.Time // see tellTimes
+	waiting    bool      // a task has records but waits for others
+	busy       bool      // the last turn left something to process
 	closing    bool
 }
 
