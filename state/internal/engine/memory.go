@@ -12,6 +12,7 @@ type Memory struct {
 	cells map[string]*cell
 	order []string // ascending, without duplicates; may hold keys that are gone from cells
 	fresh []string // keys that may be missing from order
+	holes bool     // single keys were deleted: order and fresh may hold keys that are gone, or one key twice
 }
 
 type cell struct{ value []byte }
@@ -60,6 +61,7 @@ func (m *Memory) Apply(b Batch) error {
 			m.set(a, z)
 		case opDelete:
 			delete(m.cells, string(a))
+			m.holes = true
 		case opDeleteRange:
 			m.deleteRange(string(a), string(z))
 		}
@@ -89,12 +91,17 @@ func (m *Memory) deleteRange(from, to string) {
 	m.order = slices.Delete(m.order, a, z)
 }
 
-// settle makes order exactly the keys of cells. Its cost is linear and paid once per run of writes.
+// settle makes order exactly the keys of cells. Its cost is linear and paid once per run of writes; where all new keys
+// lie behind the others, as those of later windows do, it is linear in the new ones.
 func (m *Memory) settle() {
-	if len(m.fresh) == 0 && len(m.order) == len(m.cells) {
+	if len(m.fresh) == 0 && !m.holes {
 		return
 	}
 	slices.Sort(m.fresh)
+	if n := len(m.order); !m.holes && (n == 0 || m.order[n-1] < m.fresh[0]) {
+		m.order, m.fresh = append(m.order, m.fresh...), m.fresh[:0]
+		return
+	}
 	merged := make([]string, 0, len(m.cells))
 	a, b := m.order, m.fresh
 	for len(a) > 0 || len(b) > 0 {
@@ -104,11 +111,14 @@ func (m *Memory) settle() {
 		} else {
 			k, b = b[0], b[1:]
 		}
-		if _, live := m.cells[k]; live && (len(merged) == 0 || merged[len(merged)-1] != k) {
-			merged = append(merged, k)
+		if m.holes {
+			if _, live := m.cells[k]; !live || len(merged) > 0 && merged[len(merged)-1] == k {
+				continue
+			}
 		}
+		merged = append(merged, k)
 	}
-	m.order, m.fresh = merged, m.fresh[:0]
+	m.order, m.fresh, m.holes = merged, m.fresh[:0], false
 }
 
 // Flush implements Engine; there is nothing to do.
