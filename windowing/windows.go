@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// Window is a stretch of event time, [Start, End): Start belongs to it, End does not.
+// Window is a stretch of event time, [Start, End): Start belongs to it, End does not. Of sessions and sliding windows,
+// which end with a record, both belong to it: [Start, End].
 type Window struct{ Start, End EventTime }
 
 // Windows says how event time is cut into windows, how long each stays open, and when its values are sent on. It is a
