@@ -1,6 +1,7 @@
 package statetest
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 
@@ -21,6 +22,7 @@ type Crashable struct {
 	mu     sync.Mutex // guards the fields below; held only to read or replace them
 	volume *engine.Volume
 	disk   *state.Disk
+	dead   []*state.Disk // from before a crash: their processes may still be opening stores
 }
 
 var _ state.Storage = (*Crashable)(nil)
@@ -64,8 +66,9 @@ func (c *Crashable) Crash(percent int, seed uint64) error {
 	}
 	c.mu.Lock()
 	c.volume, c.disk = volume, disk
+	c.dead = append(c.dead, old)
 	c.mu.Unlock()
-	return old.Close()
+	return nil
 }
 
 func (c *Crashable) current() *state.Disk {
@@ -95,4 +98,14 @@ func (c *Crashable) Remove(task string) error { return c.current().Remove(task) 
 func (c *Crashable) Quarantine(task string) error { return c.current().Quarantine(task) }
 
 // Close implements state.Storage.
-func (c *Crashable) Close() error { return c.current().Close() }
+func (c *Crashable) Close() error {
+	c.mu.Lock()
+	all := append(c.dead, c.disk)
+	c.dead = nil
+	c.mu.Unlock()
+	var errs []error
+	for _, d := range all {
+		errs = append(errs, d.Close())
+	}
+	return errors.Join(errs...)
+}
