@@ -42,7 +42,7 @@ func ResultKeySerde[K any](key serde.Serde[K], d Definition) serde.Serde[Key[K]]
 // checkEmit refuses what sessions and sliding windows do not have.
 func checkEmit(e Emit) error {
 	if e > OnUpdate {
-		return fmt.Errorf("windowing: unknown emission %d; use OnCommit, OnClose or OnUpdate", uint8(e))
+		return fmt.Errorf("windowing: sessions and sliding windows cannot be sent %v; use OnCommit, OnClose or OnUpdate", e)
 	}
 	return nil
 }

@@ -153,10 +153,11 @@ func TestSessionsValidate(t *testing.T) {
 		{Session(10 * ms).Grace(5 * ms).Emit(OnClose), nil},
 		{Sliding(10 * ms).Grace(5 * ms).Emit(OnUpdate), nil},
 		{SessionWindows{}, []string{"gap"}},
-		{Session(-ms).Grace(-ms).Emit(9), []string{"gap", "grace", "emission 9"}},
+		{Session(-ms).Grace(-ms).Emit(9), []string{"gap", "grace", "cannot be sent emit 9"}},
 		{Session(1500 * 1000).Grace(1), []string{"gap", "grace"}},
+		{Session(ms).Emit(OnTime), []string{"cannot be sent on-time"}},
 		{SlidingWindows{}, []string{"difference"}},
-		{Sliding(-ms).Grace(-ms).Emit(9), []string{"difference", "grace", "emission 9"}},
+		{Sliding(-ms).Grace(-ms).Emit(9), []string{"difference", "grace", "cannot be sent emit 9"}},
 	}
 	for _, tt := range tests {
 		err := tt.w.Validate()
