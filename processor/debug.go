@@ -32,6 +32,8 @@ type timeInput struct {
 	Watermark *string        `json:"watermark"`
 	Idle      bool           `json:"idle"`
 	Ended     bool           `json:"ended"`
+	Queued    int            `json:"queued"`  // records that wait in the task
+	Aligned   bool           `json:"aligned"` // they wait for slower inputs
 	Upstream  []timeUpstream `json:"upstream,omitempty"`
 }
 
@@ -76,7 +78,10 @@ func newTimeTask(t taskTime) timeTask {
 	taken := stamp(t.at)
 	page := timeTask{Task: t.Task.String(), State: "running", Taken: &taken}
 	for _, in := range t.Inputs {
-		p := timeInput{Topic: in.Topic, Partition: in.Partition, Watermark: moment(in.Watermark), Idle: in.Idle, Ended: in.Ended}
+		p := timeInput{
+			Topic: in.Topic, Partition: in.Partition, Watermark: moment(in.Watermark), Idle: in.Idle, Ended: in.Ended,
+			Queued: in.Queued, Aligned: in.Aligned,
+		}
 		for i, u := range in.Upstream {
 			p.Upstream = append(p.Upstream, timeUpstream{Task: i, Heard: u.Heard, Watermark: moment(u.Watermark), Idle: u.Idle, Ended: u.Ended})
 		}
@@ -117,6 +122,9 @@ func why(t *task.TimeInfo, h task.Hold) string {
 		because = "all input is idle; the highest time counts, that of " + place + ", which is at " + text(at.Watermark) + ", idle=true"
 	default:
 		because = "held back by " + place + ", which is at " + text(at.Watermark) + ", idle=false"
+	}
+	if in.Aligned {
+		because += ", and its records wait for slower inputs"
 	}
 	if h.Behind != "" {
 		because += fmt.Sprintf(", by way of operator %q", h.Behind)

@@ -48,6 +48,56 @@ func get(t *testing.T, url string) string {
 	return string(body)
 }
 
+// run is an application that runs until it is stopped.
+type run struct {
+	t    *testing.T
+	app  *processor.App
+	stop context.CancelFunc
+	done chan error
+}
+
+func (c *cluster) start(build func(*stream.Builder)) *run {
+	c.t.Helper()
+	b := stream.New("app")
+	build(b)
+	topology, err := b.Build()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	app, err := processor.New(topology, c.cfg)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	ctx, stop := context.WithTimeout(context.Background(), runTimeout)
+	c.t.Cleanup(stop)
+	r := &run{c.t, app, stop, make(chan error, 1)}
+	go func() { r.done <- app.Run(ctx) }()
+	return r
+}
+
+// page asks for /debug/time until all five tasks are there and it has
+// everything that is wanted.
+func (r *run) page(wanted ...string) (page timePage) {
+	r.t.Helper()
+	var text string
+	for !containsAll(text, wanted) || len(page.Tasks) != 5 {
+		select {
+		case err := <-r.done:
+			r.t.Fatalf("ended: %v; last seen %s", err, text)
+		case <-time.After(50 * time.Millisecond):
+		}
+		if r.app.DebugAddr() == "" {
+			continue
+		}
+		text = get(r.t, "http://"+r.app.DebugAddr()+"/debug/time")
+		page = timePage{}
+		if err := json.Unmarshal([]byte(text), &page); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+	return page
+}
+
 // TestTimeIsVisible: one of two partitions is silent, so what is behind the
 // repartition waits, and says for whom.
 func TestTimeIsVisible(t *testing.T) {
@@ -55,46 +105,15 @@ func TestTimeIsVisible(t *testing.T) {
 	c.cfg.BoundedRun, c.cfg.Listen, c.cfg.DebugListen = "", "127.0.0.1:0", "0"
 	reg := prometheus.NewPedanticRegistry()
 	c.cfg.Registerer = reg
-	b := stream.New("app")
-	wordsPerMinute(b)
-	topology, err := b.Build()
-	if err != nil {
-		t.Fatal(err)
-	}
-	app, err := processor.New(topology, c.cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithTimeout(context.Background(), runTimeout)
-	defer stop()
-	done := make(chan error, 1)
-	go func() { done <- app.Run(ctx) }()
+	r := c.start(wordsPerMinute)
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	c.produce(&kgo.Record{Topic: "words", Key: []byte("same"), Value: []byte("some words"), Timestamp: at})
-
-	var page timePage
-	var text string
-	wanted := []string{
+	page := r.page(
 		`waiting to hear from upstream task`, `held back by topic \"words\" partition`,
 		`which is at 2026-03-01T12:00:00.000Z, idle=false`, `waiting for the first record of topic \"words\" partition`,
-	}
-	for !containsAll(text, wanted) || len(page.Tasks) != 5 {
-		select {
-		case err := <-done:
-			t.Fatalf("ended: %v; last seen %s", err, text)
-		case <-time.After(50 * time.Millisecond):
-		}
-		if app.DebugAddr() == "" {
-			continue
-		}
-		text = get(t, "http://"+app.DebugAddr()+"/debug/time")
-		page = timePage{}
-		if err := json.Unmarshal([]byte(text), &page); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if !strings.HasPrefix(app.DebugAddr(), "127.0.0.1:") {
-		t.Errorf("a port alone is served on %s", app.DebugAddr())
+	)
+	if !strings.HasPrefix(r.app.DebugAddr(), "127.0.0.1:") {
+		t.Errorf("a port alone is served on %s", r.app.DebugAddr())
 	}
 	for _, x := range page.Tasks {
 		behind := strings.HasPrefix(x.Task, "1_")
@@ -105,11 +124,28 @@ func TestTimeIsVisible(t *testing.T) {
 			t.Errorf("task %s: %+v", x.Task, x.Inputs)
 		}
 	}
-	const gauge = "millrace_watermark_timestamp_seconds"
-	metrics := get(t, "http://"+app.ListenAddr()+"/metrics")
+	metrics := get(t, "http://"+r.app.ListenAddr()+"/metrics")
 	if n := strings.Count(metrics, "\n"+gauge); n != 1 || !strings.Contains(metrics, gauge+`{application_id="app",node="to:by-word",partition="`) {
 		t.Errorf("%d watermarks in\n%s", n, metrics)
 	}
+	if n := watermarksIn(t, reg); n != 1 {
+		t.Errorf("%d watermarks", n)
+	}
+	r.stop()
+	if err := <-r.done; err != nil {
+		t.Error(err)
+	}
+	if n := watermarksIn(t, reg); n != 0 {
+		t.Errorf("%d watermarks of tasks that have left", n)
+	}
+}
+
+const gauge = "millrace_watermark_timestamp_seconds"
+
+// watermarksIn counts the watermarks in a registry, whose metrics must be named
+// as Prometheus wants it.
+func watermarksIn(t *testing.T, reg *prometheus.Registry) (n int) {
+	t.Helper()
 	families, err := reg.Gather()
 	if err != nil {
 		t.Fatal(err)
@@ -117,18 +153,12 @@ func TestTimeIsVisible(t *testing.T) {
 	if problems, err := promlint.NewWithMetricFamilies(families).Lint(); err != nil || len(problems) > 0 {
 		t.Error(problems, err)
 	}
-	stop()
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
-	if families, err = reg.Gather(); err != nil {
-		t.Fatal(err)
-	}
 	for _, f := range families {
 		if f.GetName() == gauge {
-			t.Errorf("%d watermarks of tasks that have left", len(f.Metric))
+			n += len(f.Metric)
 		}
 	}
+	return n
 }
 
 func containsAll(text string, parts []string) bool {

@@ -129,6 +129,9 @@ func TestWhyInWords(t *testing.T) {
 		`held back by topic "clicks" partition 3, which is at 2026-09-21T14:13:20.000Z, idle=false, by way of operator "first"`: {
 			source(graph.Time{Watermark: at}), task.Hold{Upstream: -1, Behind: "first"},
 		},
+		`held back by topic "clicks" partition 3, which is at 2026-09-21T14:13:20.000Z, idle=false, and its records wait for slower inputs`: {
+			task.InputTime{Topic: "clicks", Partition: 3, Time: graph.Time{Watermark: at}, Aligned: true}, task.Hold{Upstream: -1},
+		},
 		`waiting for the first record of topic "clicks" partition 3`: {source(graph.Time{Watermark: windowing.NoTime}), task.Hold{Upstream: -1}},
 		`all input is idle; the highest time counts, that of topic "clicks" partition 3, which is at 2026-09-21T14:13:20.000Z, idle=true`: {
 			source(graph.Time{Watermark: at, Idle: true}), task.Hold{Upstream: -1},

@@ -22,6 +22,8 @@ type InputTime struct {
 	// by its number; empty as long as none of them was heard.
 	Upstream []UpstreamTime
 	Internal bool // it is a repartition topic
+	Queued   int  // records that wait in the task
+	Aligned  bool // they wait because the input has run too far ahead of others
 }
 
 // An UpstreamTime is what one task that writes a repartition topic last said.
@@ -73,7 +75,7 @@ func (t *Task) Time() TimeInfo {
 }
 
 func (in *input) timeInfo() InputTime {
-	info := InputTime{Topic: in.Topic, Partition: in.Partition, Time: in.time(), Internal: in.edge != nil}
+	info := InputTime{Topic: in.Topic, Partition: in.Partition, Time: in.time(), Internal: in.edge != nil, Queued: in.queued, Aligned: in.queued > 0 && in.held()}
 	if in.edge == nil {
 		return info
 	}
