@@ -77,6 +77,9 @@ func (e *edgeSink[K, V]) receive(r *Record[K, V]) error {
 		e.env.Drop(e.node, graph.NullKey)
 		return nil
 	}
+	if meta.Tombstone { // of no use to what reads the topic
+		return unplaced(e.env, e.node)
+	}
 	out, err := e.encode(r)
 	if err != nil {
 		return err

@@ -5,8 +5,8 @@ import "github.com/millrace/millrace/processor/internal/graph"
 // Tombstones go down the graph beside the values. No user function sees one,
 // for there is no value to show: operators that keep the key pass it on, a
 // branch to all sides, for nobody knows which had the value; those that find a
-// new key in the value cannot, and drop it; so do aggregates. A sink writes
-// null.
+// new key in the value cannot, and drop it; so do aggregates and
+// repartition topics, which are there for those. A sink writes null.
 
 // gone says that a record is a tombstone.
 func gone[K, V any](r *Record[K, V]) bool { return graph.MetaOf(r).Tombstone }
