@@ -55,7 +55,9 @@ func TestBoundedRunAcrossARepartition(t *testing.T) {
 		}
 		_, count, _ := strings.Cut(row, "=")
 		var v int
-		fmt.Sscan(count, &v)
+		if _, err := fmt.Sscan(count, &v); err != nil {
+			t.Errorf("row %q: %v", row, err)
+		}
 		sum += v
 	}
 	if sum != 400 || len(got) != 24 {

@@ -67,7 +67,7 @@ func newWatch(s *sim) *watch {
 
 // synced learns from the leader who is assigned what.
 func (w *watch) synced(r kmsg.Request) (kmsg.Response, error, bool) {
-	w.hear(r)
+	_, _, _ = w.hear(r)
 	req := r.(*kmsg.SyncGroupRequest)
 	if len(req.GroupAssignment) == 0 {
 		return nil, nil, false

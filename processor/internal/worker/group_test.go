@@ -109,7 +109,7 @@ func TestFits(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			l := newLease(task.ID{}, &graph.Subtopology{Sources: []string{"in"}, Stores: counting(t, graph.ErrorPolicy{}).Subtopologies()[0].Stores}, identity{})
 			l.stores = storesAt(t, l.sub.Stores, tt.state)
-			defer l.close(false)
+			defer func() { _ = l.close(false) }()
 			offsets := map[topicPartition]committed{{"in", 0}: {offset: tt.offset, meta: tt.meta}}
 			if err := fits(l, offsets, tt.g); (err == nil) != tt.accepted || err != nil && !unusable(err) {
 				t.Errorf("got %v", err)

@@ -41,26 +41,22 @@ func (r *restorer) stalled(ctx context.Context, tp topicPartition, at, to int64)
 	return behindEmpty(resp.(*kmsg.FetchResponse), at)
 }
 
-// behindEmpty returns the position behind the batches of an answer if none of
-// them has a record, else at.
+// behindEmpty returns the position behind the batches of an answer for one
+// partition if none of them has a record, else at, or the position behind those
+// before the first that has one.
 func behindEmpty(resp *kmsg.FetchResponse, at int64) (int64, error) {
 	const lengthAt, deltaAt, countAt, headerLen = 8, 23, 57, 61
-	for _, rt := range resp.Topics {
-		for _, rp := range rt.Partitions {
-			if err := kerr.ErrorForCode(rp.ErrorCode); err != nil {
-				return at, err
-			}
-			next := at
-			for b := rp.RecordBatches; len(b) >= headerLen; {
-				if binary.BigEndian.Uint32(b[countAt:]) != 0 {
-					return next, nil
-				}
-				first := int64(binary.BigEndian.Uint64(b))
-				next = max(next, first+int64(binary.BigEndian.Uint32(b[deltaAt:]))+1)
-				b = b[min(len(b), 12+int(binary.BigEndian.Uint32(b[lengthAt:]))):]
-			}
-			return next, nil
-		}
+	if len(resp.Topics) == 0 || len(resp.Topics[0].Partitions) == 0 {
+		return at, nil
+	}
+	rp := &resp.Topics[0].Partitions[0]
+	if err := kerr.ErrorForCode(rp.ErrorCode); err != nil {
+		return at, err
+	}
+	for b := rp.RecordBatches; len(b) >= headerLen && binary.BigEndian.Uint32(b[countAt:]) == 0; {
+		first := int64(binary.BigEndian.Uint64(b))
+		at = max(at, first+int64(binary.BigEndian.Uint32(b[deltaAt:]))+1)
+		b = b[min(len(b), 12+int(binary.BigEndian.Uint32(b[lengthAt:]))):]
 	}
 	return at, nil
 }
