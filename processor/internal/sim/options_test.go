@@ -4,7 +4,6 @@ package sim
 
 import (
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -117,9 +116,6 @@ func (o Options) String() string {
 	type plain Options
 	return fmt.Sprintf("%+v", plain(o))
 }
-
-// has says whether a workload is part of the run.
-func (o *Options) has(workload string) bool { return slices.Contains(o.Workloads, workload) }
 
 // source names the topic a workload reads.
 func (o *Options) source(workload string) string {

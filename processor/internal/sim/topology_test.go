@@ -27,20 +27,6 @@ const (
 	deadTopic       = "out-dead"
 )
 
-// sinks are the topics of each workload.
-func sinks(workload string) []string {
-	switch workload {
-	case countEach:
-		return []string{countsTopic}
-	case countWindows:
-		return []string{finalsTopic, finalsLateTopic}
-	case lastWindows:
-		return []string{latestTopic, latestLateTopic}
-	default:
-		return []string{mappedTopic}
-	}
-}
-
 // A tally is what every aggregate of a run keeps: how many records, the offset
 // of the last one, and a number that depends on all of them and their order.
 type tally struct {
