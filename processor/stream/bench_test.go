@@ -50,6 +50,7 @@ type engine struct {
 	keys    [][]byte
 	value   []byte
 	pick    []uint16
+	rate    int64 // records per millisecond of event time
 	offset  int64
 	logged  int64 // records in the changelog
 	sum     int64 // counts in the final results
@@ -59,13 +60,18 @@ type engine struct {
 
 func newEngine(b *testing.B, build func(*stream.Builder)) *engine {
 	b.Helper()
+	return newEngineOn(b, state.NewMemory(), build)
+}
+
+func newEngineOn(b *testing.B, storage state.Storage, build func(*stream.Builder)) *engine {
+	b.Helper()
 	sb := stream.New("bench")
 	build(sb)
 	topology, err := sb.Build()
 	if err != nil {
 		b.Fatal(err)
 	}
-	e := &engine{b: b, value: make([]byte, 8)}
+	e := &engine{b: b, value: make([]byte, 8), rate: benchRate}
 	for i := range benchKeys {
 		e.keys = append(e.keys, fmt.Appendf(nil, "%016x", i))
 	}
@@ -76,7 +82,7 @@ func newEngine(b *testing.B, build func(*stream.Builder)) *engine {
 	sub := topology.Subtopologies()[0]
 	var stores *state.Stores
 	if len(sub.Stores) > 0 {
-		stores, err = state.NewMemory().Open("0_0", state.Identity{ApplicationID: "bench", Task: "0_0"}, sub.Stores)
+		stores, err = storage.Open("0_0", state.Identity{ApplicationID: "bench", Task: "0_0"}, sub.Stores)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -101,7 +107,7 @@ func (e *engine) batch() []graph.Message {
 	for j := range batch {
 		at := e.offset + int64(j)
 		batch[j] = graph.Message{
-			Key: e.keys[e.pick[at&0xffff]], Value: e.value, Offset: at, Timestamp: 1_767_225_600_000 + at/benchRate,
+			Key: e.keys[e.pick[at&0xffff]], Value: e.value, Offset: at, Timestamp: 1_767_225_600_000 + at/e.rate,
 		}
 	}
 	return batch

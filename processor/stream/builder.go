@@ -71,7 +71,8 @@ type options struct {
 	watch *watermarks
 	emit  *emission
 
-	partitions int // of a repartition topic; 0: as its sources
+	combine    bool // a reduction may gather what was gathered before
+	partitions int  // of a repartition topic; 0: as its sources
 }
 
 func collect(opts []Option) options {

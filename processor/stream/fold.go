@@ -15,6 +15,12 @@ type Aggregator[K, V, A any] struct {
 	// the earlier. It starts from Zero: what belongs to the first session is
 	// merged into that. Session windows need it, nothing else does.
 	Merge func(key K, a, b A) A
+	// Combine makes one of two values that were gathered from different records,
+	// the same in whatever order values are combined; leave it nil where that
+	// cannot be. acc is fresh from Zero or was made by Combine before; other must
+	// neither be changed nor kept. With it, hopping windows that are sent when
+	// they close cost one update for each record, however many they overlap.
+	Combine func(acc, other A) A
 }
 
 // A TryAggregator is an Aggregator whose Add sees the whole record and may
@@ -24,12 +30,16 @@ type TryAggregator[K, V, A any] struct {
 	Add   func(c *Context, r *Record[K, V], acc A) (A, error)
 	State serde.Serde[A]
 	Merge func(key K, a, b A) (A, error) // as Aggregator's
+	// Combine is as Aggregator's.
+	Combine func(acc, other A) A
 }
 
 // A gathering is an aggregate as the operators use it.
 type gathering[K, V, A any] struct {
 	add   fold[K, V, A]
 	merge merge[K, A] // nil: the values of sessions cannot be joined
+	// combine is nil where the order of records matters.
+	combine *windowing.Combine[A]
 }
 
 // A merge takes the value of the next session, in order, into that of the one
@@ -45,21 +55,44 @@ func counting[K, V any](_ *Context, _ *Record[K, V], acc *int64, _ bool) error {
 }
 
 func counts[K, V any]() gathering[K, V, int64] {
-	return gathering[K, V, int64]{counting[K, V], func(_ K, into, next *int64, _ bool) error {
+	merge := func(_ K, into, next *int64, _ bool) error {
 		*into += *next
 		return nil
-	}}
+	}
+	return gathering[K, V, int64]{counting[K, V], merge, &windowing.Combine[int64]{Values: func(acc, other int64) int64 { return acc + other }}}
 }
 
-func reduction[K, V any](f func(acc, v V) V) gathering[K, V, V] {
-	return gathering[K, V, V]{reducing[K](f), func(_ K, into, next *V, first bool) error {
+func reduction[K, V any](f func(acc, v V) V, o options) gathering[K, V, V] {
+	merge := func(_ K, into, next *V, first bool) error {
 		if first {
 			*into = *next
 		} else {
 			*into = f(*into, *next)
 		}
 		return nil
-	}}
+	}
+	g := gathering[K, V, V]{reducing[K](f), merge, nil}
+	if o.combine {
+		g.combine = &windowing.Combine[V]{Values: f}
+	}
+	return g
+}
+
+// CombineReduce says of the function given to ReduceWindows that it may also
+// gather values that were gathered before, in any order, and changes neither of
+// its arguments. It is what Combine is to an Aggregator. The sum, the lowest and
+// the highest of numbers are such functions.
+func CombineReduce() Option { return func(o *options) { o.combine = true } }
+
+// combining is the Combine of an aggregate that starts from zero.
+func combining[A any](zero func() A, f func(acc, other A) A) *windowing.Combine[A] {
+	if f == nil {
+		return nil
+	}
+	if zero == nil {
+		zero = func() (a A) { return a }
+	}
+	return &windowing.Combine[A]{Fresh: zero, Values: f}
 }
 
 func reducing[K, V any](f func(acc, v V) V) fold[K, V, V] {
@@ -97,7 +130,7 @@ func tryAdding[K, V, A any](a TryAggregator[K, V, A]) fold[K, V, A] {
 }
 
 func (a Aggregator[K, V, A]) gathering() gathering[K, V, A] {
-	g := gathering[K, V, A]{add: adding(a)}
+	g := gathering[K, V, A]{add: adding(a), combine: combining(a.Zero, a.Combine)}
 	if a.Merge != nil {
 		g.merge = func(key K, into, next *A, first bool) error {
 			if first && a.Zero != nil {
@@ -111,7 +144,7 @@ func (a Aggregator[K, V, A]) gathering() gathering[K, V, A] {
 }
 
 func (a TryAggregator[K, V, A]) gathering() gathering[K, V, A] {
-	g := gathering[K, V, A]{add: tryAdding(a)}
+	g := gathering[K, V, A]{add: tryAdding(a), combine: combining(a.Zero, a.Combine)}
 	if a.Merge != nil {
 		g.merge = func(key K, into, next *A, first bool) error {
 			if first && a.Zero != nil {

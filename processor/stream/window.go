@@ -50,9 +50,9 @@ func CountWindows[K, V any](name string, w TimeWindowed[K, V]) Windowed[K, V, in
 
 // ReduceWindows gathers the values of each key and window with f; the first
 // value is taken as it is. The values of sessions that become one are gathered
-// with f too, the earlier one first.
-func ReduceWindows[K, V any](name string, w TimeWindowed[K, V], f func(acc, v V) V, value serde.Serde[V]) Windowed[K, V, V] {
-	return aggregateWindows(name, w, reduction[K](f), value)
+// with f too, the earlier one first. It takes the option CombineReduce.
+func ReduceWindows[K, V any](name string, w TimeWindowed[K, V], f func(acc, v V) V, value serde.Serde[V], opts ...Option) Windowed[K, V, V] {
+	return aggregateWindows(name, w, reduction[K](f, collect(opts)), value)
 }
 
 // AggregateWindows gathers the values of each key and window into a value of

@@ -37,7 +37,11 @@ func windowKind[K, V, A any](name string, w windowing.Definition, value serde.Se
 		emit := func(win windowing.Window, key []byte, v *state.Timestamped[A], at windowing.EventTime) error {
 			return o.emit(win, key, &v.Value, at)
 		}
-		return windowing.NewAggregation(aligned, store, o.add, emit), nil
+		agg := windowing.NewAggregation(aligned, store, o.add, emit)
+		if c := o.gathering.combine; c != nil {
+			agg.Combining(*c)
+		}
+		return agg, nil
 	}
 }
 

@@ -72,9 +72,10 @@ func (m *Memory) Apply(b Batch) error {
 func (m *Memory) set(key, value []byte) {
 	c, ok := m.cells[string(key)]
 	if !ok {
+		k := string(key)
 		c = &cell{}
-		m.cells[string(key)] = c
-		m.fresh = append(m.fresh, string(key))
+		m.cells[k] = c
+		m.fresh = append(m.fresh, k)
 	}
 	c.value = append(c.value[:0], value...)
 }
@@ -88,7 +89,13 @@ func (m *Memory) deleteRange(from, to string) {
 	for _, k := range m.order[a:z] {
 		delete(m.cells, k)
 	}
-	m.order = slices.Delete(m.order, a, z)
+	if gone := z - a; a < len(m.order)-z {
+		copy(m.order[gone:], m.order[:a]) // mostly what is deleted lies near the front
+		clear(m.order[:gone])
+		m.order = m.order[gone:]
+	} else {
+		m.order = slices.Delete(m.order, a, z)
+	}
 }
 
 // settle makes order exactly the keys of cells. Its cost is linear and paid once per run of writes; where all new keys
