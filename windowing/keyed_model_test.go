@@ -1,6 +1,7 @@
 package windowing
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -11,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/millrace/millrace/state"
 )
 
 // keyedModel is a naive reference: all records ever accepted, and the definitions, without bounds or cleverness.
@@ -243,7 +246,7 @@ func TestKeyedAggregationsAgainstTheModels(t *testing.T) {
 				rows, late := 0, 0
 				for _, from := range []int64{0, 1767225600000, -150, math.MaxInt64 - 300, math.MinInt64 + 60} {
 					for seed := range uint64(12) {
-						h := newKeyedHistory(t, kind, seed, from, emit)
+						h := newKeyedHistory(t, kind, seed, from, emit, state.NewMemory())
 						h.run()
 						rows, late = rows+h.rows, late+h.late
 						if t.Failed() {
@@ -259,17 +262,36 @@ func TestKeyedAggregationsAgainstTheModels(t *testing.T) {
 	}
 }
 
-func newKeyedHistory(t *testing.T, kind string, seed uint64, from int64, emit Emit) *keyedHistory {
+// TestKeyedAggregationsWithoutCache is the same on disk, with nothing kept in memory that is not dirty.
+func TestKeyedAggregationsWithoutCache(t *testing.T) {
+	for _, kind := range []string{"session", "sliding"} {
+		for _, emit := range []Emit{OnClose, OnCommit, OnUpdate} {
+			for seed := range uint64(2) {
+				disk, err := state.OpenDisk(t.TempDir(), "app", state.DiskOptions{OverlayBytes: 1})
+				if err != nil {
+					t.Fatal(err)
+				}
+				h := newKeyedHistory(t, kind, 100+seed, 0, emit, disk)
+				h.run()
+				if err := errors.Join(h.rig.stores.Close(false), disk.Close()); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+}
+
+func newKeyedHistory(t *testing.T, kind string, seed uint64, from int64, emit Emit, storage state.Storage) *keyedHistory {
 	r := rand.New(rand.NewPCG(seed, uint64(from)))
 	length, grace := 1+r.Int64N(16), r.Int64N(2)*r.Int64N(20)
 	h := &keyedHistory{T: t, r: r, clock: from, emit: emit}
 	span, late := time.Duration(length)*ms, time.Duration(grace)*ms
 	if kind == "session" {
 		h.model = &sessionModel{gap: length, hold: length + grace + 1, merged: math.MinInt64}
-		h.rig = newKeyedRig(t, Session(span).Grace(late).Emit(emit))
+		h.rig = newKeyedRigOn(t, Session(span).Grace(late).Emit(emit), storage)
 	} else {
 		h.model = &slidingModel{length: length, hold: length + grace + 1, merged: math.MinInt64, sent: map[string]bool{}}
-		h.rig = newKeyedRig(t, Sliding(span).Grace(late).Emit(emit))
+		h.rig = newKeyedRigOn(t, Sliding(span).Grace(late).Emit(emit), storage)
 	}
 	h.committed, h.seen = h.model.clone(), map[string]string{}
 	h.rule = Bounded(time.Duration(r.Int64N(15)) * ms)

@@ -22,7 +22,7 @@ type keyedAggregation interface {
 type keyedRig struct {
 	t       testing.TB
 	windows Definition
-	storage *state.Memory
+	storage state.Storage
 	stores  *state.Stores
 	agg     keyedAggregation
 	text    string // of the record being added
@@ -44,10 +44,15 @@ func keyedSpec(w Definition) state.Spec {
 
 func newKeyedRig(t testing.TB, w Definition) *keyedRig {
 	t.Helper()
+	return newKeyedRigOn(t, w, state.NewMemory())
+}
+
+func newKeyedRigOn(t testing.TB, w Definition, storage state.Storage) *keyedRig {
+	t.Helper()
 	if err := w.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	r := &keyedRig{t: t, windows: w, storage: state.NewMemory(), view: map[string]string{}, strict: true}
+	r := &keyedRig{t: t, windows: w, storage: storage, view: map[string]string{}, strict: true}
 	r.open()
 	return r
 }
@@ -156,10 +161,10 @@ func (r *keyedRig) abort() {
 	r.build()
 }
 
-// restart is a crash: what was committed is on disk.
+// restart goes on from what was committed.
 func (r *keyedRig) restart() {
 	r.t.Helper()
-	if err := r.stores.Close(false); err != nil {
+	if err := r.stores.Close(true); err != nil {
 		r.t.Fatal(err)
 	}
 	r.open()
