@@ -32,6 +32,8 @@ func scenarios() []*scenario {
 	return []*scenario{
 		{"oneRecordRefused", oneRecordRefused}, {"silentRejoin", silentRejoin},
 		{"transactionAtTail", transactionAtTail}, {"zombieFires", zombieFires},
+		{"unreadable", unreadable}, {"refusedAcrossStages", refusedAcrossStages}, {"readersMove", readersMove},
+		{"burstAfterQuiet", burstAfterQuiet}, {"hourBehind", hourBehind},
 	}
 }
 
@@ -44,6 +46,7 @@ func quiet(seed uint64) Options {
 	o.Bounded, o.Hollow, o.Stepped, o.InputTxn, o.Trouble, o.Shared, o.Workers = false, false, false, false, false, true, 1
 	o.Workloads = []string{countEach, countWindows}
 	o.CommitInterval, o.CommitRecords, o.PollRecords, o.QueueRecords = 100*time.Millisecond, 0, 100, 1000
+	o.Preload, o.Quiet, o.Behind, o.Idle, o.Down = false, false, false, 0, 3
 	o.Calm = 100 * time.Second
 	return o
 }

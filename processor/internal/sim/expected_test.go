@@ -34,11 +34,12 @@ type expected struct {
 	keyless map[string]int // mapped records without a key
 	dead    map[string]int
 	inputs  int
+	staged  *staged
 }
 
 func newExpected(o *Options) *expected {
 	e := &expected{
-		o: o, counts: map[string][]tally{}, cells: map[string]map[cell][]tally{}, closed: map[string]map[cell]bool{},
+		o: o, staged: newStaged(), counts: map[string][]tally{}, cells: map[string]map[cell][]tally{}, closed: map[string]map[cell]bool{},
 		late: map[string]map[int32][]lateRecord{}, mapped: map[int32][]string{}, keyless: map[string]int{}, dead: map[string]int{},
 	}
 	for _, w := range o.Workloads {
@@ -56,6 +57,7 @@ func expect(o Options, bounded bool, log map[place][]*kgo.Record) *expected {
 			e.partition(topic, p, log[place{topic, p}])
 		}
 	}
+	e.final()
 	return e
 }
 
@@ -97,6 +99,10 @@ func (e *expected) partition(topic string, p int32, records []*kgo.Record) {
 		}
 	}
 	for _, w := range readers {
+		if w == regroup || w == chain {
+			e.staged.ends[w][p] = max(newest, math.MinInt64+e.o.Bound.Milliseconds()) - e.o.Bound.Milliseconds()
+			continue
+		}
 		e.close(w, p, newest-e.o.Bound.Milliseconds())
 	}
 }
@@ -119,8 +125,12 @@ func (e *expected) record(workload string, r *kgo.Record, watermark int64) {
 		}
 		return
 	}
-	if r.Key == nil {
-		e.bury(r, "null_key", map[string]string{countEach: "count", countWindows: "windows", lastWindows: "latest"}[workload])
+	if r.Key == nil && workload != regroup {
+		e.bury(r, "null_key", map[string]string{countEach: "count", countWindows: "windows", lastWindows: "latest", chain: "chain-one"}[workload])
+		return
+	}
+	if workload == regroup || workload == chain {
+		e.stage(workload, r, watermark)
 		return
 	}
 	key := string(r.Key)

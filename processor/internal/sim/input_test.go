@@ -5,6 +5,7 @@ package sim
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -19,6 +20,22 @@ var eventBase = time.Date(1999, 12, 30, 0, 0, 0, 0, time.UTC)
 // punctuation is how far ahead of eventBase the last record of each partition
 // lies, so that it closes every window before it.
 const punctuation = 2 * time.Hour
+
+// The partitions that Options.Quiet and Options.Behind speak of.
+const (
+	quietPartition  = 0
+	behindPartition = 1
+)
+
+// clockMargin is how much later than by their bound records may come where
+// idle partitions follow the clock.
+const clockMargin = 10 * time.Second
+
+// lastTime is the watermark that the last records lead to behind the first
+// stage, at least.
+func (o *Options) lastTime() int64 {
+	return eventBase.Add(punctuation - o.Bound - o.Grace).UnixMilli()
+}
 
 // keysOf returns the keys of a topic whose records belong into each partition.
 func keysOf(o *Options) [][]string {
@@ -36,13 +53,13 @@ func keysOf(o *Options) [][]string {
 
 // input makes the records of all source topics, in the order they are produced.
 func input(o *Options) []*kgo.Record {
-	d := newDice(o.Seed, "input")
+	d := newDice(o.Input, "input")
 	keys := keysOf(o)
 	var all []*kgo.Record
 	for i := range o.Records {
 		for _, topic := range o.sources() {
 			for p := range o.Partitions {
-				if o.Hollow && p == 0 {
+				if o.Hollow && p == 0 || o.Quiet && p == quietPartition && i > o.Records/4 {
 					continue
 				}
 				all = append(all, event(o, d, topic, p, i, keys[p]))
@@ -59,6 +76,9 @@ func event(o *Options, d *dice, topic string, p, i int, keys []string) *kgo.Reco
 	}
 	at := eventBase.Add(time.Duration(p)*17*time.Second + time.Duration(i)*1500*time.Millisecond)
 	r.Timestamp = at.Add(-disorder(o, d))
+	if o.Behind && p == behindPartition && d.hit(0.2) {
+		r.Timestamp = r.Timestamp.Add(-time.Hour)
+	}
 	if i == o.Records-1 {
 		r.Timestamp = eventBase.Add(punctuation)
 	} else if o.Trouble && d.hit(0.04) {
@@ -71,6 +91,8 @@ func event(o *Options, d *dice, topic string, p, i int, keys []string) *kgo.Reco
 // sometimes so far that it is late.
 func disorder(o *Options, d *dice) time.Duration {
 	switch n := d.below(20); {
+	case o.Orderly:
+		return d.upTo(o.Bound)
 	case n < 10:
 		return 0
 	case n < 16:
@@ -107,7 +129,7 @@ type feeder struct {
 }
 
 func newFeeder(s *sim) *feeder {
-	return &feeder{s: s, dice: newDice(s.opt.Seed, "feeder"), done: make(chan struct{})}
+	return &feeder{s: s, dice: newDice(s.opt.Input, "feeder"), done: make(chan struct{})}
 }
 
 // run produces everything within about d of virtual time, with pauses.
@@ -115,9 +137,10 @@ func (f *feeder) run(d time.Duration) {
 	defer close(f.done)
 	defer f.close()
 	all := input(&f.s.opt)
-	last := len(all) - len(all)/f.s.opt.Records // the last record of each partition
+	last := slices.IndexFunc(all, func(r *kgo.Record) bool { return r.Timestamp.Equal(eventBase.Add(punctuation)) }) // of each partition
 	for rest := all[:last]; len(rest) > 0 && f.s.running(); {
 		n := min(f.dice.between(1, 10), len(rest))
+		f.present(rest[:n], len(rest) > last/2 && len(rest)-n <= last/2)
 		f.batch(rest[:n])
 		rest = rest[n:]
 		f.pause(d * time.Duration(n) / time.Duration(last))
@@ -125,6 +148,24 @@ func (f *feeder) run(d time.Duration) {
 	for f.s.running() && !f.s.opt.Endless && !f.punctuate(all[last:]) {
 		f.close()
 		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+// silence is how long nothing comes in the middle of a run by the clock.
+const silence = 10 * time.Minute
+
+// present gives the records of a run by the clock the time of now, or a little
+// earlier.
+func (f *feeder) present(records []*kgo.Record, middle bool) {
+	if !f.s.opt.Clocked {
+		return
+	}
+	if middle {
+		f.s.trace.add("nothing comes for %v", silence)
+		f.s.pass(silence)
+	}
+	for _, r := range records {
+		r.Timestamp = time.Now().Add(-f.dice.upTo(f.s.opt.Bound))
 	}
 }
 
@@ -175,6 +216,11 @@ func (f *feeder) batch(records []*kgo.Record) {
 // failed. A duplicate does no harm.
 func (f *feeder) punctuate(records []*kgo.Record) bool {
 	fresh := make([]*kgo.Record, len(records))
+	if f.s.opt.Clocked {
+		for _, r := range records {
+			r.Timestamp = time.Now().Add(punctuation)
+		}
+	}
 	for i, r := range records {
 		fresh[i] = &kgo.Record{Topic: r.Topic, Partition: r.Partition, Key: r.Key, Value: r.Value, Timestamp: r.Timestamp}
 	}

@@ -21,14 +21,14 @@ func (s *sim) readCommitted(topics ...string) (map[place][]*kgo.Record, error) {
 	from := map[string]map[int32]kgo.Offset{}
 	for _, topic := range topics {
 		for _, p := range s.cluster.PartitionInfos(topic) {
-			if p.HighWatermark == 0 {
+			if p.HighWatermark == p.LogStartOffset {
 				continue
 			}
 			ends[place{topic, p.Partition}] = p.HighWatermark
 			if from[topic] == nil {
 				from[topic] = map[int32]kgo.Offset{}
 			}
-			from[topic][p.Partition] = kgo.NewOffset().At(0)
+			from[topic][p.Partition] = kgo.NewOffset().At(p.LogStartOffset) // what was processed in a repartition topic is deleted
 		}
 	}
 	if len(ends) == 0 {

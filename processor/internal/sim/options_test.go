@@ -20,11 +20,19 @@ type Options struct {
 	Workloads  []string
 	Shared     bool // all workloads read one topic, so that they share tasks
 	Bounded    bool
-	Stepped    bool // brokers without transaction.version 2
-	InputTxn   bool // the input is transactional, some of it aborted
-	Trouble    bool // input holds records that must be dropped or dead-lettered
-	Hollow     bool // one partition of each topic has no record
-	Endless    bool // no last record that closes the windows
+	Stepped    bool          // brokers without transaction.version 2
+	InputTxn   bool          // the input is transactional, some of it aborted
+	Trouble    bool          // input holds records that must be dropped or dead-lettered
+	Hollow     bool          // one partition of each topic has no record
+	Endless    bool          // no last record that closes the windows
+	Preload    bool          // all input is there before the first process starts
+	Quiet      bool          // one partition of each topic gets few records and no last one
+	Behind     bool          // some records of one partition are an hour behind the others
+	Clocked    bool          // event time is the wall clock's, with a long pause in it; idle partitions follow it
+	Orderly    bool          // no record is late, but for those that are an hour behind
+	Idle       time.Duration // after which a partition at its end is idle; 0: never
+	Down       int           // partitions of repartition topics
+	Input      uint64        // seed of the input
 	Calm       time.Duration
 
 	CommitInterval time.Duration
@@ -73,20 +81,31 @@ func draw(seed uint64) Options {
 		Bound:          time.Duration(d.between(0, 20)) * time.Second,
 		Grace:          time.Duration(d.below(3)) * 10 * time.Second,
 		Size:           30 * time.Second,
+		Input:          seed,
+		Down:           pick(d, 3, 3, 1, 4, 5),
 	}
 	o.Advance = pick(d, o.Size, o.Size, 10*time.Second)
-	for _, w := range []string{countEach, countWindows, lastWindows, mapEach} {
-		if d.hit(0.6) {
+	for _, w := range []string{countEach, countWindows, lastWindows, mapEach, regroup, chain} {
+		if d.hit(0.5) {
 			o.Workloads = append(o.Workloads, w)
 		}
 	}
 	if len(o.Workloads) == 0 {
-		o.Workloads = []string{countEach, countWindows}
+		o.Workloads = []string{countEach, countWindows, regroup, chain}
 	}
 	if d.hit(0.15) {
 		o.Workers = 2
 	}
 	o.Hollow = o.Bounded && d.hit(0.4)
+	o.Behind = d.hit(0.2)
+	if !o.Bounded {
+		o.Quiet = d.hit(0.25)
+	}
+	// What is idle depends on the wall clock, but not where all input is there
+	// before: then the output does not depend on it.
+	if o.Preload = !o.Bounded && d.hit(0.3); o.Preload && d.hit(0.7) {
+		o.Idle = time.Duration(d.between(1, 5)) * time.Second
+	}
 	o.drawFaults(d)
 	return o
 }

@@ -25,6 +25,7 @@ func (s *sim) judge() {
 		s.bad("I3: %v", err)
 		return
 	}
+	s.log = log
 	v := &verdict{s: s, log: log, want: expect(s.opt, s.bounded.Load(), log)}
 	v.committedToEnd()
 	for _, w := range s.opt.Workloads {
@@ -39,8 +40,11 @@ func (s *sim) judge() {
 			v.late(w, latestLateTopic)
 		case mapEach:
 			v.mapped()
+		case regroup, chain:
+			v.stages(w)
 		}
 	}
+	v.times()
 	if s.opt.Trouble {
 		v.dead()
 	}

@@ -20,7 +20,7 @@ import (
 func (p *process) config(index int) worker.Config {
 	o := &p.host.s.opt
 	c := worker.Config{
-		ApplicationID: application, Version: "1", Index: index, Graph: p.host.s.topology,
+		ApplicationID: application, Version: "1", Index: index, Graph: p.host.s.graph,
 		Storage:        deadDisk{p.host.disk, p},
 		Client:         []kgo.Opt{kgo.SeedBrokers("127.0.0.1:9092", "127.0.0.1:9093"), kgo.Dialer(p.link.dial)},
 		CommitInterval: o.CommitInterval, CommitRecords: o.CommitRecords,

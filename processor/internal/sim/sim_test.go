@@ -17,6 +17,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kversion"
 
 	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/processor/internal/task"
 	"github.com/millrace/millrace/processor/internal/worker"
 	"github.com/millrace/millrace/state"
 )
@@ -35,9 +36,12 @@ const (
 // A sim is one run.
 type sim struct {
 	opt      Options
-	mutant   worker.Faults // planted bugs
-	script   func(*sim)    // a directed scenario; nil: the nemesis
-	topology *graph.Topology
+	mutant   worker.Faults           // planted bugs
+	script   func(*sim)              // a directed scenario; nil: the nemesis
+	graph    *graph.Topology         // as it is written
+	topology *graph.Topology         // as it runs, with the full names of its internal topics
+	log      map[place][]*kgo.Record // what was committed, at the end
+	goal     map[place]int64         // of repartition topics: what there was when the sources had come to their ends
 	net      kfake.VirtualNetwork
 	cluster  *kfake.Cluster
 	feeder   *feeder
@@ -118,13 +122,14 @@ type result struct {
 	violations []string
 	trace      []string
 	stats      *stats
+	log        map[place][]*kgo.Record
 	virtual    time.Duration
 }
 
 // simulate makes one run in a bubble of its own.
 func simulate(t *testing.T, o Options, mutant worker.Faults, script func(*sim)) (r result) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &sim{opt: o, mutant: mutant, script: script, stats: newStats(), began: time.Now()}
+		s := &sim{opt: o, mutant: mutant, script: script, goal: map[place]int64{}, stats: newStats(), began: time.Now()}
 		s.trace = newTrace(s.began)
 		if err := s.setUp(); err != nil {
 			t.Fatalf("seed %d: set up: %v", o.Seed, err)
@@ -132,7 +137,7 @@ func simulate(t *testing.T, o Options, mutant worker.Faults, script func(*sim)) 
 		s.play()
 		s.cluster.Close()
 		time.Sleep(lingering)
-		r = result{opt: o, violations: s.violations, trace: s.trace.all(), stats: s.stats, virtual: time.Since(s.began) - lingering}
+		r = result{opt: o, violations: s.violations, trace: s.trace.all(), stats: s.stats, log: s.log, virtual: time.Since(s.began) - lingering}
 		if s.unsaid > 0 {
 			r.violations = append(r.violations, fmt.Sprintf("and %d more", s.unsaid))
 		}
@@ -143,12 +148,13 @@ func simulate(t *testing.T, o Options, mutant worker.Faults, script func(*sim)) 
 func (s *sim) setUp() (err error) {
 	s.bounded.Store(s.opt.Bounded)
 	s.scripted, s.dawdlers = make(chan struct{}), newDice(s.opt.Seed, "dawdle")
-	if s.topology, err = (&app{&s.opt, s.called}).topology(); err != nil {
+	if s.graph, err = (&app{&s.opt, s.called}).topology(); err != nil {
 		return err
 	}
+	s.topology = s.graph.Bind(application)
 	opts := []kfake.Opt{
 		kfake.Ports(9092, 9093, 9094), kfake.ListenFn(s.net.Listen), kfake.WithLogger(s.trace),
-		kfake.SeedTopics(int32(s.opt.Partitions), slices.Concat(s.opt.sources(), s.topology.SinkTopics())...),
+		kfake.SeedTopics(int32(s.opt.Partitions), slices.Concat(s.opt.sources(), s.outside())...),
 		// History is replayed: nothing may be deleted for its age.
 		kfake.BrokerConfigs(map[string]string{"log.retention.ms": "-1"}),
 	}
@@ -171,7 +177,7 @@ func (s *sim) play() {
 	s.feeder = newFeeder(s)
 	var group sync.WaitGroup
 	group.Go(s.watch.run)
-	if s.opt.Bounded { // its end is fixed when it is first started
+	if s.opt.Bounded || s.opt.Preload { // its end is fixed when it is first started
 		s.feeder.run(0)
 	} else {
 		group.Go(func() { s.feeder.run(s.opt.Calm * 7 / 10) })
@@ -254,7 +260,7 @@ func (s *sim) done() bool {
 		}
 		return true
 	}
-	return s.behind() == ""
+	return s.behind() == "" && s.downstream() == ""
 }
 
 // behind names the first source partition that is not committed to its end.
@@ -273,12 +279,49 @@ func (s *sim) behind() string {
 	return ""
 }
 
+// downstream names the first partition of a repartition topic that is not
+// committed to where it was when the sources had come to their ends, or whose
+// time has not come as far as the input lets it.
+func (s *sim) downstream() string {
+	info := s.cluster.GroupInfo(application)
+	for _, topic := range s.repartitions() {
+		for _, p := range s.cluster.PartitionInfos(topic) {
+			at := place{topic, p.Partition}
+			if _, known := s.goal[at]; !known {
+				s.goal[at] = p.HighWatermark
+			}
+			c := info.Commits[topic][p.Partition]
+			meta, err := task.DecodeMeta(c.Metadata)
+			switch {
+			case c.Offset < s.goal[at]:
+				return fmt.Sprintf("%v committed %d of %d", at, c.Offset, s.goal[at])
+			case s.opt.Endless || s.opt.Quiet && s.opt.Idle == 0:
+			case err != nil || meta.Watermark < s.opt.lastTime():
+				return fmt.Sprintf("%v committed %+v, want watermark %d", at, meta, s.opt.lastTime())
+			}
+		}
+	}
+	return ""
+}
+
+// outside lists the topics that users see.
+func (s *sim) outside() (all []string) {
+	internal := s.repartitions()
+	for _, topic := range s.topology.SinkTopics() {
+		if !slices.Contains(internal, topic) {
+			all = append(all, topic)
+		}
+	}
+	return all
+}
+
 func (s *sim) progress() string {
 	state := s.behind()
 	for _, h := range s.hosts {
 		state += fmt.Sprintf("; host %d: incarnation %d, finished %v", h.id, h.incarnation.Load(), h.finished.Load())
 	}
 	if info := s.cluster.GroupInfo(application); info != nil {
+		state += "; " + s.downstream()
 		state += fmt.Sprintf("; group %s, generation %d, %d members", info.State, info.Epoch, len(info.Members))
 	}
 	return state

@@ -5,6 +5,7 @@ package sim
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"math"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -27,7 +28,7 @@ func (h *host) eachStores(f func(id task.ID, sub *graph.Subtopology, stores *sta
 		if len(sub.Stores) == 0 {
 			continue
 		}
-		for p := range int32(h.s.opt.Partitions) {
+		for p := range int32(max(h.s.opt.Partitions, h.s.opt.Down)) {
 			id := task.ID{Subtopology: sub.ID, Partition: p}
 			if !h.has(id) {
 				continue
@@ -54,6 +55,7 @@ func (h *host) checkDisk() {
 }
 
 func (h *host) checkPosition(id task.ID, p state.Position) {
+	h.s.finite(fmt.Sprintf("the disk of task %s on host %d", id, h.id), p)
 	info := h.s.cluster.GroupInfo(application)
 	if info == nil {
 		return

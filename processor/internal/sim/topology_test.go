@@ -66,6 +66,17 @@ func (o *Options) windows() windowing.Windows {
 	return w.Grace(o.Grace)
 }
 
+func (o *Options) watermarks() windowing.Watermarks {
+	w := windowing.Bounded(o.Bound)
+	if o.Idle > 0 {
+		w = w.Idle(o.Idle)
+	}
+	if o.Clocked {
+		w = w.FollowClock(o.Bound + clockMargin)
+	}
+	return w
+}
+
 // An app is the application of a run.
 type app struct {
 	o *Options
@@ -94,7 +105,7 @@ func (a *app) topology() (*graph.Topology, error) {
 	sources := map[string]stream.Stream[string, string]{}
 	for _, topic := range o.sources() {
 		sources[topic] = stream.From(b, stream.Topic[string, string]{Name: topic, Key: serde.String, Value: text},
-			stream.Watermark(windowing.Bounded(o.Bound)))
+			stream.Watermark(o.watermarks()))
 	}
 	for _, w := range o.Workloads {
 		a.attach(w, sources[o.source(w)])
@@ -114,6 +125,10 @@ func (a *app) attach(workload string, s stream.Stream[string, string]) {
 	case mapEach:
 		m := stream.TryMapValues(s, a.mapValue, stream.Name("map"))
 		stream.To(m, stream.Topic[string, string]{Name: mappedTopic, Key: serde.String, Value: serde.String})
+	case regroup:
+		a.attachRegroup(s)
+	case chain:
+		a.attachChain(s)
 	}
 }
 

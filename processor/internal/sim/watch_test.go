@@ -5,7 +5,7 @@ package sim
 import (
 	"context"
 	"fmt"
-	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,6 +16,7 @@ import (
 
 	"github.com/millrace/millrace/processor/internal/task"
 	"github.com/millrace/millrace/processor/internal/worker"
+	"github.com/millrace/millrace/state"
 )
 
 // watchStep is how often the committed offsets are looked at.
@@ -55,7 +56,7 @@ type committed struct {
 func newWatch(s *sim) *watch {
 	w := &watch{s: s, assigned: map[int32]map[place]string{}, topicIDs: map[[16]byte]string{}, seen: map[place]committed{}, heard: map[string]time.Time{}}
 	for _, topic := range s.opt.sources() {
-		w.topicIDs[s.cluster.TopicInfo(topic).TopicID] = topic
+		w.learn(topic)
 	}
 	s.cluster.ControlKey(int16(kmsg.SyncGroup), w.synced)
 	s.cluster.ControlKey(int16(kmsg.TxnOffsetCommit), w.txnCommitting)
@@ -116,9 +117,20 @@ func (w *watch) committing(r kmsg.Request) (kmsg.Response, error, bool) {
 
 func (w *watch) name(topic string, id [16]byte) string {
 	if topic == "" {
+		w.mu.Lock()
+		defer w.mu.Unlock()
 		return w.topicIDs[id]
 	}
 	return topic
+}
+
+// learn notes the id of a topic, if it exists.
+func (w *watch) learn(topic string) {
+	if info := w.s.cluster.TopicInfo(topic); info != nil {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.topicIDs[info.TopicID] = topic
+	}
 }
 
 // checkOwner is I5. A partition that is nobody's in a generation is being
@@ -230,6 +242,9 @@ func (w *watch) look() {
 	if info == nil {
 		return
 	}
+	for _, topic := range w.s.repartitions() {
+		w.learn(topic)
+	}
 	for topic, ps := range info.Commits {
 		for p, c := range ps {
 			w.check(place{topic, p}, c.Offset, c.Metadata)
@@ -251,16 +266,24 @@ func (w *watch) check(at place, offset int64, metadata string) {
 	case !known:
 	case offset < before.offset:
 		w.s.bad("I6: %v: committed offset went back from %d to %d", at, before.offset, offset)
-	case meta.Watermark < before.meta.Watermark:
-		w.s.bad("I8: %v: committed watermark went back from %d to %d at offset %d", at, before.meta.Watermark, meta.Watermark, offset)
-	case before.meta.Run != "" && (meta.Run != before.meta.Run || meta.End != before.meta.End || meta.LogicalNow != before.meta.LogicalNow):
+	case before.meta.Run != "" && (meta.Run != before.meta.Run || w.ends(at, meta) != w.ends(at, before.meta) || meta.LogicalNow != before.meta.LogicalNow):
 		w.s.bad("%v: the bounds of the run changed from %+v to %+v", at, before.meta, meta)
 	case before.meta.Finished && !meta.Finished:
 		w.s.bad("%v: a finished run is not finished any more", at)
 	}
-	if meta.Watermark == math.MaxInt64 {
-		w.s.bad("%v: an infinite watermark was committed", at)
+	if known {
+		w.s.backwards(fmt.Sprintf("commit of %v@%d", at, offset), before.meta.Watermark, meta.Watermark, before.meta.Upstream, meta.Upstream)
 	}
+	w.s.finite(fmt.Sprintf("commit of %v@%d", at, offset), state.Position{Inputs: []state.Input{{Watermark: meta.Watermark, Upstream: meta.Upstream}}})
+}
+
+// ends is where a bounded run stops reading; a repartition topic has no such
+// place.
+func (w *watch) ends(at place, meta task.Meta) int64 {
+	if slices.Contains(w.s.opt.sources(), at.topic) {
+		return meta.End
+	}
+	return 0
 }
 
 // last returns the committed offset that was seen last.

@@ -76,11 +76,16 @@ func (t *Task) Prepare() (c *Commit, err error) {
 	}
 	c = &Commit{Outputs: t.outbox.Outs()}
 	for _, in := range t.inputs {
-		c.Offsets = append(c.Offsets, in.stored())
-		c.Metadata = append(c.Metadata, EncodeMeta(t.meta(in)))
+		stored := in.stored()
+		t.cfg.Planted.forget(&stored)
+		c.Offsets = append(c.Offsets, stored)
+		c.Metadata = append(c.Metadata, EncodeMeta(t.meta(in, stored)))
 	}
 	if t.cfg.Stores != nil {
 		pos := state.Position{Inputs: c.Offsets, Closings: t.cfg.Stores.Closings(), Run: t.cfg.Run}
+		if t.cfg.Planted.ClosingsForgotten {
+			pos.Closings = nil
+		}
 		if c.Entries, err = t.cfg.Stores.Prepare(pos); err != nil {
 			return nil, fmt.Errorf("task %s: encode state: %w", t.cfg.ID, err)
 		}
@@ -89,8 +94,7 @@ func (t *Task) Prepare() (c *Commit, err error) {
 	return c, nil
 }
 
-func (t *Task) meta(in *input) Meta {
-	stored := in.stored()
+func (t *Task) meta(in *input, stored state.Input) Meta {
 	m := Meta{Watermark: stored.Watermark, Run: t.cfg.Run, Upstream: stored.Upstream}
 	if t.cfg.Run != "" {
 		m.End, m.LogicalNow, m.Finished = in.End, t.cfg.LogicalNow, t.ended

@@ -20,8 +20,9 @@ const (
 // An edge is what an input that reads a repartition topic knows of the tasks
 // that write it. Each of them is a channel of its own.
 //
-// Always: the time of the edge is the lowest over the upstream tasks, and there
-// is none before every one of them has been heard. No channel goes back.
+// Always: the time of the edge moves to the lowest over the upstream tasks, and
+// not before every one of them has been heard. No channel goes back, nor does
+// the edge: not when one that was idle, and left out, is there again.
 type edge struct {
 	run      string // the bounded run; what tasks of another say of its end does not count
 	channels []channel
@@ -40,8 +41,8 @@ func (c *channel) time() graph.Time {
 	return graph.Time{Watermark: c.watermark, Idle: c.idleUntil > 0, Ended: c.ended}
 }
 
-func newEdge(run string, restored []state.Upstream) *edge {
-	e := &edge{run: run}
+func newEdge(run string, watermark windowing.EventTime, restored []state.Upstream) *edge {
+	e := &edge{run: run, time: graph.Time{Watermark: watermark}}
 	for _, u := range restored {
 		e.channels = append(e.channels, channel{watermark: windowing.EventTime(u.Watermark), ended: u.Ended, heard: u.Ended || u.Watermark > int64(windowing.NoTime)})
 	}
@@ -80,7 +81,7 @@ func (e *edge) resize(tasks int) {
 	}
 	copy(channels, e.channels)
 	e.channels = channels
-	e.time = graph.Time{Watermark: windowing.NoTime}
+	e.time = graph.Time{Watermark: e.time.Watermark}
 }
 
 // merge computes the time of the edge anew: leases that are over at now hold
@@ -96,6 +97,7 @@ func (e *edge) merge(now int64) bool {
 		m.add(c.time())
 	}
 	e.time = m.time()
+	e.time.Watermark = max(e.time.Watermark, before.Watermark)
 	return e.time != before
 }
 

@@ -39,7 +39,7 @@ func newInput(cfg Input, n *node, run string) *input {
 		position: cfg.Offset, next: cfg.Offset, swept: windowing.NoTime,
 	}
 	if n.recipe.Internal {
-		in.edge = newEdge(run, cfg.Upstream)
+		in.edge = newEdge(run, windowing.EventTime(cfg.Watermark), cfg.Upstream)
 		in.End = math.MaxInt64 // its end is told, not fixed
 	}
 	return in

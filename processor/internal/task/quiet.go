@@ -40,7 +40,7 @@ func (t *Task) AtEnd(index int, end, now int64) error {
 	in := t.inputs[index]
 	in.hold.end, in.hold.asked = end, true
 	q, after := &in.quiet, in.node.Watermarks.IdleAfter()
-	if after == 0 || !t.WantsEnd(index) || in.position < end {
+	if after == 0 || !t.WantsEnd(index) || in.position < end && !t.cfg.Planted.IdleByTimer {
 		if q.wake() {
 			return t.sweep(false)
 		}

@@ -106,6 +106,9 @@ func (t *Task) process(in *input, now windowing.EventTime) error {
 	t.pop(in)
 	t.processed++
 	if len(t.clocked) > 0 && (woke || in.channel.Watermark() > in.swept) {
+		if t.cfg.Planted.StampAfter {
+			t.stampAfter(in.channel.Watermark())
+		}
 		return t.sweep(false)
 	}
 	return nil

@@ -47,6 +47,9 @@ func (t *Task) visit(n *node, commit bool) error {
 	if n.inst.Timed != nil && !at.Ended {
 		at.Watermark = n.inst.Timed.Passed()
 	}
+	if at.Ended && t.cfg.Planted.InfiniteTime {
+		at.Watermark = windowing.MaxTime
+	}
 	at.Watermark = max(at.Watermark, n.passed.Watermark)
 	n.passed = at
 	if n.inst.Teller != nil {

@@ -41,6 +41,7 @@ type Config struct {
 	// known to be on the broker; above 0 so many ms more. Kafka Streams'
 	// max.task.idle.ms.
 	MaxIdle int64
+	Planted Planted // for tests only
 }
 
 // An Input says where a task takes up one of its source partitions.

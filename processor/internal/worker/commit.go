@@ -85,7 +85,7 @@ func (w *Worker) commit(ctx context.Context) error {
 			timeout = w.cfg.Drain
 		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
-		v = w.committer.commit(ctx, b)
+		v = w.bring(ctx, b)
 		cancel()
 	}
 	if v.outcome == unknown && w.cfg.Faults.UnknownAsCommitted {
@@ -98,6 +98,15 @@ func (w *Worker) commit(ctx context.Context) error {
 		return w.aborted(ctx, b, v)
 	}
 	return w.inDoubt(ctx, b, v)
+}
+
+func (w *Worker) bring(ctx context.Context, b *batch) verdict {
+	if w.cfg.Faults.HeartbeatOutside {
+		if err := w.tellOutside(ctx, b); err != nil {
+			return verdict{undone, err, false}
+		}
+	}
+	return w.committer.commit(ctx, b)
 }
 
 // commitTimeout bounds a commit cycle. What takes longer is treated as unknown

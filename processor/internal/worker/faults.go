@@ -1,5 +1,16 @@
 package worker
 
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/processor/internal/task"
+)
+
 // Step is a point of the commit cycle at which a test can intervene.
 type Step uint8
 
@@ -39,6 +50,36 @@ type Faults struct {
 	NoWatermark         bool // watermarks are not taken up again
 	CommitPolled        bool // commits what was polled instead of what was processed
 	TimerWithoutOffsets bool // commits results without offsets where no offset moved
+	HeartbeatOutside    bool // tells the time to repartition topics outside of the transaction
+
+	Planted task.Planted // bugs of the tasks
+}
+
+// tellOutside is the planted bug HeartbeatOutside: the control records of a
+// commit are sent by a producer of their own, ahead of it.
+func (w *Worker) tellOutside(ctx context.Context, b *batch) error {
+	client, err := kgo.NewClient(append(w.cfg.Client[:len(w.cfg.Client):len(w.cfg.Client)], kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
+	if err != nil {
+		return fmt.Errorf("tell the time outside of the transaction: %w", err)
+	}
+	defer client.Close()
+	for _, l := range b.leases {
+		var inside []graph.Out
+		for _, o := range l.pending.Outputs {
+			if stamp, _, err := graph.StampOf(o.Headers); err != nil || !stamp.Control {
+				inside = append(inside, o)
+				continue
+			}
+			last := o.Headers[len(o.Headers)-1]
+			client.Produce(ctx, &kgo.Record{
+				Topic: o.Topic, Partition: o.Partition, Timestamp: time.UnixMilli(o.Timestamp),
+				Headers: []kgo.RecordHeader{{Key: last.Key, Value: append([]byte(nil), last.Value...)}},
+			}, nil)
+		}
+		l.pending.Outputs = inside
+	}
+	_ = client.Flush(ctx) // lost is lost: this is the bug
+	return nil
 }
 
 func (f *Faults) at(s Step) {

@@ -216,6 +216,7 @@ func (w *Worker) newTask(l *lease) error {
 		Partitions: w.catalog.sinkPartitions(w.cfg.Graph), Partition: partition,
 		Tasks: w.catalog.layout.partitions[l.id.Subtopology],
 		Skip:  l.skip, MaxIdle: w.cfg.MaxTaskIdle.Milliseconds(), Run: w.cfg.run(), LogicalNow: l.logicalNow,
+		Planted: w.cfg.Faults.Planted,
 	}
 	for _, in := range l.inputs {
 		cfg.Inputs = append(cfg.Inputs, task.Input{

@@ -1,0 +1,79 @@
+//go:build synctests
+
+package sim
+
+import (
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// twoStages has a scenario run the workloads with a repartition, and nothing
+// else.
+func (o *Options) twoStages() { o.Workloads = []string{regroup, chain} }
+
+// unreadable has the broker refuse to give out one source partition for much
+// longer than it takes a partition to be idle, while the others are read to
+// their ends. It is not idle: all of it is still to come.
+func unreadable(o *Options) func(*sim) {
+	o.twoStages()
+	o.Preload, o.Idle = true, 2*time.Second
+	return func(s *sim) {
+		f := s.cluster.Fault(kfake.Fault{
+			Keys: []kmsg.Key{kmsg.Fetch}, Err: kerr.NotLeaderForPartition, Count: -1,
+			Topic: s.opt.sources()[0], Partitions: []int32{int32(s.opt.Seed) % int32(s.opt.Partitions)},
+		})
+		s.pass(30 * time.Second)
+		f.Remove()
+	}
+}
+
+// refusedAcrossStages has commits of the first stage fail in the middle, after
+// the records were sent and before the offsets are in.
+func refusedAcrossStages(o *Options) func(*sim) {
+	o.twoStages()
+	return func(s *sim) {
+		d := newDice(s.opt.Seed, "script")
+		for range 12 {
+			s.pass(time.Second + d.upTo(4*time.Second))
+			s.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.TxnOffsetCommit}, Err: kerr.UnknownServerError})
+		}
+	}
+}
+
+// readersMove has the tasks of the second stage go to other hosts in the middle
+// of the input, again and again, while one source partition is quiet: what its
+// task said is not said again.
+func readersMove(o *Options) func(*sim) {
+	o.twoStages()
+	o.Quiet, o.Idle, o.Preload = true, 0, false
+	return func(s *sim) {
+		d := newDice(s.opt.Seed, "script")
+		s.pass(35 * time.Second)
+		for range 4 {
+			s.pass(8*time.Second + d.upTo(4*time.Second))
+			if p := s.hosts[d.below(len(s.hosts))].process.Load(); p != nil {
+				p.crash()
+			}
+		}
+	}
+}
+
+// burstAfterQuiet has nothing come for ten minutes, so that every partition is
+// idle and its time follows the clock, and then everything at once, with the
+// time of the day. Nothing of it is late.
+func burstAfterQuiet(o *Options) func(*sim) {
+	o.twoStages()
+	o.Clocked, o.Idle, o.Grace = true, 5*time.Second, 0
+	return func(*sim) {}
+}
+
+// hourBehind has one partition take records of a producer that is an hour
+// behind: they are late there, and nothing else is.
+func hourBehind(o *Options) func(*sim) {
+	o.twoStages()
+	o.Behind, o.Orderly = true, true
+	return func(*sim) {}
+}

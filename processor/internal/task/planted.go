@@ -1,0 +1,35 @@
+package task
+
+import (
+	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/state"
+	"github.com/millrace/millrace/windowing"
+)
+
+// Planted switches on known bugs in how a task deals with time, one each. They
+// prove that the simulator finds such bugs; nothing else may set them. The zero
+// value is the task as it is shipped, and costs it nothing per record.
+type Planted struct {
+	IdleByTimer       bool // a partition of which nothing was read for a while is idle, though it is behind
+	StampAfter        bool // what is sent for a record carries the watermark that the record has moved
+	EdgeForgotten     bool // what upstream tasks have said is not part of a commit
+	ClosingsForgotten bool // nor is which windows are closed: a restored task fires them again
+	InfiniteTime      bool // the end of a bounded run is passed on as a watermark
+}
+
+// stampAfter has the sinks of repartition topics send what fires now under the
+// watermark that makes it fire.
+func (t *Task) stampAfter(at windowing.EventTime) {
+	for _, i := range t.clocked {
+		if teller := t.nodes[i].inst.Teller; teller != nil {
+			teller.Pass(graph.Time{Watermark: max(at, t.nodes[i].passed.Watermark)})
+		}
+	}
+}
+
+// forget leaves out of a commit what a planted bug forgets.
+func (p *Planted) forget(in *state.Input) {
+	if p.EdgeForgotten {
+		in.Upstream = nil
+	}
+}
