@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/millrace/millrace/schemaregistry/serde"
 	"github.com/millrace/millrace/state"
@@ -526,12 +527,16 @@ func TestWindowsOfAnotherSizeAreNotLost(t *testing.T) {
 }
 
 func TestAddAllocatesNothing(t *testing.T) {
-	for _, w := range []Windows{Tumbling(10 * ms), Hopping(10*ms, 3*ms).Emit(OnClose), Hopping(10*ms, 5*ms).Emit(OnUpdate)} {
+	for _, w := range []Windows{
+		Tumbling(10 * ms), Hopping(10*ms, 3*ms).Emit(OnClose), Hopping(10*ms, 5*ms).Emit(OnUpdate), Hopping(10*ms, 4*ms).Emit(OnClose), // panes
+		Cumulative(2*ms, 10*ms), Calendar(Day, time.UTC).Emit(OnUpdate), Unlimited(0), Tumbling(10 * ms).Emit(OnTime),
+	} {
 		store, err := counts.Open(opener{countStores(t)})
 		if err != nil {
 			t.Fatal(err)
 		}
 		agg := NewAggregation(w, store, count, discard)
+		agg.Combining(sum)
 		keys := [][]byte{[]byte("a"), []byte("b"), []byte("c")}
 		at := EventTime(1000)
 		step := func() {

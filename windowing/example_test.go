@@ -46,6 +46,92 @@ func ExampleHopping() {
 	// 10:05:00 10:15:00 closed at 10:12: false
 }
 
+func ExampleCumulative() {
+	w := windowing.Cumulative(6*time.Hour, 24*time.Hour)
+	for _, win := range w.Of(nil, clock("10:07:30")) {
+		fmt.Println(win.Start.Time().Format("Jan 2 15:04"), "to", win.End.Time().Format("Jan 2 15:04"))
+	}
+	// Output:
+	// May 17 00:00 to May 17 12:00
+	// May 17 00:00 to May 17 18:00
+	// May 17 00:00 to May 18 00:00
+}
+
+func ExampleCalendar() {
+	// A place with the rules of central Europe in 2026: one hour ahead, two from 29 March on.
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, unit := range []windowing.Unit{windowing.Day, windowing.Week, windowing.Month} {
+		win, _ := windowing.Calendar(unit, berlin).Latest(windowing.At(time.Date(2026, 3, 29, 12, 0, 0, 0, berlin)))
+		fmt.Println(win.Start.Time(), win.End.Time().Sub(win.Start.Time()))
+	}
+	// Output:
+	// 2026-03-28 23:00:00 +0000 UTC 23h0m0s
+	// 2026-03-22 23:00:00 +0000 UTC 167h0m0s
+	// 2026-02-28 23:00:00 +0000 UTC 743h0m0s
+}
+
+func ExampleWindows_WeekFrom() {
+	weeks := windowing.Calendar(windowing.Week, time.UTC)
+	for _, w := range []windowing.Windows{weeks, weeks.WeekFrom(time.Sunday)} {
+		win, _ := w.Latest(clock("10:07:30")) // on a Sunday
+		fmt.Println(win.Start.Time().Format("Mon Jan 2"))
+	}
+	// Output:
+	// Mon May 11
+	// Sun May 17
+}
+
+func ExampleWindows_Offset() {
+	win, _ := windowing.Tumbling(24 * time.Hour).Offset(6 * time.Hour).Latest(clock("05:59:59"))
+	fmt.Println(win.Start.Time().Format("Jan 2 15:04"), "to", win.End.Time().Format("Jan 2 15:04"))
+	// Output: May 16 06:00 to May 17 06:00
+}
+
+func ExampleUnlimited() {
+	w := windowing.Unlimited(clock("10:00:00"))
+	win, ok := w.Latest(clock("23:59:59"))
+	fmt.Println(show(win.Start), win.End == windowing.MaxTime, ok)
+	_, ok = w.Latest(clock("09:59:59"))
+	fmt.Println(ok)
+	// Output:
+	// 10:00:00 true true
+	// false
+}
+
+// shifts are the working hours from 6 to 14 and from 14 to 22; at night nobody works.
+type shifts struct{}
+
+func (shifts) Of(dst []windowing.Window, ts windowing.EventTime) []windowing.Window {
+	day, _ := windowing.Tumbling(24 * time.Hour).Latest(ts)
+	for _, begin := range []time.Duration{6 * time.Hour, 14 * time.Hour} {
+		win := windowing.Window{Start: day.Start.Add(begin), End: day.Start.Add(begin + 8*time.Hour)}
+		if win.Start <= ts && ts < win.End {
+			dst = append(dst, win)
+		}
+	}
+	return dst
+}
+
+func ExampleCustom() {
+	w := windowing.Custom(shifts{}).Grace(time.Minute)
+	for _, at := range []string{"05:59:59", "06:00:00", "13:59:59", "14:00:00"} {
+		if win, ok := w.Latest(clock(at)); ok {
+			fmt.Println(at, "is in the shift from", show(win.Start), "which closes at", show(w.Due(win)))
+		} else {
+			fmt.Println(at, "is in none")
+		}
+	}
+	// Output:
+	// 05:59:59 is in none
+	// 06:00:00 is in the shift from 06:00:00 which closes at 14:01:00
+	// 13:59:59 is in the shift from 06:00:00 which closes at 14:01:00
+	// 14:00:00 is in the shift from 14:00:00 which closes at 22:01:00
+}
+
 func ExampleWindows_Validate() {
 	fmt.Println(windowing.Hopping(time.Minute, time.Hour).Grace(-time.Second).Validate())
 	// Output:

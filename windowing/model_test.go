@@ -190,7 +190,7 @@ func TestAggregationAgainstTheModel(t *testing.T) {
 					continue
 				}
 				t.Run(fmt.Sprintf("%s %v from %d", kind, emit, from), func(t *testing.T) {
-					for seed := range uint64(25) {
+					for seed := range uint64(15) {
 						newHistory(t, seed, from, emit, make.windows).run()
 						if t.Failed() {
 							return
