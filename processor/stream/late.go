@@ -5,30 +5,28 @@ import (
 	"github.com/millrace/millrace/windowing"
 )
 
-// Headers of a late record, in decimal milliseconds: the bounds of the last
-// window it belongs to and the watermark it was judged by, since epoch; and by
-// how much it was late, the watermark less the one at which that window had
-// closed. Late by 0 is also what idleness made late: the window closed by the
-// time of other partitions.
+// Headers of a late record, in decimal milliseconds since epoch: the bounds of
+// the last window it belongs to and the watermark it was judged by.
 const (
 	HeaderLateWindowStart = "__millrace.late.window.start"
 	HeaderLateWindowEnd   = "__millrace.late.window.end"
 	HeaderLateWatermark   = "__millrace.late.watermark"
-	HeaderLateBy          = "__millrace.late.by"
 )
 
 // lateHeaders describes a record of this time that was late at a watermark, and
-// says by how many ms.
+// says by how many ms: the watermark less the one at which its last window had
+// closed. Late by 0 is also what idleness made late, for then the window closed
+// by the time of other partitions.
 func lateHeaders(windows windowing.Definition, at, watermark windowing.EventTime) (headers []graph.Header, by int64) {
-	headers = []graph.Header{decimal(HeaderLateWatermark, watermark)}
+	judged := decimal(HeaderLateWatermark, watermark)
 	win, ok := windows.Latest(at)
 	if !ok {
-		return headers, 0
+		return []graph.Header{judged}, 0
 	}
 	if due := closes(windows, win); watermark > due {
 		by = int64(watermark - due)
 	}
-	return append(headers, decimal(HeaderLateWindowStart, win.Start), decimal(HeaderLateWindowEnd, win.End), decimal(HeaderLateBy, windowing.EventTime(by))), by
+	return []graph.Header{decimal(HeaderLateWindowStart, win.Start), decimal(HeaderLateWindowEnd, win.End), judged}, by
 }
 
 // closes is the watermark at which the last window of a record closes.
