@@ -22,8 +22,8 @@ type Definition interface {
 
 func (w Windows) definition() {}
 
-// ResultKeySerde is the serde of the results' keys, in the bytes of Kafka Streams: KeySerde for Windows and
-// SlidingWindows, SessionKeySerde for SessionWindows.
+// ResultKeySerde is the serde of the results' keys, in the bytes of Kafka Streams: KeySerde for SlidingWindows and for
+// Windows of one size, SessionKeySerde, which writes both bounds, for SessionWindows and for Windows of varying sizes.
 func ResultKeySerde[K any](key serde.Serde[K], d Definition) serde.Serde[Key[K]] {
 	switch d := d.(type) {
 	case SessionWindows:

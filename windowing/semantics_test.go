@@ -59,6 +59,25 @@ func TestTableEmission(t *testing.T) {
 	}
 }
 
+func TestTableOnTime(t *testing.T) {
+	for emit, want := range map[Emit][6][]string{
+		OnTime:  {nil, {"a[0,10)=1@9"}, {"a[0,10)=11@9"}, {"a[0,10)=111@9"}, nil, nil},
+		OnClose: {nil, nil, nil, nil, {"a[0,10)=111@9"}, nil},
+	} {
+		r := newRig(t, Tumbling(10*ms).Grace(5*ms).Emit(emit))
+		for i, line := range []struct {
+			ts, w EventTime // no time: no record
+			late  bool
+		}{{4, 4, false}, {NoTime, 10, false}, {8, 12, false}, {1, 14, false}, {NoTime, 15, false}, {8, 15, true}} {
+			if line.ts != NoTime && r.add("a", "1", line.ts, line.w) != line.late {
+				t.Errorf("%v: %d: late is not %v", emit, line.ts, line.late)
+			}
+			r.advance(line.w)
+			r.expect(want[i]...)
+		}
+	}
+}
+
 func TestTablePassedByUpdates(t *testing.T) {
 	r := newRig(t, Tumbling(10*ms).Emit(OnUpdate))
 	r.add("b", "1", 8, 8)

@@ -352,6 +352,22 @@ func ExampleAggregateWindows() {
 	// ann 12:01 9
 }
 
+// Each order is in six windows and still costs one update, as the largest of
+// values does not depend on their order.
+func ExampleCombineReduce() {
+	showWindows(func(b *stream.Builder) {
+		hops := windowing.Hopping(time.Minute, 10*time.Second).Emit(windowing.OnClose)
+		largest := func(acc, v int64) int64 { return max(acc, v) }
+		in := stream.Window(stream.GroupByKey(stream.From(b, orders)), hops)
+		results := stream.ReduceWindows("largest", in, largest, serde.Int64, stream.CombineReduce()).Results
+		stream.To(results.Filter(func(k windowing.Key[string], _ int64) bool { return k.Window.Start.Time().Second() == 30 }), minutes)
+	})
+	// Output:
+	// ann 11:59 5
+	// ann 12:00 3
+	// bob 12:00 7
+}
+
 func ExampleTryAggregateWindows() {
 	showWindows(func(b *stream.Builder) {
 		stream.To(stream.TryAggregateWindows("last-offset-per-minute", perMinute(b), last).Results, minutes)

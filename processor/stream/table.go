@@ -47,8 +47,8 @@ func aggregate[K, V, A any](name string, g Grouped[K, V], f fold[K, V, A], value
 	if o := collect(opts); o.emit != nil {
 		emit = o.emit.Emit
 	}
-	if emit == windowing.OnClose {
-		g.s.b.graph.Fail("table %q: OnClose needs a window; a table is never closed", name)
+	if emit == windowing.OnClose || emit == windowing.OnTime {
+		g.s.b.graph.Fail("table %q: %v needs a window; a table is never closed", name, emit)
 	}
 	store := state.KV[[]byte, state.Timestamped[A]]{Name: name, Key: serde.Bytes, Value: state.TimestampedSerde(value)}
 	id := g.s.b.graph.Add(graph.Node{
