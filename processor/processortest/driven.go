@@ -87,7 +87,7 @@ func (x *driven) build(stores *state.Stores) (err error) {
 	x.task, err = task.New(task.Config{
 		ID: x.id, ApplicationID: applicationID, Subtopology: x.sub, Stores: stores,
 		Tasks: x.tasks, MaxIdle: -1,
-		Inputs: slices.Clone(x.committed), Partitions: x.d.counts, Partition: partitioner.Partition, Skip: x.skip,
+		Inputs: slices.Clone(x.committed), Partitions: x.d.counts, Partition: partitioner.New(), Skip: x.skip,
 	})
 	if err != nil {
 		return err

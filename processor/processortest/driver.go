@@ -181,5 +181,5 @@ func (d *Driver) partitionOf(key []byte, turn int) int32 {
 	if key == nil {
 		return int32(turn) % d.partitions
 	}
-	return partitioner.Partition(key, d.partitions)
+	return partitioner.New()(key, d.partitions)
 }

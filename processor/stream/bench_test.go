@@ -89,7 +89,7 @@ func newEngineOn(b *testing.B, storage state.Storage, build func(*stream.Builder
 	}
 	e.task, err = task.New(task.Config{
 		Subtopology: sub, Stores: stores, Inputs: []task.Input{{Topic: "in", Watermark: int64(windowing.NoTime)}},
-		Partitions: map[string]int32{"out": 8}, Partition: partitioner.Partition,
+		Partitions: map[string]int32{"out": 8}, Partition: partitioner.New(),
 	})
 	if err != nil {
 		b.Fatal(err)
@@ -256,7 +256,7 @@ func newRounds(b *testing.B, topology *graph.Topology, sub, tasks int) (all []*r
 		cfg := task.Config{
 			ID: task.ID{Subtopology: sub, Partition: int32(p)}, Subtopology: s, Tasks: int32(tasks),
 			Inputs:     []task.Input{{Topic: s.Sources[0], Watermark: int64(windowing.NoTime)}},
-			Partitions: map[string]int32{"out": 8, topology.Repartitions()[0].Topic: int32(tasks)}, Partition: partitioner.Partition,
+			Partitions: map[string]int32{"out": 8, topology.Repartitions()[0].Topic: int32(tasks)}, Partition: partitioner.New(),
 		}
 		var err error
 		if len(s.Stores) > 0 {

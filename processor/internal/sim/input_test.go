@@ -42,7 +42,7 @@ func keysOf(o *Options) [][]string {
 	keys := make([][]string, o.Partitions)
 	for i, missing := 0, o.Partitions; i < o.Keys || missing > 0; i++ {
 		k := fmt.Sprintf("k%d", i)
-		p := partitioner.Partition([]byte(k), int32(o.Partitions))
+		p := partitioner.New()([]byte(k), int32(o.Partitions))
 		if len(keys[p]) == 0 {
 			missing--
 		}

@@ -54,7 +54,7 @@ func config(t *testing.T, build func(*stream.Builder)) task.Config {
 	}
 	sub := topology.Subtopologies()[0]
 	cfg := task.Config{
-		ApplicationID: "app", Subtopology: sub, Partition: partitioner.Partition,
+		ApplicationID: "app", Subtopology: sub, Partition: partitioner.New(),
 		MaxIdle:    -1,
 		Partitions: map[string]int32{"out": 1, "total": 1, "dead": 1},
 	}

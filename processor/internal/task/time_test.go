@@ -137,7 +137,7 @@ func behindRepartition(t *testing.T) task.Config {
 		t.Fatal(err)
 	}
 	sub := topology.Bind("app").Subtopologies()[1]
-	cfg := task.Config{ApplicationID: "app", ID: task.ID{Subtopology: 1}, Subtopology: sub, Partition: partitioner.Partition, Partitions: map[string]int32{"out": 1}}
+	cfg := task.Config{ApplicationID: "app", ID: task.ID{Subtopology: 1}, Subtopology: sub, Partition: partitioner.New(), Partitions: map[string]int32{"out": 1}}
 	cfg.Inputs = []task.Input{{Topic: sub.Sources[0], Watermark: math.MinInt64, End: math.MaxInt64}}
 	cfg.Stores, err = state.NewMemory().Open("1_0", state.Identity{ApplicationID: "app", Task: "1_0"}, sub.Stores)
 	if err != nil {

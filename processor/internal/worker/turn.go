@@ -8,7 +8,6 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/millrace/millrace/processor/internal/partitioner"
 	"github.com/millrace/millrace/processor/internal/task"
 	"github.com/millrace/millrace/state"
 )
@@ -18,9 +17,6 @@ const idlePoll = time.Second
 
 // waitPoll is how often a task that waits for one of its inputs looks again.
 const waitPoll = 10 * time.Millisecond
-
-// partition is the partitioner that every task uses.
-var partition = partitioner.Partition
 
 // loop takes turns until ctx ends, a bounded run is over or a turn fails.
 func (w *Worker) loop(ctx context.Context) error {

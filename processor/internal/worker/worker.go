@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/millrace/millrace/processor/internal/partitioner"
 	"github.com/millrace/millrace/processor/internal/task"
 )
 
@@ -213,7 +214,7 @@ func (w *Worker) newTask(l *lease) error {
 	cfg := task.Config{
 		ID: l.id, ApplicationID: w.cfg.ApplicationID, Version: w.cfg.Version,
 		Subtopology: l.sub, Stores: l.stores,
-		Partitions: w.catalog.sinkPartitions(w.cfg.Graph), Partition: partition,
+		Partitions: w.catalog.sinkPartitions(w.cfg.Graph), Partition: partitioner.New(),
 		Tasks: w.catalog.layout.partitions[l.id.Subtopology],
 		Skip:  l.skip, MaxIdle: w.cfg.MaxTaskIdle.Milliseconds(), Run: w.cfg.run(), LogicalNow: l.logicalNow,
 		Planted: w.cfg.Faults.Planted,
