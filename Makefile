@@ -43,7 +43,7 @@ lint: $(LINT) ## gofmt, go vet and golangci-lint, with every build tag
 	$(LINT) run ./...
 
 sim: ## simulated clusters with seeded faults: SEEDS of them, beginning with FROM
-	SEEDS=$(SEEDS) FROM=$(FROM) $(GO) test -tags synctests -count=1 -run TestSim -timeout 60m $(SIM)
+	@SEEDS=$(SEEDS) FROM=$(FROM) $(GO) test -tags synctests -count=1 -run TestSim -timeout 60m -v $(SIM) | sed -E '/^(=== | *--- PASS)/d'
 
 mutants: ## plant known bugs and count the seeds until the simulation finds each
 	$(GO) test -tags synctests -count=1 -run TestMutants -timeout 120m -v $(SIM)

@@ -14,19 +14,15 @@ import (
 // else.
 func (o *Options) twoStages() { o.Workloads = []string{regroup, chain} }
 
-// unreadable has the broker refuse to give out one source partition for much
-// longer than it takes a partition to be idle, while the others are read to
-// their ends. It is not idle: all of it is still to come.
+// unreadable has somebody hold a transaction open at the start of one source
+// partition, for much longer than it takes a partition to be idle, while the
+// others are read to their ends. It is not idle: all of it is still to come.
 func unreadable(o *Options) func(*sim) {
 	o.twoStages()
-	o.Preload, o.Idle = true, 2*time.Second
+	o.Preload, o.Idle, o.Blocked = true, 2*time.Second, true
 	return func(s *sim) {
-		f := s.cluster.Fault(kfake.Fault{
-			Keys: []kmsg.Key{kmsg.Fetch}, Err: kerr.NotLeaderForPartition, Count: -1,
-			Topic: s.opt.sources()[0], Partitions: []int32{int32(s.opt.Seed) % int32(s.opt.Partitions)},
-		})
-		s.pass(30 * time.Second)
-		f.Remove()
+		s.pass(25 * time.Second)
+		s.unblock()
 	}
 }
 
@@ -65,7 +61,7 @@ func readersMove(o *Options) func(*sim) {
 // idle and its time follows the clock, and then everything at once, with the
 // time of the day. Nothing of it is late.
 func burstAfterQuiet(o *Options) func(*sim) {
-	o.twoStages()
+	o.Workloads = []string{regroup}
 	o.Clocked, o.Idle, o.Grace = true, 5*time.Second, 0
 	return func(*sim) {}
 }

@@ -59,6 +59,9 @@ func input(o *Options) []*kgo.Record {
 	for i := range o.Records {
 		for _, topic := range o.sources() {
 			for p := range o.Partitions {
+				if o.Far && i == o.Records/3 {
+					all = append(all, farRecord(topic, p))
+				}
 				if o.Hollow && p == 0 || o.Quiet && p == quietPartition && i > o.Records/4 {
 					continue
 				}
@@ -67,6 +70,11 @@ func input(o *Options) []*kgo.Record {
 		}
 	}
 	return all
+}
+
+// farRecord draws nothing: the rest of the input is the same without it.
+func farRecord(topic string, p int) *kgo.Record {
+	return &kgo.Record{Topic: topic, Partition: int32(p), Key: []byte("far"), Value: []byte("v-far"), Timestamp: farFuture}
 }
 
 func event(o *Options, d *dice, topic string, p, i int, keys []string) *kgo.Record {
@@ -144,6 +152,9 @@ func (f *feeder) run(d time.Duration) {
 		f.batch(rest[:n])
 		rest = rest[n:]
 		f.pause(d * time.Duration(n) / time.Duration(last))
+	}
+	if f.s.opt.Clocked { // what ends the run is not of the time of the day
+		f.s.pass(20 * time.Second)
 	}
 	for f.s.running() && !f.s.opt.Endless && !f.punctuate(all[last:]) {
 		f.close()

@@ -45,11 +45,11 @@ func mutants() []mutant {
 		{"NoWatermark", func(f *worker.Faults) { f.NoWatermark = true }, nil},
 		{"CommitPolled", func(f *worker.Faults) { f.CommitPolled = true }, nil},
 		{"TimerWithoutOffsets", func(f *worker.Faults) { f.TimerWithoutOffsets = true }, byName["zombieFires"]},
-		{"HeartbeatOutside", func(f *worker.Faults) { f.HeartbeatOutside = true }, byName["refusedAcrossStages"]},
+		{"HeartbeatOutside", func(f *worker.Faults) { f.HeartbeatOutside = true }, nil},
 		{"IdleByTimer", func(f *worker.Faults) { f.Planted.IdleByTimer = true }, byName["unreadable"]},
 		{"StampAfter", func(f *worker.Faults) { f.Planted.StampAfter = true }, nil},
-		{"EdgeForgotten", func(f *worker.Faults) { f.Planted.EdgeForgotten = true }, byName["readersMove"]},
-		{"ClosingsForgotten", func(f *worker.Faults) { f.Planted.ClosingsForgotten = true }, nil},
+		{"EdgeForgotten", func(f *worker.Faults) { f.Planted.EdgeForgotten = true }, nil},
+		{"FiredTwice", func(f *worker.Faults) { f.Planted.FiredTwice = true }, nil},
 		{"InfiniteTime", func(f *worker.Faults) { f.Planted.InfiniteTime = true }, nil},
 	}
 }

@@ -26,6 +26,8 @@ type Options struct {
 	Hollow     bool          // one partition of each topic has no record
 	Endless    bool          // no last record that closes the windows
 	Preload    bool          // all input is there before the first process starts
+	Far        bool          // one record of each partition is of the year 2085
+	Blocked    bool          // one source partition cannot be read until a script lets it
 	Quiet      bool          // one partition of each topic gets few records and no last one
 	Behind     bool          // some records of one partition are an hour behind the others
 	Clocked    bool          // event time is the wall clock's, with a long pause in it; idle partitions follow it

@@ -45,7 +45,7 @@ func (s *sim) judge() {
 		}
 	}
 	v.times()
-	if s.opt.Trouble {
+	if s.opt.Trouble || s.opt.Far {
 		v.dead()
 	}
 	for _, h := range s.hosts {

@@ -52,6 +52,7 @@ type sim struct {
 	began    time.Time
 	calm     atomic.Bool
 	bounded  atomic.Bool   // processes that start from now on make a bounded run
+	unblock  func()        // with Options.Blocked
 	scripted chan struct{} // closed when the script is through
 	dawdlers *dice
 	stop     context.Context
@@ -177,6 +178,9 @@ func (s *sim) play() {
 	s.feeder = newFeeder(s)
 	var group sync.WaitGroup
 	group.Go(s.watch.run)
+	if s.opt.Blocked {
+		s.unblock = s.openTransaction(s.opt.sources()[0], int32(s.opt.Seed)%int32(s.opt.Partitions))
+	}
 	if s.opt.Bounded || s.opt.Preload { // its end is fixed when it is first started
 		s.feeder.run(0)
 	} else {

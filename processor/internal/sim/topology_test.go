@@ -99,7 +99,7 @@ func (a *app) aggregator() stream.TryAggregator[string, string, tally] {
 func (a *app) topology() (*graph.Topology, error) {
 	o := a.o
 	b := stream.New("sim")
-	if o.Trouble {
+	if o.Trouble || o.Far {
 		b.DeadLetter(deadTopic, stream.Future, stream.NullKey, stream.NullValue)
 	}
 	sources := map[string]stream.Stream[string, string]{}

@@ -83,9 +83,6 @@ func (t *Task) Prepare() (c *Commit, err error) {
 	}
 	if t.cfg.Stores != nil {
 		pos := state.Position{Inputs: c.Offsets, Closings: t.cfg.Stores.Closings(), Run: t.cfg.Run}
-		if t.cfg.Planted.ClosingsForgotten {
-			pos.Closings = nil
-		}
 		if c.Entries, err = t.cfg.Stores.Prepare(pos); err != nil {
 			return nil, fmt.Errorf("task %s: encode state: %w", t.cfg.ID, err)
 		}

@@ -10,11 +10,11 @@ import (
 // prove that the simulator finds such bugs; nothing else may set them. The zero
 // value is the task as it is shipped, and costs it nothing per record.
 type Planted struct {
-	IdleByTimer       bool // a partition of which nothing was read for a while is idle, though it is behind
-	StampAfter        bool // what is sent for a record carries the watermark that the record has moved
-	EdgeForgotten     bool // what upstream tasks have said is not part of a commit
-	ClosingsForgotten bool // nor is which windows are closed: a restored task fires them again
-	InfiniteTime      bool // the end of a bounded run is passed on as a watermark
+	IdleByTimer   bool // a partition of which nothing was read for a while is idle, though it is behind
+	StampAfter    bool // what is sent for a record carries the watermark that the record has moved
+	EdgeForgotten bool // what upstream tasks have said is not part of a commit
+	FiredTwice    bool // what fires with a commit, or at the end of a bounded run, is sent twice
+	InfiniteTime  bool // the end of a bounded run is passed on as a watermark
 }
 
 // stampAfter has the sinks of repartition topics send what fires now under the
@@ -24,6 +24,13 @@ func (t *Task) stampAfter(at windowing.EventTime) {
 		if teller := t.nodes[i].inst.Teller; teller != nil {
 			teller.Pass(graph.Time{Watermark: max(at, t.nodes[i].passed.Watermark)})
 		}
+	}
+}
+
+// again is FiredTwice: everything sent since there were so many is sent again.
+func (t *Task) again(since int) {
+	for _, out := range t.outbox.Outs()[since:] {
+		t.outbox.Send(out)
 	}
 }
 
