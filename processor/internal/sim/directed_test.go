@@ -33,7 +33,7 @@ func scenarios() []*scenario {
 		{"oneRecordRefused", oneRecordRefused}, {"silentRejoin", silentRejoin},
 		{"transactionAtTail", transactionAtTail}, {"zombieFires", zombieFires},
 		{"unreadable", unreadable}, {"refusedAcrossStages", refusedAcrossStages}, {"readersMove", readersMove},
-		{"burstAfterQuiet", burstAfterQuiet}, {"hourBehind", hourBehind},
+		{"outrun", outrun}, {"burstAfterQuiet", burstAfterQuiet}, {"hourBehind", hourBehind},
 	}
 }
 

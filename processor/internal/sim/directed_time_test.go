@@ -57,6 +57,22 @@ func readersMove(o *Options) func(*sim) {
 	}
 }
 
+// outrun holds up a host until others have its tasks, have gone on and have
+// deleted from the repartition topics what they processed. It reads on where
+// nothing is any more, before it hears that it is out.
+func outrun(o *Options) func(*sim) {
+	o.twoStages()
+	return func(s *sim) {
+		s.pass(25 * time.Second)
+		for i := range 2 {
+			if p := s.hosts[(int(s.opt.Seed)+i)%len(s.hosts)].process.Load(); p != nil {
+				p.link.pause(45 * time.Second)
+			}
+		}
+		s.pass(60 * time.Second)
+	}
+}
+
 // burstAfterQuiet has nothing come for ten minutes, so that every partition is
 // idle and its time follows the clock, and then everything at once, with the
 // time of the day. Nothing of it is late.

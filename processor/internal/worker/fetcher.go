@@ -111,7 +111,7 @@ func fetchError(tp topicPartition, err error) error {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return nil
 	case errors.Is(err, kerr.OffsetOutOfRange):
-		return fmt.Errorf("topic %q partition %d: the records at the task's position are gone, by retention or because the topic was made anew: %w; `millrace reset` chooses another position", tp.topic, tp.partition, err)
+		return &goneError{tp, err}
 	case errors.As(err, &lost):
 		return fmt.Errorf("topic %q partition %d: the log was cut off below the task's position: %w; `millrace reset` chooses another position", tp.topic, tp.partition, err)
 	case errors.Is(err, kerr.UnknownTopicID): // shown only after the client has waited for the brokers to agree
@@ -121,5 +121,17 @@ func fetchError(tp topicPartition, err error) error {
 	}
 	return nil
 }
+
+// A goneError says that the log begins behind the position of a task.
+type goneError struct {
+	topicPartition
+	err error
+}
+
+func (e *goneError) Error() string {
+	return fmt.Sprintf("topic %q partition %d: the records at the task's position are gone, by retention or because the topic was made anew: %v; `millrace reset` chooses another position", e.topic, e.partition, e.err)
+}
+
+func (e *goneError) Unwrap() error { return e.err }
 
 func (f *fetcher) close() { f.client.Close() }

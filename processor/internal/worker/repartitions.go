@@ -62,6 +62,32 @@ func (s *survey) repartitionCount(r graph.Repartition) int32 {
 	return most
 }
 
+// outrun answers a failed read. Records that are gone from under a task are no
+// failure where the group has committed beyond them: another member has the task
+// now and has deleted what it processed, and this one is about to hear of it.
+func (w *Worker) outrun(ctx context.Context, err error) error {
+	var gone *goneError
+	if !errors.As(err, &gone) {
+		return err
+	}
+	r, ok := w.routes[gone.topicPartition]
+	if !ok {
+		return nil
+	}
+	var offsets map[topicPartition]committed
+	asked := retry(ctx, w.cfg.Events.warning, func(ctx context.Context) (err error) {
+		offsets, err = w.group.fetch(ctx, map[string][]int32{gone.topic: {gone.partition}}, false)
+		return err
+	})
+	if asked != nil {
+		return asked
+	}
+	if offsets[gone.topicPartition].offset > r.lease.inputs[r.input].offset {
+		return nil
+	}
+	return err
+}
+
 // How often processed records are deleted from repartition topics, and how long
 // that may take.
 const (

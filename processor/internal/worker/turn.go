@@ -46,7 +46,9 @@ func (w *Worker) turn(ctx context.Context) error {
 		return nil
 	}
 	if err := w.fetcher.poll(ctx, w.cfg.PollRecords, w.wakeAt(), w.pending, w.enqueue); err != nil {
-		return err
+		if err := w.outrun(ctx, err); err != nil {
+			return err
+		}
 	}
 	if err := w.step(ctx); err != nil {
 		return err
