@@ -64,7 +64,7 @@ func (l *link) dial(ctx context.Context, network, addr string) (net.Conn, error)
 	if l.isDead() {
 		return nil, refused(network)
 	}
-	inner, err := l.net.DialContext(ctx, network, addr)
+	inner, err := dial(ctx, l.net, network, addr)
 	if err != nil {
 		return nil, refused(network)
 	}
@@ -123,6 +123,29 @@ func (l *link) lose(p float64) bool {
 	}
 	l.lost()
 	return true
+}
+
+// travelTime is how long every request is on its way. Without it a client that
+// asks again at once, as one does whose fetch is answered by records it may not
+// see yet, would ask for ever at one instant: virtual time stands still while
+// anything runs.
+const travelTime = 100 * time.Microsecond
+
+// A path is a connection on which requests take their time.
+type path struct{ net.Conn }
+
+func (p path) Write(b []byte) (int, error) {
+	time.Sleep(travelTime)
+	return p.Conn.Write(b)
+}
+
+// dial connects to a broker by a path.
+func dial(ctx context.Context, n *kfake.VirtualNetwork, network, addr string) (net.Conn, error) {
+	c, err := n.DialContext(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	return path{c}, nil
 }
 
 func (c *conn) Write(b []byte) (int, error) {

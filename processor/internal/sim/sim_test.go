@@ -5,6 +5,7 @@ package sim
 import (
 	"context"
 	"fmt"
+	"net"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -103,7 +104,9 @@ func (s *sim) stormy() bool { return !s.calm.Load() && s.running() }
 
 // client are the options of a client without faults of its own.
 func (s *sim) client() []kgo.Opt {
-	return []kgo.Opt{kgo.SeedBrokers("127.0.0.1:9092", "127.0.0.1:9093"), kgo.Dialer(s.net.DialContext)}
+	return []kgo.Opt{kgo.SeedBrokers("127.0.0.1:9092", "127.0.0.1:9093"), kgo.Dialer(func(ctx context.Context, network, addr string) (net.Conn, error) {
+		return dial(ctx, &s.net, network, addr)
+	})}
 }
 
 // topics lists every topic of the run.
