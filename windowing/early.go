@@ -107,9 +107,10 @@ func (a *Aggregation[A]) emitEarly(merged EventTime) error {
 	return nil
 }
 
-// waiting returns the window with this number if its result is still to be sent.
+// waiting returns the window with this number if its result is still to be sent. It is not asked for closed windows:
+// they are gone.
 func (a *Aggregation[A]) waiting(number, merged EventTime) (Window, bool) {
-	if merged >= a.grid.due(number) || a.windows.emit == OnTime && merged >= plus(number, a.size) {
+	if a.windows.emit == OnTime && merged >= plus(number, a.size) {
 		return Window{}, false
 	}
 	return a.window(number), true

@@ -181,3 +181,29 @@ func TestPanesAcrossAJumpOfTime(t *testing.T) {
 		t.Errorf("panes %v are left", starts)
 	}
 }
+
+// TestPanesAtTheEndOfInput: what the end has closed stays closed, window by window, also after a restart.
+func TestPanesAtTheEndOfInput(t *testing.T) {
+	for _, panes := range []bool{false, true} {
+		r := newRig(t, Hopping(20*ms, 10*ms).Grace(100*ms).Emit(OnClose))
+		r.panes = panes
+		r.build()
+		r.add("a", "1.", 15, 15)
+		r.advance(15)
+		r.advance(MaxTime)
+		r.expect("a[0,20)=1.@19", "a[10,30)=1.@29")
+		r.commit()
+		if want := (state.Closing{Store: "windows", Watermark: 15, Below: 20}); r.closing() != want {
+			t.Errorf("panes %v: stored %+v, want %+v", panes, r.closing(), want)
+		}
+		r.restart()
+		if !r.add("a", "2.", 19, 15) {
+			t.Errorf("panes %v: added to windows that the end has closed", panes)
+		}
+		if r.add("a", "3.", 25, 25) {
+			t.Errorf("panes %v: late, though [20,40) was not there to be closed", panes)
+		}
+		r.advance(MaxTime)
+		r.expect("a[20,40)=3.@39")
+	}
+}

@@ -83,7 +83,7 @@ func (r *rolling[A]) move(panes []int64, start, to EventTime) error {
 		return r.moveWide(panes, start, to)
 	}
 	if block != r.block {
-		if r.block == NoTime || block != plus(r.block, r.blocks.size) {
+		if r.block == NoTime {
 			r.reset()
 		}
 		end := min(plus(block, r.blocks.size), to)
