@@ -30,7 +30,7 @@ func (c *scenario) draw(seed uint64) (Options, func(*sim)) {
 
 func scenarios() []*scenario {
 	return []*scenario{
-		{"oneRecordRefused", oneRecordRefused}, {"silentRejoin", silentRejoin},
+		{"oneRecordRefused", oneRecordRefused}, {"silentRejoin", silentRejoin}, {"busyRejoin", busyRejoin},
 		{"transactionAtTail", transactionAtTail}, {"zombieFires", zombieFires},
 		{"unreadable", unreadable}, {"refusedAcrossStages", refusedAcrossStages}, {"readersMove", readersMove},
 		{"outrun", outrun}, {"burstAfterQuiet", burstAfterQuiet}, {"hourBehind", hourBehind},
@@ -103,6 +103,15 @@ func (s *sim) pass(d time.Duration) {
 // may have taken their tasks over, and may be gone again; the worker may be
 // busy with one record all the while.
 func silentRejoin(*Options) func(*sim) {
+	return rejoins(3, func(seed uint64, round int) int { return (int(seed) + round) % 3 })
+}
+
+// busyRejoin is silentRejoin with others that take the tasks over, again and
+// again.
+func busyRejoin(*Options) func(*sim) { return rejoins(8, func(uint64, int) int { return 1 }) }
+
+// rejoins throws members out in so many rounds, each in the way that kind says.
+func rejoins(rounds int, kind func(seed uint64, round int) int) func(*sim) {
 	return func(s *sim) {
 		d := newDice(s.opt.Seed, "script")
 		var busy atomic.Int32
@@ -114,14 +123,14 @@ func silentRejoin(*Options) func(*sim) {
 			}
 		})
 		s.pass(8*time.Second + d.upTo(5*time.Second))
-		for i := range 3 {
+		for i := range rounds {
 			partition := int32(d.below(s.opt.Partitions))
 			_, member := s.owner(partition)
 			if member == "" {
 				s.pass(time.Second)
 				continue
 			}
-			switch (int(s.opt.Seed) + i) % 3 {
+			switch kind(s.opt.Seed, i) {
 			case 0: // nobody else had it
 				s.evict(member, 0)
 			case 1: // others took it over

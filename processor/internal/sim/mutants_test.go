@@ -40,7 +40,7 @@ func mutants() []mutant {
 		{"KeepOverlay", func(f *worker.Faults) { f.KeepOverlay = true }, nil},
 		{"NoG1", func(f *worker.Faults) { f.NoG1 = true }, byName["oneRecordRefused"]},
 		{"NoG2", func(f *worker.Faults) { f.NoG2 = true }, byName["silentRejoin"]},
-		{"NoG3", func(f *worker.Faults) { f.NoG3 = true }, byName["silentRejoin"]},
+		{"NoG3", func(f *worker.Faults) { f.NoG3 = true }, byName["busyRejoin"]},
 		{"RestoreToLSO", func(f *worker.Faults) { f.RestoreToLSO = true }, byName["transactionAtTail"]},
 		{"NoWatermark", func(f *worker.Faults) { f.NoWatermark = true }, nil},
 		{"CommitPolled", func(f *worker.Faults) { f.CommitPolled = true }, nil},
