@@ -120,8 +120,8 @@ func (w *Worker) prepare() (*batch, error) {
 		who: w.member.identity(), at: w.cfg.Now(),
 		polled: w.cfg.Faults.CommitPolled, lazy: w.cfg.Faults.TimerWithoutOffsets,
 	}
-	for _, l := range w.leases {
-		if l.task != nil && l.task.Dirty() {
+	for l := range w.running() {
+		if l.task.Dirty() {
 			b.leases = append(b.leases, l)
 		}
 	}

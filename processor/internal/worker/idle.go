@@ -18,10 +18,7 @@ const (
 // everything that came was processed: only so it proves that nothing is there.
 func (w *Worker) tick(ctx context.Context) error {
 	now := w.cfg.Now().UnixMilli()
-	for _, l := range w.leases {
-		if l.task == nil {
-			continue
-		}
+	for l := range w.running() {
 		if err := l.task.Tick(now); err != nil {
 			return err
 		}
@@ -51,9 +48,9 @@ func (w *Worker) tick(ctx context.Context) error {
 
 // quiet lists the partitions whose end is worth asking for.
 func (w *Worker) quiet() (parts []topicPartition) {
-	for _, l := range w.leases {
+	for l := range w.running() {
 		for i := range l.inputs {
-			if l.task != nil && l.task.WantsEnd(i) {
+			if l.task.WantsEnd(i) {
 				parts = append(parts, l.inputs[i].topicPartition)
 			}
 		}
@@ -66,14 +63,10 @@ func (w *Worker) quiet() (parts []topicPartition) {
 // allow.
 func (w *Worker) align() {
 	lowest := int64(math.MaxInt64)
-	for _, l := range w.leases {
-		if l.task != nil {
-			lowest = min(lowest, l.task.Lowest())
-		}
+	for l := range w.running() {
+		lowest = min(lowest, l.task.Lowest())
 	}
-	for _, l := range w.leases {
-		if l.task != nil {
-			l.task.Align(lowest)
-		}
+	for l := range w.running() {
+		l.task.Align(lowest)
 	}
 }

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"fmt"
+	"iter"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -68,6 +69,18 @@ func (l *lease) changelogs(applicationID string) []string {
 		}
 	}
 	return l.topics
+}
+
+// running yields the leases whose state is restored: the others' inputs and
+// stores are the restorer's for now.
+func (w *Worker) running() iter.Seq[*lease] {
+	return func(yield func(*lease) bool) {
+		for _, l := range w.leases {
+			if l.task != nil && !yield(l) {
+				return
+			}
+		}
+	}
 }
 
 // drop throws away everything that is not committed.

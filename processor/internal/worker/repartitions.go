@@ -103,9 +103,9 @@ func (w *Worker) purge(ctx context.Context) {
 	}
 	w.lastPurge = time.Now()
 	offsets := kadm.Offsets{}
-	for _, l := range w.leases {
+	for l := range w.running() {
 		for _, in := range l.inputs {
-			if l.task != nil && in.offset > 0 && slices.Contains(l.sub.Fed, in.topic) {
+			if in.offset > 0 && slices.Contains(l.sub.Fed, in.topic) {
 				offsets.AddOffset(in.topic, in.partition, in.offset, -1)
 			}
 		}

@@ -18,10 +18,8 @@ func (w *Worker) tellTimes() {
 		return
 	}
 	var times []task.TimeInfo
-	for _, l := range w.leases {
-		if l.task != nil {
-			times = append(times, l.task.Time())
-		}
+	for l := range w.running() {
+		times = append(times, l.task.Time())
 	}
 	if len(times) > 0 { // else the first task that runs is told at once
 		w.lastTimes = time.Now()

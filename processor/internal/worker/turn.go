@@ -129,10 +129,7 @@ func (w *Worker) step(ctx context.Context) error {
 	now := w.cfg.Now().UnixMilli()
 	w.align()
 	left := w.cfg.CommitRecords - w.processed()
-	for _, l := range w.leases {
-		if l.task == nil {
-			continue
-		}
+	for l := range w.running() {
 		if l.limit > 0 {
 			if err := w.stepSlowly(ctx, l, now); err != nil {
 				return err
@@ -209,18 +206,16 @@ func (w *Worker) unpause(l *lease) {
 
 // processed counts the records since the last commit.
 func (w *Worker) processed() (n int) {
-	for _, l := range w.leases {
-		if l.task != nil {
-			records, _ := l.task.Weight()
-			n += records
-		}
+	for l := range w.running() {
+		records, _ := l.task.Weight()
+		n += records
 	}
 	return n
 }
 
 func (w *Worker) dirty() bool {
-	for _, l := range w.leases {
-		if l.task != nil && l.task.Dirty() {
+	for l := range w.running() {
+		if l.task.Dirty() {
 			return true
 		}
 	}
@@ -234,11 +229,9 @@ func (w *Worker) due() bool {
 		return w.dirty()
 	}
 	records, bytes := 0, 0
-	for _, l := range w.leases {
-		if l.task != nil {
-			r, b := l.task.Weight()
-			records, bytes = records+r, bytes+b
-		}
+	for l := range w.running() {
+		r, b := l.task.Weight()
+		records, bytes = records+r, bytes+b
 	}
 	return records >= w.cfg.CommitRecords || bytes >= w.cfg.CommitBytes
 }

@@ -1,0 +1,31 @@
+package worker
+
+import (
+	"context"
+	"testing"
+
+	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/processor/internal/task"
+)
+
+// What the worker does for all of its tasks leaves those alone that the
+// restorer has; the race detector sees it if not.
+func TestTurnLeavesRestoring(t *testing.T) {
+	sub := &graph.Subtopology{Sources: []string{"in"}, Fed: []string{"in"}}
+	l := newLease(task.ID{}, sub, identity{})
+	w := &Worker{leases: []*lease{l}}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for i := range l.inputs {
+			l.inputs[i] = source{topicPartition: l.inputs[i].topicPartition, offset: 7}
+		}
+	}()
+	w.purge(context.Background())
+	w.align()
+	w.tellTimes()
+	if w.dirty() || w.processed() != 0 || len(w.quiet()) != 0 {
+		t.Error("a task that is being restored has work")
+	}
+	<-done
+}
