@@ -27,7 +27,8 @@ type Cluster struct {
 	Options []kgo.Opt
 }
 
-func (c Cluster) client(opts ...kgo.Opt) (*kgo.Client, error) {
+// Client opens a client of the cluster with further options; the caller closes it.
+func (c Cluster) Client(opts ...kgo.Opt) (*kgo.Client, error) {
 	// Topics are fresh here: a client that has just missed a leader must not wait
 	// the usual seconds before it looks again.
 	cl, err := kgo.NewClient(slices.Concat([]kgo.Opt{kgo.MetadataMinAge(settleInterval)}, c.Options, opts)...)
@@ -59,7 +60,7 @@ func (c Cluster) CreateTopic(ctx context.Context, topic string, partitions int, 
 			return false, err
 		}
 	}
-	cl, err := c.client()
+	cl, err := c.Client()
 	if err != nil {
 		return false, err
 	}
@@ -86,7 +87,7 @@ func (c Cluster) CreateTopic(ctx context.Context, topic string, partitions int, 
 // DeleteTopic deletes a topic; one that does not exist is no error. The broker may
 // take a moment longer than the call.
 func (c Cluster) DeleteTopic(ctx context.Context, topic string) error {
-	cl, err := c.client()
+	cl, err := c.Client()
 	if err != nil {
 		return err
 	}

@@ -170,7 +170,7 @@ func TestOpenTransaction(t *testing.T) {
 	if _, err := c.CreateTopic(ctx, "out", 1, false); err != nil {
 		t.Fatal(err)
 	}
-	cl, err := c.client(kgo.TransactionalID("open"), kgo.DefaultProduceTopic("out"))
+	cl, err := c.Client(kgo.TransactionalID("open"), kgo.DefaultProduceTopic("out"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -211,7 +211,7 @@ func newSink(t *testing.T, c Cluster, topic string) *sink {
 	if _, err := c.CreateTopic(t.Context(), topic, 3, true); err != nil {
 		t.Fatal(err)
 	}
-	cl, err := c.client(kgo.DefaultProduceTopic(topic))
+	cl, err := c.Client(kgo.DefaultProduceTopic(topic))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -293,3 +293,38 @@ func wire(agg aggregate, k outKey) []byte {
 }
 
 func count(n int64) []byte { return binary.BigEndian.AppendUint64(nil, uint64(n)) }
+
+// Topics that are to go are gone when the call returns, the others are left alone.
+func TestDeleteTopics(t *testing.T) {
+	c := embedded(t)
+	ctx := t.Context()
+	for _, topic := range []string{"app-a-changelog", "app-b-changelog", "app"} {
+		if _, err := c.CreateTopic(ctx, topic, 2, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	changelogs := func(topic string) bool { return strings.HasSuffix(topic, "-changelog") }
+	for range 2 { // the second time there is nothing to do
+		if err := c.DeleteTopics(ctx, changelogs); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := c.Partitions(ctx, "app-a-changelog"); err == nil {
+		t.Error("a deleted topic is still there")
+	}
+	if id, err := c.TopicID(ctx, "app"); err != nil || id == [16]byte{} {
+		t.Errorf("the other topic: id %x, %v", id, err)
+	}
+}
+
+func TestRange(t *testing.T) {
+	c := embedded(t)
+	s := newSink(t, c, "out")
+	s.put([]byte("a"), nil)
+	s.put([]byte("b"), nil)
+	s.close()
+	start, end, err := c.Range(t.Context(), "out")
+	if err != nil || len(start) != 3 || sum(start) != 0 || len(end) != 3 || sum(end) != 2 {
+		t.Errorf("from %v to %v, %v", start, end, err)
+	}
+}

@@ -12,7 +12,7 @@ import (
 
 // Partitions counts the partitions of a topic, which must exist.
 func (c Cluster) Partitions(ctx context.Context, topic string) (int, error) {
-	cl, err := c.client()
+	cl, err := c.Client()
 	if err != nil {
 		return 0, err
 	}
@@ -30,7 +30,7 @@ func (c Cluster) Partitions(ctx context.Context, topic string) (int, error) {
 // DeleteGroup deletes a consumer group with its offsets; one that does not exist
 // is no error.
 func (c Cluster) DeleteGroup(ctx context.Context, group string) error {
-	cl, err := c.client()
+	cl, err := c.Client()
 	if err != nil {
 		return err
 	}

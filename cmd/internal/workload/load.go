@@ -43,7 +43,7 @@ func (l Load) Run(ctx context.Context) (Loaded, error) {
 		return Loaded{}, err
 	}
 	// The acks of raw produce requests are taken from the client's config.
-	cl, err := l.Cluster.client(kgo.RequiredAcks(kgo.LeaderAck()), kgo.DisableIdempotentWrite())
+	cl, err := l.Cluster.Client(kgo.RequiredAcks(kgo.LeaderAck()), kgo.DisableIdempotentWrite())
 	if err != nil {
 		return Loaded{}, err
 	}

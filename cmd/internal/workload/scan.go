@@ -20,7 +20,7 @@ const (
 // The record is only valid during the call. An open transaction is an error: what
 // it holds back would be missing.
 func (c Cluster) scan(ctx context.Context, topic string, fn func(*kgo.Record) error) error {
-	cl, err := c.client()
+	cl, err := c.Client()
 	if err != nil {
 		return err
 	}
@@ -54,7 +54,7 @@ func (c Cluster) scanRange(ctx context.Context, topic string, start, end []int64
 	if len(from) == 0 {
 		return nil
 	}
-	cl, err := c.client(
+	cl, err := c.Client(
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: from}),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.KeepControlRecords(), // a log may end in markers: without them the end is never seen
