@@ -103,7 +103,8 @@ func (c *cells[V]) dirty(t *table[V], i int) {
 // roomy reports whether clean entries may still be kept.
 func (c *cells[V]) roomy(t *table[V]) bool { return t.bytes() < c.stores.overlayBytes }
 
-// prepare encodes the dirty entries of one table. tag and, for window stores, start precede the keys.
+// prepare encodes the dirty entries of one table, which makes them pending. tag and, for window stores, start precede
+// the keys.
 func (c *cells[V]) prepare(m *commit, t *table[V], start int64, windowed bool) error {
 	for _, it := range sortEntries(&c.stores.sorter, t, t.dirty) {
 		i := int(it.index)
@@ -132,7 +133,9 @@ func (c *cells[V]) prepare(m *commit, t *table[V], start int64, windowed bool) e
 		if err := m.add(from, mid, deleted); err != nil {
 			return err
 		}
+		e.flags = e.flags&^flagDirty | flagPending<<m.slot
 	}
+	t.pending[m.slot], t.dirty = t.dirty, t.pending[m.slot][:0]
 	return nil
 }
 

@@ -8,6 +8,9 @@ import (
 	"github.com/millrace/millrace/state/internal/engine"
 )
 
+// PendingCommits is how many commits may be prepared and not yet applied, while the stores are written on.
+const PendingCommits = 2
+
 const (
 	// arenaFirst is the first size of a commit's arena.
 	arenaFirst = 64 << 10
@@ -26,22 +29,21 @@ type Entry struct {
 	// Store is the index into the specs given to Storage.Open.
 	Store int
 	// Key and Value are the record's; a nil Value is a tombstone. The bytes belong to the Stores and are valid until
-	// Apply or Discard.
+	// the Apply of their commit or Discard.
 	Key, Value []byte
 }
 
 // commit collects what one Prepare encodes: changelog entries over one arena, and the engine batch beside them, which
 // differs only in the prefix of the keys. Both are reused from commit to commit.
 type commit struct {
+	slot    int // in Stores.commits
 	batch   engine.Batch
 	arena   []byte
 	entries []Entry
 	key     []byte // scratch: the engine key of one entry
 	store   *store // the one being encoded
-	pending bool
-	// position is the one being committed; a seq of 0 says that it is the applied one and not written again.
+	// position is the one being committed; a seq of 0 says that it is that of the commit before and not written again.
 	position positionRecord
-	writes   uint64 // Stores.writes at Prepare
 }
 
 func (c *commit) reset() {
@@ -50,7 +52,7 @@ func (c *commit) reset() {
 	}
 	c.batch.Reset()
 	clear(c.entries)
-	c.arena, c.entries, c.pending, c.position = c.arena[:0], c.entries[:0], false, positionRecord{}
+	c.arena, c.entries, c.position = c.arena[:0], c.entries[:0], positionRecord{}
 }
 
 // add ends the entry whose key is arena[from:mid] and whose value is what follows; deleted entries have no value.
@@ -72,16 +74,18 @@ func (c *commit) add(from, mid int, deleted bool) error {
 
 // Prepare encodes all that is dirty, keys ascending within each store, and the position, which must hold the current
 // Closings. It returns the changelog entries to be sent in the transaction; the position's comes last, in the
-// changelog of the first store by name. There are none if neither state nor position changed. Until Apply or Discard
-// nothing may be written. After an error of a codec, Discard.
+// changelog of the first store by name. There are none if neither state nor position changed.
+//
+// The stores may be written on meanwhile: what is written belongs to the next commit. Up to PendingCommits may be
+// pending; they are applied in their order. After an error of a codec, Discard.
 func (s *Stores) Prepare(pos Position) ([]Entry, error) {
 	if s.broken != nil {
 		return nil, s.broken
 	}
-	c := &s.commit
-	if c.pending {
-		return nil, fmt.Errorf("state: task %s: prepared twice; Apply or Discard first", s.id.Task)
+	if s.pending == PendingCommits {
+		return nil, fmt.Errorf("state: task %s: %d commits are pending; Apply or Discard first", s.id.Task, s.pending)
 	}
+	c := &s.commits[(s.oldest+s.pending)%PendingCommits]
 	if s.restore {
 		return nil, fmt.Errorf("state: task %s: prepared in the middle of a restore; FinishRestore first", s.id.Task)
 	}
@@ -98,10 +102,11 @@ func (s *Stores) Prepare(pos Position) ([]Entry, error) {
 			return nil, err
 		}
 	}
-	if err := s.preparePosition(pos); err != nil {
+	if err := s.preparePosition(c, pos); err != nil {
 		return nil, err
 	}
-	c.pending, c.writes = true, s.writes
+	s.pending++
+	s.dirtyBytes = 0
 	return c.entries, nil
 }
 
@@ -123,21 +128,31 @@ func (s *Stores) checkClosings(pos Position) error {
 	return nil
 }
 
-func (s *Stores) preparePosition(pos Position) error {
-	c := &s.commit
+// newest is the position of the last commit that was prepared, or else applied.
+func (s *Stores) newest() positionRecord {
+	for n := s.pending - 1; n >= 0; n-- {
+		if p := s.commits[(s.oldest+n)%PendingCommits].position; p.seq > 0 {
+			return p
+		}
+	}
+	return s.applied
+}
+
+func (s *Stores) preparePosition(c *commit, pos Position) error {
 	if s.first == nil {
 		return nil
 	}
+	last := s.newest()
 	from := len(c.arena)
 	c.arena = append(c.arena, tagPosition)
-	c.arena = binary.BigEndian.AppendUint64(c.arena, uint64(s.applied.seq+1))
+	c.arena = binary.BigEndian.AppendUint64(c.arena, uint64(last.seq+1))
 	c.arena = pos.Append(c.arena)
 	value := c.arena[from+1:]
 	position := value[8:]
-	if len(c.entries) == 0 && s.applied.seq > 0 && bytes.Equal(position, s.applied.position) {
+	if len(c.entries) == 0 && last.seq > 0 && bytes.Equal(position, last.position) {
 		return nil
 	}
-	c.position = positionRecord{seq: s.applied.seq + 1, position: position}
+	c.position = positionRecord{seq: last.seq + 1, position: position}
 	c.entries = append(c.entries, Entry{Store: s.first.index, Key: c.arena[from : from+1 : from+1], Value: value})
 	return c.batch.Set(reservedKey(keyPosition, ""), value)
 }

@@ -8,15 +8,16 @@ import (
 	"github.com/millrace/millrace/state/internal/engine"
 )
 
-// Apply puts what was prepared into the engine, in one atomic write with the position, after Kafka has committed it.
+// Apply puts the oldest pending commit into the engine, in one atomic write with the position, after Kafka has
+// committed it.
 // next[i] is the offset after the last record of store i's changelog in the transaction, -1 if it got none.
 // wallMillis is the wall clock. After an error the stores must be closed, opened again and restored: Kafka is right.
 func (s *Stores) Apply(next []int64, wallMillis int64) error {
 	if s.broken != nil {
 		return s.broken
 	}
-	c := &s.commit
-	if err := s.checkApply(next); err != nil {
+	c := &s.commits[s.oldest]
+	if err := s.checkApply(c, next); err != nil {
 		return err
 	}
 	err := s.writeRecords(c.batch, next, wallMillis)
@@ -33,18 +34,15 @@ func (s *Stores) Apply(next []int64, wallMillis int64) error {
 	if err != nil {
 		return s.fail("apply a commit", err)
 	}
-	s.accept(next, wallMillis)
+	s.accept(c, next, wallMillis)
 	return nil
 }
 
 // checkApply refuses what would break the invariants of Stores.
-func (s *Stores) checkApply(next []int64) error {
-	c := &s.commit
+func (s *Stores) checkApply(c *commit, next []int64) error {
 	switch {
-	case !c.pending:
+	case s.pending == 0:
 		return fmt.Errorf("state: task %s: nothing is prepared; Prepare before Apply", s.id.Task)
-	case c.writes != s.writes:
-		return fmt.Errorf("state: task %s: the stores were written between Prepare and Apply; discard and restore", s.id.Task)
 	case len(next) != len(s.stores):
 		return fmt.Errorf("state: task %s: %d changelog offsets for %d stores", s.id.Task, len(next), len(s.stores))
 	}
@@ -77,8 +75,7 @@ func (s *Stores) writeRecords(batch engine.Batch, next []int64, wallMillis int64
 }
 
 // accept makes what was applied the state of affairs.
-func (s *Stores) accept(next []int64, wallMillis int64) {
-	c := &s.commit
+func (s *Stores) accept(c *commit, next []int64, wallMillis int64) {
 	total := 0
 	for i, st := range s.stores {
 		st.next, st.idChanged = max(st.next, next[i]), false
@@ -88,22 +85,25 @@ func (s *Stores) accept(next []int64, wallMillis int64) {
 	}
 	for _, st := range s.stores {
 		if st.overlay != nil {
-			st.overlay.settle(total > s.overlayBytes)
+			st.overlay.settle(c.slot, total > s.overlayBytes)
 		}
 	}
 	if c.position.seq > 0 {
 		s.applied.seq = c.position.seq
 		s.applied.position = append(s.applied.position[:0], c.position.position...)
 	}
-	s.lastApplied, s.dirtyBytes = wallMillis, 0
+	s.lastApplied = wallMillis
 	c.reset()
+	s.oldest, s.pending = (s.oldest+1)%PendingCommits, s.pending-1
 }
 
-// Discard drops all that is dirty or pending, because the transaction was aborted or its outcome is not known: the
+// Discard drops all that is dirty or pending, because a transaction was aborted or its outcome is not known: the
 // stores show again what the engine holds.
 func (s *Stores) Discard() {
-	s.commit.reset()
-	s.dirtyBytes = 0
+	for slot := range s.commits {
+		s.commits[slot].reset()
+	}
+	s.pending, s.dirtyBytes = 0, 0
 	if s.broken != nil {
 		return
 	}

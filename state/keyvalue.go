@@ -92,7 +92,7 @@ func (kv *KeyValueStore[K, V]) Err() error { return kv.err }
 // and existed is false. The pointer is valid until the next call on the store; the key is copied.
 func (kv *KeyValueStore[K, V]) Slot(key []byte) (v *V, existed bool, err error) {
 	hash := hashKey(key)
-	if i := kv.table.find(key, hash); i >= 0 && kv.table.entries[i].flags == flagDirty {
+	if i := kv.table.find(key, hash); i >= 0 && kv.table.entries[i].flags&(flagDirty|flagAbsent) == flagDirty {
 		kv.stores.writes++
 		return &kv.table.entries[i].value, true, nil
 	}
@@ -120,7 +120,7 @@ func (kv *KeyValueStore[K, V]) Remove(key []byte) error {
 	return nil
 }
 
-// EachDirty calls fn for each key that was written since the last Apply or Discard, in the order in which they were
+// EachDirty calls fn for each key that was written since the last Prepare or Discard, in the order in which they were
 // first; v points to the zero value where the key was deleted. fn must not write to this store.
 func (kv *KeyValueStore[K, V]) EachDirty(fn func(key []byte, v *V, deleted bool) error) error {
 	t := &kv.table
@@ -173,11 +173,7 @@ func (kv *KeyValueStore[K, V]) prepare(c *commit) error {
 	return kv.cells.prepare(c, &kv.table, 0, false)
 }
 
-func (kv *KeyValueStore[K, V]) settle(trim bool) {
-	if len(kv.table.dirty) > 0 || trim {
-		kv.table.settle(trim)
-	}
-}
+func (kv *KeyValueStore[K, V]) settle(slot int, trim bool) { kv.table.settle(slot, trim) }
 
 func (kv *KeyValueStore[K, V]) reload() error {
 	from, to := storeRange(kv.store.id)

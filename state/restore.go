@@ -28,13 +28,13 @@ func (s *Stores) Restore(store string, recs []ChangelogRecord, next int64) error
 	switch {
 	case st == nil:
 		return fmt.Errorf("state: task %s has no store %q to restore", s.id.Task, store)
-	case s.commit.pending || s.dirtyBytes > 0:
+	case s.pending > 0 || s.dirtyBytes > 0:
 		return fmt.Errorf("state: store %q: restored over uncommitted changes; Discard first", store)
 	case next < st.next:
 		return fmt.Errorf("state: store %q: restored back from changelog offset %d to %d; quarantine it and restore from 0",
 			store, st.next, next)
 	}
-	batch, position := s.commit.batch, s.applied
+	batch, position := s.commits[0].batch, s.applied
 	batch.Reset()
 	defer batch.Reset()
 	for i, rec := range recs {
@@ -105,7 +105,7 @@ func (s *Stores) FinishRestore() error {
 	if s.broken != nil {
 		return s.broken
 	}
-	if s.commit.pending || s.dirtyBytes > 0 {
+	if s.pending > 0 || s.dirtyBytes > 0 {
 		return fmt.Errorf("state: task %s: restore finished over uncommitted changes; Discard first", s.id.Task)
 	}
 	if err := errors.Join(s.takeClosings(), s.dropClosed()); err != nil {
@@ -122,7 +122,7 @@ func (s *Stores) FinishRestore() error {
 }
 
 func (s *Stores) dropClosed() error {
-	batch := s.commit.batch
+	batch := s.commits[0].batch
 	batch.Reset()
 	defer batch.Reset()
 	for _, st := range s.stores {

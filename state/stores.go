@@ -14,7 +14,7 @@ import (
 // What always holds:
 //  1. The engine reflects a committed prefix of each store's changelog, up to ChangelogNext, and Position is the
 //     position of the last commit in it. Both change in one atomic write, in Apply or in a restore.
-//  2. Nothing dirty is in the engine. Between Prepare and Apply or Discard there is one pending batch, and no writes.
+//  2. Nothing dirty is in the engine. What was prepared is pending until its Apply or a Discard; see PendingCommits.
 //  3. After an error of the engine everything fails with that error until Close: what is open must be opened again.
 type Stores struct {
 	id      Identity
@@ -27,7 +27,9 @@ type Stores struct {
 	// of the first Apply.
 	lastApplied, flushed int64
 
-	commit  commit
+	commits [PendingCommits]commit // a ring: pending of them, from oldest on
+	oldest  int
+	pending int
 	broken  error
 	restore bool // records were restored since the last FinishRestore
 
@@ -53,9 +55,9 @@ type store struct {
 type overlay interface {
 	// prepare encodes every dirty entry into c, keys ascending.
 	prepare(c *commit) error
-	// settle is called when the engine has got what was prepared: dirty entries become clean. With trim set it
-	// drops the clean ones that this commit did not touch.
-	settle(trim bool)
+	// settle is called when the engine has got the pending commit of a slot. With trim set it drops the clean entries
+	// that the commit did not touch.
+	settle(slot int, trim bool)
 	// reload drops everything and looks afresh at what the engine holds.
 	reload() error
 	// bytes is about the memory in use.
@@ -75,7 +77,9 @@ func openStores(e engine.Engine, id Identity, specs []Spec, overlayBytes int, ho
 			s.first = st
 		}
 	}
-	s.commit = commit{batch: e.NewBatch(), arena: make([]byte, 0, arenaFirst)}
+	for slot := range s.commits {
+		s.commits[slot] = commit{slot: slot, batch: e.NewBatch(), arena: make([]byte, 0, arenaFirst)}
+	}
 	if err := s.load(); err != nil {
 		return nil, err
 	}

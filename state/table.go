@@ -14,9 +14,10 @@ import (
 //  1. slots has a power of two places, at most half of them taken. A place holds 32 bits of the key's hash and the
 //     index of its entry plus one; a key is found from the place its hash names, onwards.
 //  2. Entries lie in the order in which their keys came, and so do the keys in their arena, without gaps.
-//  3. dirty lists the entries with the dirty flag, each once, in the order in which they became dirty.
-//  4. A clean entry says what the engine holds, absent entries included. If complete is set, a key without an entry is
-//     not in the engine.
+//  3. dirty lists the entries with the dirty flag, each once, in the order in which they became dirty; pending does so
+//     for each commit that was prepared and not yet applied.
+//  4. An entry that is neither dirty nor pending is clean: it says what the engine holds, absent entries included. If
+//     complete is set, a key without an entry is not in the engine.
 //
 // A pointer to a value is good until the next insert.
 type table[V any] struct {
@@ -24,6 +25,7 @@ type table[V any] struct {
 	entries  []entry[V]
 	keys     []byte
 	dirty    []uint32
+	pending  [PendingCommits][]uint32
 	absent   int // entries with the absent flag
 	values   int // sum of entry.size
 	complete bool
@@ -38,10 +40,12 @@ type entry[V any] struct {
 }
 
 const (
-	// flagDirty marks an entry that differs from the engine.
-	flagDirty = 1 << iota
+	// flagDirty marks an entry that was written since the last Prepare.
+	flagDirty uint8 = 1 << iota
 	// flagAbsent marks a key that has no value: deleted, or looked for in vain.
 	flagAbsent
+	// flagPending marks an entry whose value is in the first of the pending commits; shifted by n, in another.
+	flagPending
 )
 
 const (
@@ -143,7 +147,7 @@ func (t *table[V]) resize(i, size int) {
 	e.size = uint32(size)
 }
 
-// mark makes a clean entry dirty.
+// mark makes an entry dirty that is not.
 func (t *table[V]) mark(i int) {
 	t.entries[i].flags |= flagDirty
 	t.dirty = append(t.dirty, uint32(i))

@@ -7,41 +7,47 @@ func (t *table[V]) bytes() int {
 	return len(t.keys) + t.values + len(t.entries)*int(unsafe.Sizeof(entry[V]{})) + 8*len(t.slots)
 }
 
-// settle makes all entries clean. With trim it then drops those that were clean before, otherwise only the absent
-// ones, once they prevail.
-func (t *table[V]) settle(trim bool) {
+// settle is called when the engine has got a pending commit. With trim it drops the entries that were clean before,
+// otherwise only the absent ones, once they prevail.
+func (t *table[V]) settle(slot int, trim bool) {
 	if trim || t.absent >= absentMin && 2*t.absent > len(t.entries) {
-		t.compact(trim)
+		t.compact(slot, trim)
 	}
-	for _, i := range t.dirty {
-		t.entries[i].flags &^= flagDirty
+	for _, i := range t.pending[slot] {
+		t.entries[i].flags &^= flagPending << slot
 	}
-	t.dirty = t.dirty[:0]
+	t.pending[slot] = t.pending[slot][:0]
 }
 
-// compact drops absent entries, and with trim the clean ones, and moves the rest together in place. The list of
-// dirty entries is made anew, in the order of the entries.
-func (t *table[V]) compact(trim bool) {
+// unclean are the flags of an entry that differs from the engine, or will.
+const unclean = flagDirty | flagPending | flagPending<<1
+
+// compact drops absent entries, and with trim the clean ones, and moves the rest together in place. The commit in
+// slot counts as applied, but its entries not as clean yet: they were used just now.
+func (t *table[V]) compact(slot int, trim bool) {
 	kept, keys := 0, 0
-	t.dirty = t.dirty[:0]
+	moved := make([]uint32, len(t.entries)) // where each entry went, plus one
 	t.values, t.absent = 0, 0
 	for i := range t.entries {
 		e := t.entries[i]
-		if e.flags&flagAbsent != 0 {
+		absent := e.flags&flagAbsent != 0
+		if absent && e.flags&unclean&^(flagPending<<slot) == 0 {
 			continue
 		}
-		if trim && e.flags&flagDirty == 0 {
+		if trim && e.flags&unclean == 0 {
 			t.complete = false
 			continue
 		}
 		copy(t.keys[keys:], t.keys[e.at:e.at+e.length])
 		e.at = uint32(keys)
 		t.entries[kept] = e
-		if e.flags&flagDirty != 0 {
-			t.dirty = append(t.dirty, uint32(kept))
+		if absent {
+			t.absent++
 		}
 		kept, keys, t.values = kept+1, keys+int(e.length), t.values+int(e.size)
+		moved[i] = uint32(kept)
 	}
+	t.relist(moved)
 	if kept == 0 {
 		*t = table[V]{complete: t.complete}
 		return
@@ -54,6 +60,24 @@ func (t *table[V]) compact(trim bool) {
 	}
 }
 
+// relist makes the lists of dirty and pending entries follow entries that have moved; see compact.
+func (t *table[V]) relist(moved []uint32) {
+	t.dirty = follow(t.dirty, moved)
+	for slot := range t.pending {
+		t.pending[slot] = follow(t.pending[slot], moved)
+	}
+}
+
+func follow(list, moved []uint32) []uint32 {
+	kept := list[:0]
+	for _, i := range list {
+		if moved[i] > 0 {
+			kept = append(kept, moved[i]-1)
+		}
+	}
+	return kept
+}
+
 // reset empties the table and keeps its memory, unless that is a lot.
 func (t *table[V]) reset(complete bool) {
 	if t.bytes() > spareMax {
@@ -62,5 +86,8 @@ func (t *table[V]) reset(complete bool) {
 	clear(t.slots)
 	clear(t.entries)
 	t.entries, t.keys, t.dirty = t.entries[:0], t.keys[:0], t.dirty[:0]
+	for slot := range t.pending {
+		t.pending[slot] = t.pending[slot][:0]
+	}
 	t.absent, t.values, t.complete = 0, 0, complete
 }

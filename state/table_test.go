@@ -86,7 +86,13 @@ func settleTable(t *testing.T, tb *table[int64], live map[string]int64, dirty ma
 	if len(tb.dirty) != len(dirty) {
 		t.Fatalf("%d dirty entries, want %d", len(tb.dirty), len(dirty))
 	}
-	tb.settle(trim)
+	for i, e := range tb.entries { // as cells.prepare does
+		if e.flags&flagDirty != 0 {
+			tb.entries[i].flags = e.flags&^flagDirty | flagPending
+		}
+	}
+	tb.pending[0], tb.dirty = tb.dirty, tb.pending[0]
+	tb.settle(0, trim)
 	dropped := false
 	for k := range live {
 		if trim && !dirty[k] {

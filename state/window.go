@@ -12,7 +12,7 @@ type WindowStore[V any] struct {
 	cells[V]
 	windows []*window[V]
 	last    int         // index of the window used last
-	applied []int64     // starts of the windows in the engine, ascending
+	applied []int64     // starts of the windows that are in the engine or in a pending commit, ascending
 	starts  []int64     // result of Starts
 	spare   []*table[V] // empty tables of windows that are gone
 }
@@ -37,7 +37,7 @@ func (w *WindowStore[V]) Slot(start int64, key []byte) (v *V, existed bool, err 
 			return nil, false, err
 		}
 	}
-	if i := t.find(key, hash); i >= 0 && t.entries[i].flags == flagDirty {
+	if i := t.find(key, hash); i >= 0 && t.entries[i].flags&(flagDirty|flagAbsent) == flagDirty {
 		w.stores.writes++
 		return &t.entries[i].value, true, nil
 	}
@@ -83,7 +83,7 @@ func (w *WindowStore[V]) Each(start int64, fn func(key []byte, v *V) error) erro
 	return w.each(w.touch(w.windows[at]), from, to, len(from), fn)
 }
 
-// EachDirty calls fn for each entry that was written since the last Apply or Discard, windows ascending and within
+// EachDirty calls fn for each entry that was written since the last Prepare or Discard, windows ascending and within
 // each in the order in which they were first. Key and value are valid during the call; fn must not write to this
 // store.
 func (w *WindowStore[V]) EachDirty(fn func(start int64, key []byte, v *V) error) error {

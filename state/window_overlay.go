@@ -93,15 +93,17 @@ func (w *WindowStore[V]) prepare(c *commit) error {
 			return err
 		}
 	}
-	return nil
-}
-
-func (w *WindowStore[V]) settle(trim bool) {
 	w.applied = w.applied[:0]
 	for _, win := range w.windows {
 		w.applied = append(w.applied, win.start)
-		if win.table != nil && (trim || len(win.table.dirty) > 0) {
-			win.table.settle(trim)
+	}
+	return nil
+}
+
+func (w *WindowStore[V]) settle(slot int, trim bool) {
+	for _, win := range w.windows {
+		if win.table != nil {
+			win.table.settle(slot, trim)
 		}
 	}
 }

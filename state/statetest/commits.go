@@ -10,7 +10,13 @@ import (
 
 // prepare prepares a commit and writes its records into the changelogs, to which transactions that end otherwise and
 // markers add offsets without records.
-func (h *history) prepare() (state.Position, []int64, error) {
+func (h *history) prepare() error {
+	if len(h.model.pending) == state.PendingCommits {
+		if _, err := h.stores.Prepare(state.Position{Closings: h.stores.Closings()}); err == nil {
+			return fmt.Errorf("%d commits are pending, and another can be prepared", state.PendingCommits)
+		}
+		return h.apply()
+	}
 	p := state.Position{
 		Inputs: []state.Input{{Topic: "in", Partition: 3, Offset: int64(h.step), Watermark: int64(h.step) - 7}},
 		Run:    "run",
@@ -20,16 +26,20 @@ func (h *history) prepare() (state.Position, []int64, error) {
 	if err == nil {
 		err = h.checkEntries(entries)
 	}
-	if err != nil {
-		return p, nil, err
+	if err == nil && h.stores.DirtyBytes() != 0 {
+		err = fmt.Errorf("after Prepare %d bytes are dirty", h.stores.DirtyBytes())
 	}
-	next := []int64{-1, -1}
+	if err != nil {
+		return err
+	}
+	next, from := []int64{-1, -1}, [2]int{len(h.model.logs[0]), len(h.model.logs[1])}
 	for _, e := range entries {
 		log := &h.model.logs[e.Store]
 		*log = append(*log, &loggedRecord{key: bytes.Clone(e.Key), value: bytes.Clone(e.Value)})
 		next[e.Store] = int64(len(*log))
 	}
-	return p, next, nil
+	h.model.prepare(p, next, from)
+	return nil
 }
 
 // mark ends a transaction in the changelogs.
@@ -39,36 +49,52 @@ func (h *history) mark() {
 	}
 }
 
-func (h *history) commit() error {
+// apply is the end of the oldest pending commit.
+func (h *history) apply() error {
+	if len(h.model.pending) == 0 {
+		return h.checkPosition()
+	}
+	h.mark()
 	if h.random.IntN(4) == 0 {
 		h.wall += flushJump
 	}
 	h.wall += 100
-	p, next, err := h.prepare()
-	if err != nil {
+	if err := h.stores.Apply(h.model.pending[0].next, h.wall); err != nil {
 		return err
 	}
-	h.mark()
-	if err := h.stores.Apply(next, h.wall); err != nil {
-		return err
-	}
-	h.model.commit(p)
-	if h.stores.DirtyBytes() != 0 || h.stores.LastApplied() != h.wall {
-		return fmt.Errorf("after Apply %d bytes are dirty and LastApplied is %d, want 0 and %d",
-			h.stores.DirtyBytes(), h.stores.LastApplied(), h.wall)
+	h.model.commit()
+	if h.stores.LastApplied() != h.wall {
+		return fmt.Errorf("after Apply LastApplied is %d, want %d", h.stores.LastApplied(), h.wall)
 	}
 	return h.checkPosition()
+}
+
+// commit is one commit that nothing else is done beside.
+func (h *history) commit() error {
+	err := h.drain()
+	if err == nil {
+		err = h.prepare()
+	}
+	if err == nil {
+		err = h.apply()
+	}
+	return err
+}
+
+func (h *history) drain() error {
+	for len(h.model.pending) > 0 {
+		if err := h.apply(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // abort leaves records in the changelogs that a read-committed reader never sees.
 func (h *history) abort() error {
 	if h.random.IntN(2) == 0 {
-		before := [2]int{len(h.model.logs[0]), len(h.model.logs[1])}
-		if _, _, err := h.prepare(); err != nil {
+		if err := h.prepare(); err != nil {
 			return err
-		}
-		for i := range h.model.logs {
-			clear(h.model.logs[i][before[i]:])
 		}
 		h.mark()
 	}
@@ -79,14 +105,24 @@ func (h *history) abort() error {
 
 // unknownCommitted is an EndTxn without an answer that did succeed: everything is dropped, and restored.
 func (h *history) unknownCommitted() error {
-	p, _, err := h.prepare()
-	if err != nil {
+	if err := h.succeed(); err != nil {
 		return err
 	}
-	h.mark()
-	h.model.commit(p)
 	h.stores.Discard()
 	return h.restore()
+}
+
+// succeed is a commit that Kafka has and nobody knows of; what was prepared behind it is aborted.
+func (h *history) succeed() error {
+	if len(h.model.pending) == 0 {
+		if err := h.prepare(); err != nil {
+			return err
+		}
+	}
+	h.mark()
+	h.model.commit()
+	h.model.abort()
+	return nil
 }
 
 func (h *history) crashBefore() error {
@@ -98,12 +134,9 @@ func (h *history) crashBefore() error {
 }
 
 func (h *history) crashAfter() error {
-	p, _, err := h.prepare()
-	if err != nil {
+	if err := h.succeed(); err != nil {
 		return err
 	}
-	h.mark()
-	h.model.commit(p)
 	if err := h.crash(); err != nil {
 		return err
 	}

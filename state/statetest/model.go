@@ -8,13 +8,22 @@ import (
 	"github.com/millrace/millrace/state"
 )
 
-// model is what the stores should hold, as plain as can be: maps, copied at each commit.
+// model is what the stores should hold, as plain as can be: maps, copied at each Prepare.
 type model struct {
 	now, committed content
 	dirtyKeys      []string           // of the key-value store, in the order of their first write
 	dirtyCells     map[int64][]string // of the window store, likewise per window
 	logs           [2][]*loggedRecord // changelogs by store index; nil entries are markers and aborted records
 	position       state.Position     // of the last commit
+	pending        []prepared         // oldest first
+}
+
+// prepared is a commit that Kafka has not decided yet.
+type prepared struct {
+	content  content
+	position state.Position
+	next     []int64 // for Apply
+	from     [2]int  // where its records begin in the logs
 }
 
 // content is all that is in the stores.
@@ -81,14 +90,25 @@ func (m *model) drop(below int64) {
 	}
 }
 
-// commit makes what is now committed; abort the reverse.
-func (m *model) commit(p state.Position) {
-	m.committed, m.position = m.now.clone(), p
+// prepare makes what is now pending; commit makes the oldest pending committed.
+func (m *model) prepare(p state.Position, next []int64, from [2]int) {
+	m.pending = append(m.pending, prepared{m.now.clone(), p, next, from})
 	m.clean()
 }
 
+func (m *model) commit() {
+	m.committed, m.position = m.pending[0].content, m.pending[0].position
+	m.pending = m.pending[1:]
+}
+
+// abort forgets all that is not committed. Its records stay in the logs, but no read-committed reader sees them.
 func (m *model) abort() {
-	m.now = m.committed.clone()
+	if len(m.pending) > 0 {
+		for i := range m.logs {
+			clear(m.logs[i][m.pending[0].from[i]:])
+		}
+	}
+	m.now, m.pending = m.committed.clone(), nil
 	m.clean()
 }
 
