@@ -76,8 +76,10 @@ func (w Watermarks) MaxAhead(d time.Duration) Watermarks {
 
 // Idle takes a partition out of account that has been at its end for d: it no longer holds the windows of others open.
 // That it is at its end is proved, by asking the broker: its position is the partition's high watermark, with nothing
-// waiting. When all are idle, the highest watermark holds. d is whole milliseconds and at least 1; without Idle no
-// partition ever is. Bounded runs ignore it.
+// waiting. When all are idle, the highest watermark holds. What comes when the silence is over is late where the others
+// have gone on, and so are the results of windows that stayed open on the idle partition where they are used further;
+// FollowClock avoids both. d is whole milliseconds and at least 1; without Idle no partition ever is. Bounded runs
+// ignore it.
 func (w Watermarks) Idle(d time.Duration) Watermarks {
 	w.idle = d
 	if d <= 0 {
@@ -87,8 +89,9 @@ func (w Watermarks) Idle(d time.Duration) Watermarks {
 }
 
 // FollowClock lets the time of idle partitions go on with the wall clock, d behind it, so that windows close although
-// nothing comes. Whoever sets it declares that no record is ever more than d late against the wall clock. It needs
-// Idle; d is whole milliseconds and not negative.
+// nothing comes. Whoever sets it declares that no record is ever more than d late against the wall clock; a record that
+// keeps to that is not late anywhere, for such a partition is not left out of account: the others wait for it, at most
+// until the clock is d further. It needs Idle; d is whole milliseconds and not negative.
 func (w Watermarks) FollowClock(d time.Duration) Watermarks {
 	w.behind, w.follows = d, true
 	return w

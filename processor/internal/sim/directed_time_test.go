@@ -77,7 +77,7 @@ func outrun(o *Options) func(*sim) {
 // idle and its time follows the clock, and then everything at once, with the
 // time of the day. Nothing of it is late.
 func burstAfterQuiet(o *Options) func(*sim) {
-	o.Workloads = []string{regroup}
+	o.twoStages()
 	o.Clocked, o.Idle, o.Grace = true, 5*time.Second, 0
 	return func(*sim) {}
 }

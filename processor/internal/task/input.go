@@ -129,9 +129,11 @@ func (in *input) atEnd() bool {
 }
 
 // time is what holds on the input. Its watermark is always finite: an end is a
-// flag.
+// flag. A partition whose time follows the clock is never idle to others: it is
+// only as far behind as was declared, and left out it would be late although it
+// kept to that.
 func (in *input) time() graph.Time {
-	t := graph.Time{Watermark: in.channel.Watermark(), Idle: in.quiet.idle}
+	t := graph.Time{Watermark: in.channel.Watermark(), Idle: in.quiet.idle && !in.followsClock()}
 	if in.edge != nil {
 		t = in.edge.time
 	}

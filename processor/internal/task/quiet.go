@@ -1,6 +1,10 @@
 package task
 
-import "github.com/millrace/millrace/windowing"
+import (
+	"slices"
+
+	"github.com/millrace/millrace/windowing"
+)
 
 // quiet says whether a source partition is idle. That is proved, not guessed:
 // the end of the partition, asked afresh, was the task's own position, with
@@ -53,6 +57,7 @@ func (t *Task) AtEnd(index int, end, now int64) error {
 		return nil
 	}
 	q.idle = true
+	t.renewIdle(now)
 	return t.sweep(false)
 }
 
@@ -63,12 +68,14 @@ func (t *Task) AtEnd(index int, end, now int64) error {
 func (t *Task) Tick(now int64) error {
 	moved, idle := false, false
 	for _, in := range t.inputs {
-		moved = in.tick(now) || moved
+		if in.tick(now) {
+			moved = true
+			t.moved = t.moved || in.edge == nil && t.tells()
+		}
 		idle = idle || in.time().Idle
 	}
 	if idle && now-t.told >= idleRenewal {
-		t.told = now
-		t.renew = t.tells()
+		t.renewIdle(now)
 	}
 	if !moved {
 		return nil
@@ -80,13 +87,28 @@ func (in *input) tick(now int64) bool {
 	if in.edge != nil {
 		return in.edge.expires(now) && in.edge.merge(now)
 	}
-	behind, follows := in.node.Watermarks.FollowsClock()
-	if !follows || !in.quiet.idle || now-in.quiet.stepped < wallStep {
+	if !in.quiet.idle || !in.followsClock() || now-in.quiet.stepped < wallStep {
 		return false
 	}
 	in.quiet.stepped = now
+	behind, _ := in.node.Watermarks.FollowsClock()
 	return in.channel.Advance(windowing.EventTime(now - behind.Milliseconds()))
 }
 
-// tells says that the task writes a repartition topic.
-func (t *Task) tells() bool { return len(t.cfg.Subtopology.Feeds) > 0 }
+// followsClock says that the time of the input goes on with the wall clock when
+// nothing comes.
+func (in *input) followsClock() bool {
+	_, follows := in.node.Watermarks.FollowsClock()
+	return follows
+}
+
+// renewIdle has the next commit tell the readers of repartition topics that the
+// task is idle, also behind what waits for that commit.
+func (t *Task) renewIdle(now int64) {
+	t.told, t.renew = now, len(t.cfg.Subtopology.Feeds) > 0
+}
+
+// tells says that somebody is told the time by the task.
+func (t *Task) tells() bool {
+	return slices.ContainsFunc(t.clocked, func(i int) bool { return t.nodes[i].inst.Teller != nil })
+}

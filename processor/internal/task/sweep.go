@@ -51,6 +51,9 @@ func (t *Task) visit(n *node, commit bool) error {
 	if n.inst.Timed != nil && !at.Ended {
 		at.Watermark = n.inst.Timed.Passed()
 	}
+	if n.inst.Commit != nil && !commit {
+		at.Idle = at.Idle && n.passed.Idle // what the operator holds back is still to come
+	}
 	if at.Ended && t.cfg.Planted.InfiniteTime {
 		at.Watermark = windowing.MaxTime
 	}
