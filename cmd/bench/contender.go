@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/binary"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/millrace/millrace/processor/stream"
@@ -11,7 +12,11 @@ import (
 )
 
 // The windows of the contract's workloads.
-const windowSize = 10 * time.Second
+const (
+	windowSize = 10 * time.Second
+	hopAdvance = time.Second
+	sessionGap = time.Second
+)
 
 // key is the 16 bytes of a record's key. As an array it is decoded without an
 // allocation; a user whose keys have a fixed size would do the same.
@@ -42,47 +47,51 @@ func (amountCodec) Decode(src []byte) (int64, error) {
 	return int64(binary.BigEndian.Uint64(src)), nil
 }
 
-// contender builds the topology of a workload of the contract, as a user would
-// write it.
-func contender(workload, in, out string, grace time.Duration) (*stream.Topology, error) {
-	b := stream.New(workload)
-	switch workload {
-	case "map":
-		buildMap(b, in, out)
-	case "tumble":
-		buildTumble(b, in, out, windowing.Tumbling(windowSize).Grace(grace))
-	case "tumblefinal":
-		buildTumble(b, in, out, windowing.Tumbling(windowSize).Grace(grace).Emit(windowing.OnClose))
-	case "hop":
-		buildTumble(b, in, out, windowing.Hopping(windowSize, time.Second).Grace(grace))
-	case "hopfinal":
-		buildTumble(b, in, out, windowing.Hopping(windowSize, time.Second).Grace(grace).Emit(windowing.OnClose))
-	case "dedupkeys":
-		buildCount(b, in, out)
-	default:
-		return nil, fmt.Errorf("there is no workload %q", workload)
+// contenders are the workloads of the contract that Millrace runs, each with the function
+// that builds its topology between two topics, as a user would write it.
+func contenders() []contender {
+	return []contender{
+		{"map", buildMap},
+		{"tumble", buildWindows(windowing.Tumbling(windowSize))},
+		{"tumblefinal", buildWindows(windowing.Tumbling(windowSize).Emit(windowing.OnClose))},
+		{"hop", buildWindows(windowing.Hopping(windowSize, hopAdvance))},
+		{"hopfinal", buildWindows(windowing.Hopping(windowSize, hopAdvance).Emit(windowing.OnClose))},
+		{"session", buildSessions(windowing.Session(sessionGap))},
+		{"sessionfinal", buildSessions(windowing.Session(sessionGap).Emit(windowing.OnClose))},
+		{"dedupkeys", buildCount},
 	}
-	return b.Build()
 }
 
+type contender struct {
+	workload string
+	build    func(b *stream.Builder, in, out string, grace time.Duration)
+}
+
+func workloads() (names []string) {
+	for _, c := range contenders() {
+		names = append(names, c.workload)
+	}
+	return names
+}
+
+// topologyOf builds the topology of a workload.
+func topologyOf(workload, in, out string, grace time.Duration) (*stream.Topology, error) {
+	for _, c := range contenders() {
+		if c.workload == workload {
+			b := stream.New(workload)
+			c.build(b, in, out, grace)
+			return b.Build()
+		}
+	}
+	return nil, fmt.Errorf("run: there is no workload %q, want one of %s", workload, strings.Join(workloads(), ", "))
+}
+
+// input reads of each value what the counts need.
 func input(name string) stream.Topic[key, int64] {
 	return stream.Topic[key, int64]{Name: name, Key: serde.Of[key](keyCodec{}), Value: serde.Of[int64](amountCodec{})}
 }
 
-func buildTumble(b *stream.Builder, in, out string, w windowing.Windows) {
-	records := stream.From(b, input(in))
-	counts := stream.CountWindows("counts", stream.Window(stream.GroupByKey(records), w))
-	stream.To(counts.Results, stream.Topic[windowing.Key[key], int64]{
-		Name: out, Key: windowing.KeySerde(serde.Of[key](keyCodec{}), windowSize), Value: serde.Int64,
-	})
-}
-
-func buildCount(b *stream.Builder, in, out string) {
-	counts := stream.Count("counts", stream.GroupByKey(stream.From(b, input(in))))
-	stream.To(counts.Changes(), stream.Topic[key, int64]{Name: out, Key: serde.Of[key](keyCodec{}), Value: serde.Int64})
-}
-
-func buildMap(b *stream.Builder, in, out string) {
+func buildMap(b *stream.Builder, in, out string, _ time.Duration) {
 	topic := stream.Topic[key, []byte]{Name: in, Key: serde.Of[key](keyCodec{}), Value: serde.Bytes}
 	kept := stream.From(b, topic).Filter(func(_ key, v []byte) bool { return binary.BigEndian.Uint64(v)%10 != 0 })
 	mapped := stream.MapValues(kept, func(v []byte) []byte { // the decoded value is a copy of our own
@@ -91,4 +100,29 @@ func buildMap(b *stream.Builder, in, out string) {
 	})
 	topic.Name = out
 	stream.To(mapped, topic)
+}
+
+func buildWindows(w windowing.Windows) func(*stream.Builder, string, string, time.Duration) {
+	return func(b *stream.Builder, in, out string, grace time.Duration) {
+		records := stream.GroupByKey(stream.From(b, input(in)))
+		counts := stream.CountWindows("counts", stream.Window(records, w.Grace(grace)))
+		stream.To(counts.Results, stream.Topic[windowing.Key[key], int64]{
+			Name: out, Key: windowing.KeySerde(serde.Of[key](keyCodec{}), windowSize), Value: serde.Int64,
+		})
+	}
+}
+
+func buildSessions(w windowing.SessionWindows) func(*stream.Builder, string, string, time.Duration) {
+	return func(b *stream.Builder, in, out string, grace time.Duration) {
+		records := stream.GroupByKey(stream.From(b, input(in)))
+		counts := stream.CountWindows("counts", stream.Window(records, w.Grace(grace)))
+		stream.To(counts.Results, stream.Topic[windowing.Key[key], int64]{
+			Name: out, Key: windowing.SessionKeySerde(serde.Of[key](keyCodec{})), Value: serde.Int64,
+		})
+	}
+}
+
+func buildCount(b *stream.Builder, in, out string, _ time.Duration) {
+	counts := stream.Count("counts", stream.GroupByKey(stream.From(b, input(in))))
+	stream.To(counts.Changes(), stream.Topic[key, int64]{Name: out, Key: serde.Of[key](keyCodec{}), Value: serde.Int64})
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
@@ -24,6 +23,7 @@ const (
 	measurePartitions = 8
 	measureBatchBytes = 64 << 10
 	measureFlush      = time.Minute
+	measureLimit      = 600 // seconds that a workload may take
 )
 
 // measure starts a broker, loads an input, runs Millrace over it and checks what
@@ -46,7 +46,7 @@ func measure(fs *flag.FlagSet) action {
 		for _, load := range strings.Split(*loads, ",") {
 			r := contenderRun{
 				workload: load, in: "in", out: "out-" + load, brokers: strings.Join(addrs, ","), appID: "bench-" + load,
-				guarantee: "eos", commitMS: 100, workers: 1,
+				config: "M1", guarantee: "eos", commitMS: 100, workers: 1, maxSeconds: measureLimit,
 			}
 			if err := r.verified(ctx, cluster, out); err != nil {
 				return err
@@ -59,19 +59,22 @@ func measure(fs *flag.FlagSet) action {
 // verified runs the contender, checks its output and only then prints the
 // figures.
 func (r *contenderRun) verified(ctx context.Context, cluster workload.Cluster, out io.Writer) error {
-	res, err := r.measure(ctx, cluster)
+	f, err := r.measure(ctx, cluster)
 	if err != nil {
 		return err
 	}
-	v, err := workload.Check{Cluster: cluster, Workload: r.workload, Inputs: []string{r.in}, Sink: r.out}.Run(ctx)
+	if !f.Complete {
+		return fmt.Errorf("%s: no figures, for it is incomplete after %.0f s: %d of %d records are committed", r.workload, f.Wall, f.Committed, f.Records)
+	}
+	v, err := workload.Check{Cluster: cluster, Workload: r.workload, Inputs: []string{r.in}, Sink: r.out, Grace: int64(r.graceMS)}.Run(ctx)
 	if err == nil {
 		err = v.Err()
 	}
 	if err != nil {
 		return fmt.Errorf("%s: no figures, for its output is wrong: %w", r.workload, err)
 	}
-	res.Checked = v.Passed
-	return json.NewEncoder(out).Encode(res)
+	f.Checked = v.Passed
+	return f.print(out)
 }
 
 // startBroker starts a broker and returns its addresses and how to stop it.

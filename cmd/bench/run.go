@@ -2,14 +2,11 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
+	"fmt"
 	"io"
-	"os"
 	"strings"
-	"sync"
-	"syscall"
 	"time"
 
 	"go.uber.org/zap"
@@ -18,119 +15,100 @@ import (
 	"github.com/millrace/millrace/processor"
 )
 
-// contenderRun is one run of Millrace over one of the contract's workloads.
+// contenderRun is one run of Millrace over one of the contract's workloads, as its flags
+// say. They are those of the Kafka Streams contender.
 type contenderRun struct {
-	workload, in, out, brokers, stateDir, appID, guarantee string
-	commitMS, graceMS                                      int
-	workers                                                int
-	verbose                                                bool
+	workload, in, out        string
+	brokers, stateDir, appID string
+	config, set, guarantee   string
+	commitMS, graceMS        int
+	workers                  int
+	maxSeconds               float64
+	reset, cleanup           bool
+	restore, forever         bool
+	describe, trace, verbose bool
+	brokerPID                int
+	profile                  string
+
+	talk io.Writer // for what is not the result
 }
 
-// runContender drains an input topic through Millrace as a bounded run and
-// prints one JSON line about it.
-func runContender(fs *flag.FlagSet) action {
-	var r contenderRun
-	fs.StringVar(&r.workload, "workload", "tumble", "map, tumble, tumblefinal, hop, hopfinal or dedupkeys")
+func (r *contenderRun) declare(fs *flag.FlagSet) {
+	fs.StringVar(&r.workload, "workload", "tumble", "one of "+strings.Join(workloads(), ", "))
+	fs.StringVar(&r.config, "config", "M1", "how Millrace is tuned: "+presetsAbout())
+	fs.StringVar(&r.set, "set", "", "k=v,k=v: override single settings of the config: "+strings.Join(settingNames(), ", "))
 	fs.StringVar(&r.in, "in", "", "input topic")
-	fs.StringVar(&r.out, "out", "", "sink topic, made anew")
-	fs.StringVar(&r.stateDir, "state-dir", "", "state directory (default: a temporary one)")
-	fs.StringVar(&r.appID, "app-id", "bench-millrace", "application id, made anew")
+	fs.StringVar(&r.out, "out", "", "sink topic, created with the input's partitions if it does not exist")
 	fs.StringVar(&r.guarantee, "guarantee", "eos", "eos or alo")
 	fs.IntVar(&r.commitMS, "commit-ms", 100, "commit interval")
-	fs.IntVar(&r.graceMS, "grace-ms", 0, "grace of the windows")
 	fs.IntVar(&r.workers, "threads", 1, "workers")
+	fs.IntVar(&r.graceMS, "grace-ms", 0, "grace of windows and sessions")
+	fs.StringVar(&r.appID, "app-id", "bench-millrace", "application id")
+	fs.StringVar(&r.stateDir, "state-dir", "", "state directory (default: a temporary one)")
+	fs.Func("bootstrap", "the same as -brokers", func(s string) error { return fs.Set("brokers", s) })
+	fs.BoolVar(&r.reset, "reset", false, "first delete the sink, internal topics, group and local state")
+	fs.BoolVar(&r.cleanup, "cleanup", false, "afterwards delete internal topics, group and local state")
+	fs.Float64Var(&r.maxSeconds, "max-s", 170, "give up after this time; the result then says so, and the exit status is 1")
+	fs.BoolVar(&r.restore, "restore", false, "do not stop before something was restored (restart of a drained application whose state directory is gone)")
+	fs.BoolVar(&r.forever, "forever", false, "do not stop (latency runs); end it with SIGTERM")
+	fs.BoolVar(&r.describe, "describe", false, "print the topology on stderr")
+	fs.BoolVar(&r.trace, "trace", false, "print the progress on stderr every two seconds")
 	fs.BoolVar(&r.verbose, "v", false, "log on stderr")
-	return func(ctx context.Context, cluster workload.Cluster, out io.Writer) error {
-		if r.in == "" || r.out == "" {
-			return errors.New("run: -in and -out are required")
-		}
+	fs.IntVar(&r.brokerPID, "broker-pid", 0, "also account this process's CPU time")
+	fs.StringVar(&r.profile, "cpuprofile", "", "write a CPU profile to this file")
+	r.talk = fs.Output()
+}
+
+func presetsAbout() string {
+	var all []string
+	for _, p := range presets() {
+		all = append(all, p.name+" ("+p.about+")")
+	}
+	return strings.Join(all, ", ")
+}
+
+// runContender drains an input topic through Millrace and prints one JSON line about it.
+func runContender(fs *flag.FlagSet) action {
+	var r contenderRun
+	r.declare(fs)
+	return func(ctx context.Context, cluster workload.Cluster, out io.Writer) (err error) {
 		r.brokers = fs.Lookup("brokers").Value.String()
-		res, err := r.measure(ctx, cluster)
+		stop, err := profileTo(r.profile)
 		if err != nil {
 			return err
 		}
-		return json.NewEncoder(out).Encode(res)
-	}
-}
-
-// A measurement is what a run prints.
-type measurement struct {
-	Contender     string  `json:"contender"`
-	Workload      string  `json:"workload"`
-	Guarantee     string  `json:"guarantee"`
-	CommitMS      int     `json:"commit_ms"`
-	Workers       int     `json:"threads"`
-	Records       int64   `json:"records"`
-	Seconds       float64 `json:"seconds"`
-	RecordsPerSec float64 `json:"records_per_s"` // between 30 % and 90 % of the input
-	CPUPerMillion float64 `json:"cpu_s_per_million"`
-	Commits       int     `json:"commits"`
-	CommitMeanMS  float64 `json:"commit_mean_ms"`
-	Outputs       int64   `json:"outputs"`
-	Changelog     int64   `json:"changelog"`
-	MaxRSSBytes   int64   `json:"max_rss_bytes"`
-	Checked       int64   `json:"rows_checked,omitempty"` // equal to the truth
-}
-
-func (r *contenderRun) measure(ctx context.Context, cluster workload.Cluster) (measurement, error) {
-	topology, err := contender(r.workload, r.in, r.out, time.Duration(r.graceMS)*time.Millisecond)
-	if err != nil {
-		return measurement{}, err
-	}
-	if err := r.reset(ctx, cluster); err != nil {
-		return measurement{}, err
-	}
-	if r.stateDir == "" {
-		if r.stateDir, err = os.MkdirTemp("", "millrace-bench-"); err != nil {
-			return measurement{}, err
-		}
-		defer os.RemoveAll(r.stateDir)
-	}
-	var p pace
-	app, err := processor.New(topology, r.config(&p))
-	if err != nil {
-		return measurement{}, err
-	}
-	began, before := time.Now(), cpuTime()
-	if err := app.Run(ctx); err != nil {
-		return measurement{}, err
-	}
-	return p.result(r, time.Since(began), cpuTime()-before), ctx.Err()
-}
-
-// cpuTime is what this process has used so far.
-func cpuTime() time.Duration {
-	u := usage()
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
-
-func usage() (u syscall.Rusage) {
-	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u) // cannot fail for ourselves
-	return u
-}
-
-// reset makes the sink anew and lets the application start from nothing.
-func (r *contenderRun) reset(ctx context.Context, cluster workload.Cluster) error {
-	partitions, err := cluster.Partitions(ctx, r.in)
-	if err != nil {
-		return err
-	}
-	if _, err := cluster.CreateTopic(ctx, r.out, partitions, true); err != nil {
-		return err
-	}
-	for _, topic := range []string{r.appID + "-counts-changelog"} {
-		if err := cluster.DeleteTopic(ctx, topic); err != nil {
+		defer func() { err = errors.Join(err, stop()) }()
+		f, err := r.measure(ctx, cluster)
+		if err != nil {
 			return err
 		}
+		if err := f.print(out); err != nil {
+			return err
+		}
+		if !f.Complete && !r.forever {
+			return fmt.Errorf("run: incomplete after %.0f s: %d of %d records are committed", f.Wall, f.Committed, f.Records)
+		}
+		return nil
 	}
-	return cluster.DeleteGroup(ctx, r.appID)
 }
 
-func (r *contenderRun) config(p *pace) processor.Config {
+func (r *contenderRun) validate() error {
+	switch {
+	case r.in == "" || r.out == "":
+		return errors.New("run: -in and -out are required")
+	case r.guarantee != "eos" && r.guarantee != "alo":
+		return fmt.Errorf("run: there is no guarantee %q, want eos or alo", r.guarantee)
+	case r.restore && r.stateDir == "":
+		return errors.New("run: -restore needs the -state-dir whose content was lost")
+	}
+	return nil
+}
+
+// processorConfig is what a user would give processor.New.
+func (r *contenderRun) processorConfig() (processor.Config, error) {
 	cfg := processor.Config{
 		ApplicationID: r.appID, Brokers: strings.Split(r.brokers, ","), StateDir: r.stateDir, Workers: r.workers,
-		CommitInterval: time.Duration(r.commitMS) * time.Millisecond, BoundedRun: "bench",
-		Events: processor.EventListener{Committed: p.committed},
+		CommitInterval: time.Duration(r.commitMS) * time.Millisecond,
 	}
 	if r.guarantee == "alo" {
 		cfg.Guarantee = processor.AtLeastOnce
@@ -138,66 +116,5 @@ func (r *contenderRun) config(p *pace) processor.Config {
 	if r.verbose {
 		cfg.Logger, _ = zap.NewDevelopment()
 	}
-	return cfg
-}
-
-// pace keeps when how much was committed.
-type pace struct {
-	mu      sync.Mutex
-	marks   []mark
-	spent   time.Duration
-	outputs int64
-	entries int64
-}
-
-type mark struct {
-	at      time.Time
-	records int64 // committed by then
-}
-
-func (p *pace) committed(c processor.CommitInfo) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	m := mark{at: time.Now(), records: int64(c.Records)}
-	if n := len(p.marks); n > 0 {
-		m.records += p.marks[n-1].records
-	}
-	p.marks = append(p.marks, m)
-	p.spent += c.Duration
-	p.outputs += int64(c.Outputs)
-	p.entries += int64(c.Changelog)
-}
-
-// result computes the figures; the rate is that of the steady middle.
-func (p *pace) result(r *contenderRun, took, cpu time.Duration) measurement {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	m := measurement{
-		Contender: "millrace", Workload: r.workload, Guarantee: r.guarantee, CommitMS: r.commitMS, Workers: r.workers,
-		Seconds: took.Seconds(), Commits: len(p.marks), Outputs: p.outputs, Changelog: p.entries,
-		MaxRSSBytes: usage().Maxrss * 1024, // Linux counts in KiB
-	}
-	if len(p.marks) == 0 {
-		return m
-	}
-	m.Records = p.marks[len(p.marks)-1].records
-	m.CommitMeanMS = p.spent.Seconds() * 1000 / float64(len(p.marks))
-	if m.Records > 0 {
-		m.CPUPerMillion = cpu.Seconds() * 1e6 / float64(m.Records)
-	}
-	from, to := p.at(m.Records*3/10), p.at(m.Records*9/10)
-	if d := to.at.Sub(from.at).Seconds(); d > 0 {
-		m.RecordsPerSec = float64(to.records-from.records) / d
-	}
-	return m
-}
-
-// at is the first mark with at least so many records.
-func (p *pace) at(records int64) mark {
-	for _, m := range p.marks {
-		if m.records >= records {
-			return m
-		}
-	}
-	return mark{}
+	return cfg, tune(&cfg, r.config, r.set)
 }
