@@ -37,9 +37,9 @@ const (
 	flagsKnown  = flagIdle | flagEnded | flagControl
 )
 
-// errStamp says that a record of a repartition topic was not written by an
+// ErrStamp says that a record of a repartition topic was not written by an
 // upstream task.
-var errStamp = errors.New("the record has no valid " + HeaderStamp + " header, so no upstream task has written it; internal topics are not for other writers: remove it with `millrace reset`")
+var ErrStamp = errors.New("the record has no valid " + HeaderStamp + " header, so no upstream task has written it; internal topics are not for other writers; `millrace reset` removes it")
 
 // Append appends the encoding of s to dst.
 func (s Stamp) Append(dst []byte) []byte {
@@ -77,7 +77,7 @@ const maxTasks = 1 << 16
 // DecodeStamp reads what Append wrote.
 func DecodeStamp(b []byte) (Stamp, error) {
 	if len(b) < stampFixed || b[0] != stampVersion || b[1]&^flagsKnown != 0 {
-		return Stamp{}, errStamp
+		return Stamp{}, ErrStamp
 	}
 	s := Stamp{
 		Task: int32(binary.BigEndian.Uint32(b[2:])), Tasks: int32(binary.BigEndian.Uint32(b[6:])),
@@ -85,7 +85,7 @@ func DecodeStamp(b []byte) (Stamp, error) {
 	}
 	s.Passed = Time{Watermark: windowing.EventTime(binary.BigEndian.Uint64(b[10:])), Idle: b[1]&flagIdle != 0, Ended: b[1]&flagEnded != 0}
 	if s.Task < 0 || s.Task >= s.Tasks || s.Tasks > maxTasks {
-		return Stamp{}, fmt.Errorf("%w: task %d of %d", errStamp, s.Task, s.Tasks)
+		return Stamp{}, fmt.Errorf("%w: task %d of %d", ErrStamp, s.Task, s.Tasks)
 	}
 	return s, nil
 }
@@ -102,5 +102,5 @@ func StampOf(headers []Header) (s Stamp, rest []Header, err error) {
 		}
 		return s, append(headers[:i:i], headers[i+1:]...), err
 	}
-	return Stamp{}, nil, errStamp
+	return Stamp{}, nil, ErrStamp
 }

@@ -23,13 +23,13 @@ func (c committed) admit(group string, tp topicPartition, run string) error {
 	case c.offset < 0:
 		return nil
 	case c.foreign:
-		return fmt.Errorf("%s: offset %d was committed by another program, so the state cannot be known to fit it; `millrace reset` says what to do with it: %w", where, c.offset, errPermanent)
+		return fmt.Errorf("%s: offset %d was committed by another program, so the state cannot be known to fit it: %w", where, c.offset, ErrReset)
 	case c.meta.Run == run:
 		return nil
 	case run == "":
-		return fmt.Errorf("%s: offset %d belongs to the bounded run %q and is not gone on from; `millrace reset` starts over: %w", where, c.offset, c.meta.Run, errPermanent)
+		return fmt.Errorf("%s: offset %d belongs to the bounded run %q and is not gone on from: %w", where, c.offset, c.meta.Run, ErrReset)
 	case c.meta.Run != "":
-		return fmt.Errorf("%s: offset %d belongs to the bounded run %q, not to %q; `millrace reset` starts over: %w", where, c.offset, c.meta.Run, run, errPermanent)
+		return fmt.Errorf("%s: offset %d belongs to the bounded run %q, not to %q: %w", where, c.offset, c.meta.Run, run, ErrReset)
 	}
 	return nil
 }
@@ -143,7 +143,7 @@ func (w *Worker) refuseNewer(ctx context.Context, offsets map[topicPartition]com
 		}
 		for tp, c := range offsets {
 			if ends[tp] > c.meta.End && !internal[tp.topic] {
-				return fmt.Errorf("the bounded run %q of group %q ended at offset %d of topic %q partition %d, which has gone on to %d; a finished run is not gone on with: choose another application id, or `millrace reset`: %w", w.cfg.run(), w.cfg.ApplicationID, c.meta.End, tp.topic, tp.partition, ends[tp], errPermanent)
+				return fmt.Errorf("the bounded run %q of group %q ended at offset %d of topic %q partition %d, which has gone on to %d; a finished run is not gone on with: choose another application id, or: %w", w.cfg.run(), w.cfg.ApplicationID, c.meta.End, tp.topic, tp.partition, ends[tp], ErrReset)
 			}
 		}
 		return nil

@@ -26,11 +26,14 @@ func permanent(err error) bool {
 			return true
 		}
 	}
-	return errors.Is(err, errPermanent)
+	return errors.Is(err, errPermanent) || errors.Is(err, ErrReset)
 }
 
 // errPermanent marks errors of our own that no waiting changes.
 var errPermanent = errors.New("trying again does not help")
+
+// ErrReset marks errors that nothing changes but to start the application over.
+var ErrReset = errors.New("`millrace reset` starts over")
 
 // refused are the answers to an offset commit that say: you are not, or not
 // now, who may commit this. Nothing is committed, and nothing is wrong.
@@ -70,7 +73,7 @@ func retry(ctx context.Context, complain func(error), do func(context.Context) e
 			return err
 		}
 		if errors.Is(err, kerr.UnknownTopicID) && time.Since(began) > topicGrace {
-			return fmt.Errorf("the topic was deleted, or made anew, while the application ran: %w; `millrace reset` and start again", err)
+			return fmt.Errorf("the topic was deleted, or made anew, while the application ran: %w: %w", err, ErrReset)
 		}
 		if ctx.Err() != nil {
 			return errors.Join(ctx.Err(), err)

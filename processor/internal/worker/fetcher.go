@@ -113,9 +113,9 @@ func fetchError(tp topicPartition, err error) error {
 	case errors.Is(err, kerr.OffsetOutOfRange):
 		return &goneError{tp, err}
 	case errors.As(err, &lost):
-		return fmt.Errorf("topic %q partition %d: the log was cut off below the task's position: %w; `millrace reset` chooses another position", tp.topic, tp.partition, err)
+		return fmt.Errorf("topic %q partition %d: the log was cut off below the task's position: %w: %w", tp.topic, tp.partition, err, ErrReset)
 	case errors.Is(err, kerr.UnknownTopicID): // shown only after the client has waited for the brokers to agree
-		return fmt.Errorf("topic %q was deleted, or made anew, while it was read: %w; its offsets mean nothing in a new one: `millrace reset`", tp.topic, err)
+		return fmt.Errorf("topic %q was deleted, or made anew, while it was read, and its offsets mean nothing in a new one: %w: %w", tp.topic, err, ErrReset)
 	case permanent(err):
 		return fmt.Errorf("read topic %q partition %d: %w", tp.topic, tp.partition, err)
 	}
@@ -129,9 +129,9 @@ type goneError struct {
 }
 
 func (e *goneError) Error() string {
-	return fmt.Sprintf("topic %q partition %d: the records at the task's position are gone, by retention or because the topic was made anew: %v; `millrace reset` chooses another position", e.topic, e.partition, e.err)
+	return fmt.Sprintf("topic %q partition %d: the records at the task's position are gone, by retention or because the topic was made anew: %v: %v", e.topic, e.partition, e.err, ErrReset)
 }
 
-func (e *goneError) Unwrap() error { return e.err }
+func (e *goneError) Unwrap() []error { return []error{e.err, ErrReset} }
 
 func (f *fetcher) close() { f.client.Close() }

@@ -202,7 +202,7 @@ func (r *restorer) discard(l *lease, reason error) error {
 		r.note(err)
 	}
 	if l.rebuilt {
-		return fmt.Errorf("%w; building it anew did not help; `millrace reset` starts over: %w", reason, errPermanent)
+		return fmt.Errorf("%w; building it anew did not help: %w", reason, ErrReset)
 	}
 	l.rebuilt, r.current.restored.Rebuilt = true, true
 	r.note(fmt.Errorf("its state is built anew from the changelogs: %w", reason))
