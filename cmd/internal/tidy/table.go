@@ -61,11 +61,14 @@ func table() []Package {
 			"processor/internal/task", "processor/internal/graph", "processor/internal/assign", "processor/internal/partitioner",
 			"state", kgo, kadm, kmsg, kerr, kversion,
 		}},
+		{Pattern: "processor/internal/reset", Imports: []string{
+			"processor/internal/task", "processor/internal/graph", "state", kgo, kadm, kerr,
+		}},
 		{Pattern: "processor/internal/sim", Imports: []string{
 			"processor/...", "windowing", "state/...", "schemaregistry/...", kgo, kadm, kmsg, kerr, kversion, kfake, pebble,
 		}},
 		{Pattern: "processor", Imports: []string{
-			"processor/internal/worker", "processor/internal/task", "processor/internal/graph", "processor/internal/assign",
+			"processor/internal/worker", "processor/internal/reset", "processor/internal/task", "processor/internal/graph", "processor/internal/assign",
 			"windowing", "state", "schemaregistry/serde", zap, prometheus,
 			kgo, // names kgo.Opt in Config, nothing else
 		}, Tests: []string{"processor/stream"}},
