@@ -63,7 +63,7 @@ func (a *App) Run(ctx context.Context) error {
 	httpCtx, stopHTTP := context.WithCancel(context.WithoutCancel(ctx))
 	wait, err := a.serveAll(httpCtx)
 	if err == nil {
-		err = a.runWorkers(ctx, disk)
+		err = a.withReset(a.runWorkers(ctx, disk))
 		a.times.clear()
 	}
 	stopHTTP()

@@ -52,7 +52,7 @@ func newCluster(t *testing.T, topics ...string) *cluster {
 	}}
 }
 
-func (c *cluster) run(build func(*stream.Builder)) error {
+func (c *cluster) topology(build func(*stream.Builder)) *processor.Topology {
 	c.t.Helper()
 	b := stream.New("app")
 	build(b)
@@ -60,7 +60,12 @@ func (c *cluster) run(build func(*stream.Builder)) error {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	app, err := processor.New(topology, c.cfg)
+	return topology
+}
+
+func (c *cluster) run(build func(*stream.Builder)) error {
+	c.t.Helper()
+	app, err := processor.New(c.topology(build), c.cfg)
 	if err != nil {
 		c.t.Fatal(err)
 	}

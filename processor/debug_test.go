@@ -58,13 +58,7 @@ type run struct {
 
 func (c *cluster) start(build func(*stream.Builder)) *run {
 	c.t.Helper()
-	b := stream.New("app")
-	build(b)
-	topology, err := b.Build()
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	app, err := processor.New(topology, c.cfg)
+	app, err := processor.New(c.topology(build), c.cfg)
 	if err != nil {
 		c.t.Fatal(err)
 	}
