@@ -28,6 +28,6 @@ func root() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	cmd.AddCommand(demoCommand(), demoProcessorCommand())
+	cmd.AddCommand(demoCommand(), demoProcessorCommand(), resetCommand())
 	return cmd
 }
