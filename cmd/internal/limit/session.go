@@ -19,7 +19,6 @@ func (d *drain) session(ctx context.Context) error {
 		kgo.TransactionTimeout(transactionTimeout),
 		kgo.ConsumerGroup(group),
 		kgo.ConsumeTopics(d.In),
-		kgo.RequireStableFetchOffsets(),
 	})...)
 	if err != nil {
 		return err
