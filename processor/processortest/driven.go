@@ -146,7 +146,7 @@ func (x *driven) commit() error {
 	for i, in := range c.Offsets {
 		x.committed[i].Offset, x.committed[i].Watermark, x.committed[i].Upstream = in.Offset, in.Watermark, in.Upstream
 	}
-	for i, c := range x.task.Counters() {
+	for i, c := range c.Counters {
 		x.counted[i].Add(&c)
 	}
 	return x.task.Committed(next, 0)

@@ -9,16 +9,24 @@ const outboxChunkBytes = 64 << 10
 // outboxChunksKept bounds the chunks an Outbox keeps for the next transaction.
 const outboxChunksKept = 256
 
-// An Outbox holds what a task has to produce in its open transaction. Keys and
+// An Outbox holds what a task has to produce since its last commit. Keys and
 // values are encoded straight into chunks of memory that are used again for
-// the next transaction, so that a record costs no allocation. It belongs to
-// one task; nobody else touches it.
+// later commits, so that a record costs no allocation. It belongs to one task;
+// nobody else touches it.
 type Outbox struct {
 	outs  []Out
 	bytes int
 	full  [][]byte // chunks in use, but for the current one
 	free  [][]byte
 	cur   []byte
+	spare []Out // empty, for the next commit
+}
+
+// A Parcel is what one commit took out of an Outbox, with the memory it lies
+// in. It is not changed until it is given back.
+type Parcel struct {
+	Outs   []Out
+	chunks [][]byte
 }
 
 // Outs returns the records in the order they were sent.
@@ -33,17 +41,29 @@ func (o *Outbox) Send(out Out) {
 	o.outs = append(o.outs, out)
 }
 
-// Reset empties the outbox; the bytes of its records may be overwritten from
-// now on.
-func (o *Outbox) Reset() {
-	clear(o.outs)
-	o.outs, o.bytes = o.outs[:0], 0
-	for _, c := range o.full {
+// Take empties the outbox into a parcel.
+func (o *Outbox) Take() Parcel {
+	p := Parcel{Outs: o.outs, chunks: o.full}
+	if o.cur != nil {
+		p.chunks = append(p.chunks, o.cur)
+	}
+	o.outs, o.spare, o.bytes = o.spare, nil, 0
+	o.full, o.cur = nil, nil
+	return p
+}
+
+// GiveBack lets the outbox use a parcel's memory again; the bytes of its
+// records may be overwritten from now on.
+func (o *Outbox) GiveBack(p Parcel) {
+	clear(p.Outs)
+	if cap(p.Outs) > cap(o.spare) {
+		o.spare = p.Outs[:0]
+	}
+	for _, c := range p.chunks {
 		if len(o.free) < outboxChunksKept {
 			o.free = append(o.free, c[:0])
 		}
 	}
-	o.full, o.cur = o.full[:0], o.cur[:0]
 }
 
 // Append encodes v into the outbox's memory. The result is never nil, for nil

@@ -45,6 +45,8 @@ func mutants() []mutant {
 		{"NoWatermark", func(f *worker.Faults) { f.NoWatermark = true }, nil},
 		{"CommitPolled", func(f *worker.Faults) { f.CommitPolled = true }, nil},
 		{"TimerWithoutOffsets", func(f *worker.Faults) { f.TimerWithoutOffsets = true }, byName["zombieFires"]},
+		{"SendEarly", func(f *worker.Faults) { f.SendEarly = true }, nil},
+		{"CommitBehind", func(f *worker.Faults) { f.CommitBehind = true }, nil},
 		{"HeartbeatOutside", func(f *worker.Faults) { f.HeartbeatOutside = true }, nil},
 		{"IdleByTimer", func(f *worker.Faults) { f.Planted.IdleByTimer = true }, byName["unreadable"]},
 		{"StampAfter", func(f *worker.Faults) { f.Planted.StampAfter = true }, nil},

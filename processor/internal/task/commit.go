@@ -2,24 +2,30 @@ package task
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/state"
 )
 
 // A Commit is what a task wants committed in one transaction. Everything in it
-// belongs to the task and is valid until Committed or until the task is
-// replaced.
+// belongs to the task and is valid, and not changed, until its Committed or until
+// the task is replaced.
 type Commit struct {
 	Outputs  []graph.Out
-	Entries  []state.Entry // changelog records
-	Offsets  []state.Input // the processed positions and watermarks of all inputs
-	Metadata []string      // for the offset commit of each of Offsets
+	Entries  []state.Entry    // changelog records
+	Offsets  []state.Input    // the processed positions and watermarks of all inputs
+	Metadata []string         // for the offset commit of each of Offsets
+	Records  int              // processed in it
+	Counters []graph.Counters // what each node has seen, by NodeID
+
+	parcel graph.Parcel
+	last   bool // of a bounded run
 }
 
 // Dirty says that there is something to commit.
 func (t *Task) Dirty() bool {
-	return t.moved || t.renew || len(t.outbox.Outs()) > 0 || (t.ended && !t.done) ||
+	return t.moved || t.renew || len(t.outbox.Outs()) > 0 || (t.ended && !t.sealed) ||
 		(t.cfg.Stores != nil && t.cfg.Stores.DirtyBytes() > 0) || t.owes()
 }
 
@@ -48,8 +54,8 @@ func (t *Task) tell() error {
 	return nil
 }
 
-// Weight returns the records processed since the last commit and the bytes that
-// wait for it, outputs and state together. The worker commits early when they
+// Weight returns the records processed since the last Prepare and the bytes that
+// wait for the next, outputs and state together. The worker commits early when they
 // reach its caps.
 func (t *Task) Weight() (records, bytes int) {
 	bytes = t.outbox.Bytes()
@@ -59,9 +65,11 @@ func (t *Task) Weight() (records, bytes int) {
 	return t.processed, bytes
 }
 
-// Prepare lets the operators emit what they hold back until a commit, encodes
-// the changed state and freezes the task until Committed. If it fails, the task
-// cannot go on; the caller aborts.
+// Prepare lets the operators emit what they hold back until a commit, and takes
+// everything since the last Prepare into a commit. The task may go on while that
+// is brought into Kafka; up to state.PendingCommits may be pending, and Kafka has
+// to take them in their order. If it fails, the task cannot go on; the caller
+// aborts.
 func (t *Task) Prepare() (c *Commit, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -74,7 +82,7 @@ func (t *Task) Prepare() (c *Commit, err error) {
 	if err := t.tell(); err != nil {
 		return nil, err
 	}
-	c = &Commit{Outputs: t.outbox.Outs()}
+	c = &Commit{Records: t.processed, Counters: slices.Clone(t.counters), last: t.ended}
 	for _, in := range t.inputs {
 		stored := in.stored()
 		t.cfg.Planted.forget(&stored)
@@ -87,7 +95,11 @@ func (t *Task) Prepare() (c *Commit, err error) {
 			return nil, fmt.Errorf("task %s: encode state: %w", t.cfg.ID, err)
 		}
 	}
-	t.prepared = true
+	c.parcel = t.outbox.Take()
+	c.Outputs = c.parcel.Outs
+	t.moved, t.processed, t.sealed = false, 0, t.ended
+	clear(t.counters)
+	t.pending = append(t.pending, c)
 	return c, nil
 }
 
@@ -99,11 +111,11 @@ func (t *Task) meta(in *input, stored state.Input) Meta {
 	return m
 }
 
-// Committed is called once Kafka has the prepared commit. It applies the state
-// and its position in one write; changelogNext holds, for each store, the
+// Committed is called once Kafka has the oldest pending commit. It applies the
+// state and its position in one write; changelogNext holds, for each store, the
 // changelog offset behind the last entry written, or -1.
 func (t *Task) Committed(changelogNext []int64, wallMillis int64) error {
-	if !t.prepared {
+	if len(t.pending) == 0 {
 		return fmt.Errorf("task %s: Committed without Prepare", t.cfg.ID)
 	}
 	if t.cfg.Stores != nil {
@@ -111,10 +123,10 @@ func (t *Task) Committed(changelogNext []int64, wallMillis int64) error {
 			return fmt.Errorf("task %s: apply committed state: %w", t.cfg.ID, err)
 		}
 	}
-	t.prepared, t.moved, t.processed = false, false, 0
-	t.done = t.ended
-	t.outbox.Reset()
-	clear(t.counters)
+	c := t.pending[0]
+	t.pending = slices.Delete(t.pending, 0, 1)
+	t.done = t.done || c.last
+	t.outbox.GiveBack(c.parcel)
 	return nil
 }
 

@@ -1,8 +1,6 @@
 package task
 
 import (
-	"fmt"
-
 	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/windowing"
 )
@@ -14,9 +12,6 @@ import (
 // An error is a *RecordError of scope record, to be answered by an abort and a
 // new task that has it in Skip, or anything else, which fails the task.
 func (t *Task) Step(nowMillis int64, limit int) (n int, err error) {
-	if t.prepared {
-		return 0, fmt.Errorf("task %s: stepped between Prepare and Committed", t.cfg.ID)
-	}
 	if t.cfg.Run != "" {
 		nowMillis = t.cfg.LogicalNow
 	}

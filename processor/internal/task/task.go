@@ -61,8 +61,8 @@ type Input struct {
 // or was handed it; nothing in it is safe for concurrent use.
 //
 // Always: outputs, state and positions of a task reflect exactly the records
-// before its inputs' positions, each once. Prepare freezes that; Committed says
-// that Kafka has it.
+// before its inputs' positions, each once. Prepare takes a commit of that and
+// the task goes on; Committed says that Kafka has the oldest one.
 type Task struct {
 	cfg      Config
 	env      *graph.Env
@@ -72,15 +72,16 @@ type Task struct {
 	inputs   []*input
 	nodes    []node
 	clocked  []int            // the nodes that take part in a sweep
-	counters []graph.Counters // since the last commit, by NodeID
+	counters []graph.Counters // since the last Prepare, by NodeID
 
-	processed int   // records since the last commit
-	told      int64 // wall clock, ms, of the last renewal of idle leases
-	renew     bool  // idle leases are due to be renewed by the next commit
-	moved     bool  // an input position has moved since the last commit
-	prepared  bool
-	ended     bool // bounded: every input at its end and everything fired
-	done      bool // bounded: and committed
+	processed int       // records since the last Prepare
+	told      int64     // wall clock, ms, of the last renewal of idle leases
+	renew     bool      // idle leases are due to be renewed by the next commit
+	moved     bool      // an input position has moved since the last Prepare
+	pending   []*Commit // prepared, oldest first
+	ended     bool      // bounded: every input at its end and everything fired
+	sealed    bool      // bounded: and prepared
+	done      bool      // bounded: and committed
 }
 
 // New builds the nodes of the task over its stores. The inputs' queues start
@@ -102,7 +103,7 @@ func New(cfg Config) (*Task, error) {
 	for _, in := range t.inputs {
 		t.done = t.done && in.Finished
 	}
-	t.ended = t.done
+	t.ended, t.sealed = t.done, t.done
 	return t, nil
 }
 
@@ -115,10 +116,6 @@ func (t *Task) Stores() *state.Stores { return t.cfg.Stores }
 // Config returns what the task was made of, to build its successor from after
 // an abort.
 func (t *Task) Config() Config { return t.cfg }
-
-// Counters returns what each node has seen since the last commit, by NodeID.
-// The caller reads them before Committed, which resets them.
-func (t *Task) Counters() []graph.Counters { return t.counters }
 
 // Close closes the stores. With flush, what was applied is made durable first,
 // so that a restart has nothing to replay.

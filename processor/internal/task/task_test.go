@@ -204,17 +204,39 @@ func TestBoundedTaskWaitsForEveryInputAndStopsAtTheEnd(t *testing.T) {
 	}
 }
 
-func TestNothingIsProcessedBetweenPrepareAndCommitted(t *testing.T) {
-	x := newTask(t, config(t, merged))
-	feed(t, x, 0, messages(0, "a"))
-	step(t, x)
-	if err := x.Committed(nil, 0); err == nil {
+func TestTheTaskGoesOnWhileCommitsArePending(t *testing.T) {
+	cfg := config(t, counted)
+	x := newTask(t, cfg)
+	if err := x.Committed([]int64{0}, 0); err == nil {
 		t.Error("Committed without Prepare")
 	}
-	prepare(t, x)
-	feed(t, x, 0, messages(1, "b"))
-	if _, err := x.Step(0, 1); err == nil {
-		t.Error("stepped between Prepare and Committed")
+	var commits []*task.Commit
+	for i, value := range []string{"a", "b"} {
+		feed(t, x, 0, messages(int64(i), value))
+		step(t, x)
+		commits = append(commits, prepare(t, x))
+		if x.Dirty() {
+			t.Errorf("%q is prepared and still to be committed", value)
+		}
+	}
+	feed(t, x, 0, messages(2, "c"))
+	step(t, x)
+	logged := int64(0)
+	for i, c := range commits {
+		if got, want := values(c, "out"), string(rune('a'+i)); got != want || c.Records != 1 || c.Offsets[0].Offset != int64(i+1) {
+			t.Errorf("commit %d has %q, %d records, offset %d", i, got, c.Records, c.Offsets[0].Offset)
+		}
+		checkAccounts(t, c)
+		logged += int64(len(c.Entries))
+		if err := x.Committed([]int64{logged}, 0); err != nil {
+			t.Fatal(err)
+		}
+		if got := cfg.Stores.Position().Inputs[0].Offset; got != int64(i+1) {
+			t.Errorf("commit %d brought the state to offset %d", i, got)
+		}
+	}
+	if c := prepare(t, x); values(c, "out") != "c" {
+		t.Errorf("the third commit has %q", values(c, "out"))
 	}
 }
 
@@ -240,13 +262,13 @@ func TestFailureAfterEffectsIsReplayedWithoutTheRecord(t *testing.T) {
 		if got := values(c, "dead"); got != value {
 			t.Errorf("the dead letter is %q", got)
 		}
-		checkAccounts(t, x)
+		checkAccounts(t, c)
 	}
 }
 
-func checkAccounts(t *testing.T, x *task.Task) {
+func checkAccounts(t *testing.T, commit *task.Commit) {
 	t.Helper()
-	for id, c := range x.Counters() {
+	for id, c := range commit.Counters {
 		sum := c.Processed
 		for _, n := range c.Dropped {
 			sum += n
@@ -263,8 +285,8 @@ func TestDeadLetterTellsWhatHappened(t *testing.T) {
 		{Value: []byte("no key"), Offset: 7, Timestamp: 5, Headers: []graph.Header{{Key: "trace", Value: []byte("t")}}},
 	})
 	step(t, x)
-	checkAccounts(t, x)
 	c := prepare(t, x)
+	checkAccounts(t, c)
 	var letter graph.Out
 	for _, o := range c.Outputs {
 		if o.Topic == "dead" {

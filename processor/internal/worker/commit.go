@@ -23,130 +23,122 @@ type verdict struct {
 	doubt   bool  // the producer's transaction is in an unclear state: open a new client
 }
 
-// A committer brings a batch into Kafka. One of them gives exactly-once, the
-// other at-least-once; everything around them is the same.
+// A committer brings a batch into Kafka, in the two stages of the pipe. One of
+// them gives exactly-once, the other at-least-once; everything around them is
+// the same.
 type committer interface {
-	commit(ctx context.Context, b *batch) verdict
+	// write sends everything but the offsets and waits until all of it is
+	// acknowledged.
+	write(ctx context.Context, b *batch) verdict
+	// finish makes final what was written.
+	finish(ctx context.Context, b *batch) verdict
+	// abandon undoes what was written, as far as it can be.
+	abandon(ctx context.Context, b *batch, reason error) verdict
 }
 
-// A batch is one commit of a worker: all its tasks that have something to
-// commit, each with its pending commit.
-type batch struct {
-	leases []*lease
-	who    identity
-	at     time.Time
-	polled bool // planted bug: see Faults.CommitPolled
-	lazy   bool // planted bug: see Faults.TimerWithoutOffsets
-	early  bool // planted bug: see Faults.ApplyBeforeCommit
-}
+// commitTimeout bounds a commit. What takes longer is treated as unknown or
+// given up.
+const commitTimeout = 60 * time.Second
 
-// records says whether the batch writes anything beside offsets.
-func (b *batch) records() (outputs, entries int) {
-	for _, l := range b.leases {
-		outputs += len(l.pending.Outputs)
-		entries += len(l.pending.Entries)
-	}
-	return outputs, entries
-}
-
-// pledges are the offsets of every task in the batch, also of those that did
-// not move: the check of the generation that comes with an offset is the only
-// thing that keeps a worker from writing for tasks it has lost.
-func (b *batch) pledges() []pledge {
-	var all []pledge
-	for _, l := range b.leases {
-		for i, o := range l.pending.Offsets {
-			offset := o.Offset
-			if b.polled {
-				offset = max(offset, l.inputs[i].polled)
-			}
-			if b.lazy && offset == l.inputs[i].offset {
-				continue
-			}
-			all = append(all, pledge{topicPartition{o.Topic, o.Partition}, offset, l.pending.Metadata[i]})
-		}
-	}
-	return all
-}
-
-// commit runs one commit cycle: everything dirty in one transaction, and then
-// whatever its outcome asks for. An error ends the worker.
+// commit puts everything dirty into the pipe, in one transaction, and goes on;
+// see landOne. There must be room in the pipe. An error ends the worker.
 func (w *Worker) commit(ctx context.Context) error {
-	began := time.Now()
-	w.lastCommit = began
-	b, err := w.prepare()
+	w.lastCommit = time.Now()
+	b, err := w.prepare(ctx)
 	if err != nil || b == nil {
 		return err
 	}
-	v := verdict{undone, w.lapsed(b), false}
-	if v.err == nil {
-		timeout := commitTimeout
-		if w.closing {
-			timeout = w.cfg.Drain
+	reason := w.lapsed(b)
+	if w.cfg.Faults.HeartbeatOutside && reason == nil {
+		reason = w.tellOutside(ctx, b)
+	}
+	if reason != nil {
+		if err := w.land(ctx); err != nil {
+			return err
 		}
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
-		v = w.bring(ctx, b)
-		cancel()
+		b.verdict = verdict{undone, reason, false}
+		return w.undo(ctx, []*batch{b})
 	}
-	if v.outcome == unknown && w.cfg.Faults.UnknownAsCommitted {
-		v.outcome = done
+	if w.cfg.Faults.ApplyBeforeCommit {
+		return w.applyEarly(ctx, b)
 	}
-	switch v.outcome {
-	case done:
-		return w.applied(b, began)
-	case undone:
-		return w.aborted(ctx, b, v)
-	}
-	return w.inDoubt(ctx, b, v)
+	w.pipe.put(b)
+	return nil
 }
 
-func (w *Worker) bring(ctx context.Context, b *batch) verdict {
-	if w.cfg.Faults.HeartbeatOutside {
-		if err := w.tellOutside(ctx, b); err != nil {
-			return verdict{undone, err, false}
-		}
+// commitAll commits everything and waits until it is settled.
+func (w *Worker) commitAll(ctx context.Context) error {
+	if err := w.land(ctx); err != nil {
+		return err
 	}
-	return w.committer.commit(ctx, b)
+	if err := w.commit(ctx); err != nil {
+		return err
+	}
+	return w.land(ctx)
 }
 
-// commitTimeout bounds a commit cycle. What takes longer is treated as unknown
-// or given up.
-const commitTimeout = 60 * time.Second
-
-// prepare freezes every task that has something to commit. It returns nil if
-// none has.
-func (w *Worker) prepare() (*batch, error) {
-	b := &batch{
-		who: w.member.identity(), at: w.cfg.Now(),
-		polled: w.cfg.Faults.CommitPolled, lazy: w.cfg.Faults.TimerWithoutOffsets,
-	}
-	for l := range w.running() {
-		if l.task.Dirty() {
-			b.leases = append(b.leases, l)
-		}
-	}
-	if len(b.leases) == 0 {
+// prepare takes a commit from every task that has something to commit. It
+// returns nil if none has.
+func (w *Worker) prepare(ctx context.Context) (*batch, error) {
+	if !w.dirty() {
 		return nil, nil
 	}
+	b := &w.batches[w.turnOf]
+	w.turnOf = (w.turnOf + 1) % pipeDepth
+	b.clear(w.member.identity(), w.cfg.Now())
+	b.timeout = commitTimeout
+	if w.closing {
+		b.timeout = w.cfg.Drain
+	}
 	w.cfg.Faults.at(BeforePrepare)
-	for _, l := range b.leases {
+	for l := range w.running() {
+		if !l.task.Dirty() {
+			continue
+		}
 		c, err := l.task.Prepare()
 		if err != nil {
-			return nil, w.unprepare(b, l, fmt.Errorf("prepare a commit: %w", err))
+			return nil, w.unprepare(ctx, b, l, fmt.Errorf("prepare a commit: %w", err))
 		}
-		l.pending = c
-		l.next = resize(l.next, len(l.sub.Stores), -1)
-		l.sent = resize(l.sent, len(c.Entries), -1)
+		b.add(l, c, l.changelogs(w.cfg.ApplicationID))
 	}
+	b.pledge(&w.cfg.Faults)
 	return b, nil
 }
 
-func resize[T any](s []T, n int, fill T) []T {
-	s = s[:0]
-	for range n {
-		s = append(s, fill)
+// land waits until nothing is in the pipe, and deals with what comes out.
+// Whoever takes a task away, or goes back to a commit, does that first.
+func (w *Worker) land(ctx context.Context) error {
+	for w.pipe.flying > 0 {
+		if err := w.landOne(ctx); err != nil {
+			return err
+		}
 	}
-	return s
+	return nil
+}
+
+// landOne waits for one batch to come out of the pipe and does what its outcome
+// asks for. If it failed, all behind it have too.
+func (w *Worker) landOne(ctx context.Context) error {
+	b := w.pipe.take()
+	if b.verdict.outcome == done || b.verdict.outcome == unknown && w.cfg.Faults.UnknownAsCommitted {
+		return w.applied(b)
+	}
+	failed := []*batch{b}
+	for w.pipe.flying > 0 {
+		failed = append(failed, w.pipe.take())
+	}
+	w.pipe.mend()
+	return w.undo(ctx, failed)
+}
+
+// takeLandings deals with what has come out of the pipe.
+func (w *Worker) takeLandings(ctx context.Context) error {
+	for len(w.pipe.out) > 0 {
+		if err := w.landOne(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // lapsed is guard G2. The group client can be thrown out of the group and join
@@ -156,8 +148,8 @@ func (w *Worker) lapsed(b *batch) error {
 	if w.cfg.Faults.NoG2 {
 		return nil
 	}
-	for _, l := range b.leases {
-		if !b.who.owns(l.owner) {
+	for i := range b.parts {
+		if l := b.parts[i].lease; !b.who.owns(l.owner) {
 			return fmt.Errorf("task %s was assigned to member %q; now the worker is member %q: %w", l.id, l.owner.member, b.who.member, errLapsed)
 		}
 	}

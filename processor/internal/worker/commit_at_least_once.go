@@ -7,41 +7,46 @@ import "context"
 // is therefore never ahead of what it stands for: a crash in between repeats
 // work, and loses none.
 type atLeastOnce struct {
-	applicationID string
-	producer      *producer
-	group         *group
-	faults        *Faults
+	group  *group
+	faults *Faults
 }
 
-func (c *atLeastOnce) commit(ctx context.Context, b *batch) verdict {
-	if err := c.write(ctx, b); err != nil {
+func (c *atLeastOnce) write(ctx context.Context, b *batch) verdict {
+	if err := c.writeAll(ctx, b); err != nil {
 		return verdict{unknown, err, true}
 	}
 	c.faults.at(AfterFlush)
-	v := commitOffsets(ctx, c.group, b)
-	if v.outcome == undone {
-		// The outputs stay; only where the tasks go on is undecided.
-		v.outcome = unknown
-	}
-	if v.outcome == done {
-		c.faults.at(AfterOffsets)
-	}
-	return v
+	return verdict{outcome: done}
 }
 
-func (c *atLeastOnce) write(ctx context.Context, b *batch) error {
-	if err := c.producer.begin(); err != nil {
+func (c *atLeastOnce) writeAll(ctx context.Context, b *batch) error {
+	if err := b.producer.begin(); err != nil {
 		return err
 	}
-	c.producer.sendOutputs(ctx, b)
-	c.producer.sendEntries(ctx, c.applicationID, b, true, false)
+	b.producer.sendOutputs(ctx, b)
+	b.producer.sendEntries(ctx, b, true, false)
 	c.faults.at(BeforeFlush)
-	if err := c.producer.flush(ctx, true); err != nil {
+	if err := b.producer.flush(ctx, true); err != nil {
 		return err
 	}
-	c.producer.sendEntries(ctx, c.applicationID, b, false, true)
-	if err := c.producer.flush(ctx, true); err != nil {
+	b.producer.sendEntries(ctx, b, false, true)
+	if err := b.producer.flush(ctx, true); err != nil {
 		return err
 	}
-	return c.producer.changelogsBehind(b)
+	return b.producer.changelogsBehind(b)
+}
+
+func (c *atLeastOnce) finish(ctx context.Context, b *batch) verdict {
+	v := commitOffsets(ctx, c.group, b)
+	if v.outcome == done {
+		c.faults.at(AfterOffsets)
+		return v
+	}
+	return c.abandon(ctx, b, v.err)
+}
+
+// abandon leaves the outputs where they are; only where the tasks go on is
+// undecided.
+func (c *atLeastOnce) abandon(_ context.Context, _ *batch, reason error) verdict {
+	return verdict{unknown, reason, false}
 }

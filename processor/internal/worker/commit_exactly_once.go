@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -11,70 +12,84 @@ import (
 // without records has nothing a transaction could protect: its offsets are
 // committed plainly, fenced by the generation.
 type exactlyOnce struct {
-	applicationID string
-	producer      *producer
-	group         *group
-	stepped       bool
-	faults        *Faults
+	group   *group
+	stepped bool
+	faults  *Faults
 }
 
-func (c *exactlyOnce) commit(ctx context.Context, b *batch) verdict {
+// write begins the transaction, produces everything, and looks at every answer.
+func (c *exactlyOnce) write(ctx context.Context, b *batch) verdict {
 	if outputs, entries := b.records(); outputs+entries == 0 {
-		return commitOffsets(ctx, c.group, b)
+		return verdict{outcome: done}
 	}
-	if err := c.write(ctx, b); err != nil {
+	err := c.send(ctx, b)
+	if err == nil && !c.faults.SendEarly {
+		err = c.flush(ctx, b)
+	}
+	if err != nil {
 		return verdict{undone, err, true}
 	}
+	return verdict{outcome: done}
+}
+
+func (c *exactlyOnce) send(ctx context.Context, b *batch) error {
+	if err := b.producer.begin(); err != nil {
+		return err
+	}
+	b.open = true
+	b.producer.sendOutputs(ctx, b)
+	b.producer.sendEntries(ctx, b, true, true)
+	return nil
+}
+
+func (c *exactlyOnce) flush(ctx context.Context, b *batch) error {
+	c.faults.at(BeforeFlush)
+	if err := b.producer.flush(ctx, !c.faults.NoG1); err != nil {
+		return err
+	}
+	if err := b.producer.changelogsBehind(b); err != nil && !c.faults.NoG1 {
+		return err
+	}
 	c.faults.at(AfterFlush)
-	if c.faults.ApplyBeforeCommit {
-		b.early = true
-		for _, l := range b.leases {
-			if err := l.apply(b.at); err != nil {
-				return verdict{undone, err, true}
-			}
+	return nil
+}
+
+func (c *exactlyOnce) finish(ctx context.Context, b *batch) verdict {
+	if !b.open {
+		return commitOffsets(ctx, c.group, b)
+	}
+	if c.faults.SendEarly {
+		if err := c.flush(ctx, b); err != nil {
+			return verdict{undone, err, true}
 		}
 	}
-	h := holder{c.producer.client, c.producer.txnID, c.stepped}
-	if err := c.group.commitIn(ctx, h, b.who, b.pledges()); err != nil {
-		return c.abort(ctx, err)
+	h := holder{b.producer.client, b.producer.txnID, c.stepped}
+	if err := c.group.commitIn(ctx, h, b.who, b.pledges); err != nil {
+		return c.abandon(ctx, b, err)
 	}
 	c.faults.at(AfterOffsets)
-	if err := c.producer.end(ctx, kgo.TryCommit); err != nil {
+	if err := b.producer.end(ctx, kgo.TryCommit); err != nil {
 		return verdict{unknown, err, true}
 	}
 	return verdict{outcome: done}
 }
 
-// write begins the transaction, produces everything, and looks at every answer.
-func (c *exactlyOnce) write(ctx context.Context, b *batch) error {
-	if err := c.producer.begin(); err != nil {
-		return err
+// abandon ends a transaction that must not commit. Its commit was never asked
+// for, so it is undone in any case; if the abort itself fails, the producer is
+// in doubt.
+func (c *exactlyOnce) abandon(ctx context.Context, b *batch, reason error) verdict {
+	if !b.open {
+		return verdict{undone, reason, false}
 	}
-	c.producer.sendOutputs(ctx, b)
-	c.producer.sendEntries(ctx, c.applicationID, b, true, true)
-	c.faults.at(BeforeFlush)
-	if err := c.producer.flush(ctx, !c.faults.NoG1); err != nil {
-		return err
-	}
-	if err := c.producer.changelogsBehind(b); err != nil && !c.faults.NoG1 {
-		return err
-	}
-	return nil
-}
-
-// abort ends a transaction whose offsets were not accepted. Its commit was never
-// asked for, so it is undone in any case; if the abort itself fails, the
-// producer is in doubt.
-func (c *exactlyOnce) abort(ctx context.Context, reason error) verdict {
-	if err := c.producer.end(ctx, kgo.TryAbort); err != nil {
+	if err := b.producer.end(ctx, kgo.TryAbort); err != nil {
 		return verdict{undone, fmt.Errorf("%w; and the abort failed: %w", reason, err), true}
 	}
-	return verdict{undone, reason, !refused(reason)}
+	return verdict{undone, reason, !refused(reason) && !errors.Is(reason, errBehind)}
 }
 
 // commitOffsets commits a batch that is nothing but offsets.
 func commitOffsets(ctx context.Context, g *group, b *batch) verdict {
-	err := g.commit(ctx, b.who, b.pledges())
+	err := g.commit(ctx, b.who, b.pledges)
 	switch {
 	case err == nil:
 		return verdict{outcome: done}

@@ -20,7 +20,7 @@ func TestCrash(t *testing.T) {
 	for step := range StepCount {
 		t.Run(step.String(), func(t *testing.T) {
 			c := newCluster(t, 2, "in", "out")
-			input := rows(2, 300, 5)
+			input := rows(2, 500, 5) // what is in the pipe behind the crash may commit, too
 			c.load(input...)
 			storage := state.NewMemory()
 			for crash := range 3 {
@@ -58,7 +58,7 @@ func TestCrashAtLeastOnce(t *testing.T) {
 	for _, step := range []Step{BeforePrepare, BeforeFlush, AfterFlush, AfterOffsets, AfterEnd, AfterApply} {
 		t.Run(step.String(), func(t *testing.T) {
 			c := newCluster(t, 1, "in", "out")
-			input := rows(1, 200, 3)
+			input := rows(1, 450, 3)
 			c.load(input...)
 			storage := state.NewMemory()
 			for crash := range 4 {

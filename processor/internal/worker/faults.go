@@ -31,8 +31,9 @@ func (s Step) String() string { return stepNames[s] }
 
 // Faults are for tests only: the zero value is the worker as it is shipped.
 //
-// At is called by the worker's goroutine at each step of a commit and may end
-// it there, by a panic, runtime.Goexit or os.Exit, or hold it up.
+// At is called at each step of a commit and may end the worker there, by a
+// panic, runtime.Goexit or os.Exit, or hold it up. Up to AfterOffsets the
+// goroutines of the pipe call it, before and after that the worker's own.
 //
 // The switches plant one known bug each. They prove that the simulator finds
 // such bugs; nothing else may set them.
@@ -50,6 +51,8 @@ type Faults struct {
 	NoWatermark         bool // watermarks are not taken up again
 	CommitPolled        bool // commits what was polled instead of what was processed
 	TimerWithoutOffsets bool // commits results without offsets where no offset moved
+	SendEarly           bool // sends a commit before the one before is acknowledged
+	CommitBehind        bool // commits what is behind a commit that failed
 	HeartbeatOutside    bool // tells the time to repartition topics outside of the transaction
 
 	Planted task.Planted // bugs of the tasks
@@ -63,9 +66,10 @@ func (w *Worker) tellOutside(ctx context.Context, b *batch) error {
 		return fmt.Errorf("tell the time outside of the transaction: %w", err)
 	}
 	defer client.Close()
-	for _, l := range b.leases {
+	for i := range b.parts {
+		c := b.parts[i].commit
 		var inside []graph.Out
-		for _, o := range l.pending.Outputs {
+		for _, o := range c.Outputs {
 			if stamp, _, err := graph.StampOf(o.Headers); err != nil || !stamp.Control {
 				inside = append(inside, o)
 				continue
@@ -76,9 +80,33 @@ func (w *Worker) tellOutside(ctx context.Context, b *batch) error {
 				Headers: []kgo.RecordHeader{{Key: last.Key, Value: append([]byte(nil), last.Value...)}},
 			}, nil)
 		}
-		l.pending.Outputs = inside
+		c.Outputs = inside
 	}
 	_ = client.Flush(ctx) // lost is lost: this is the bug
+	return nil
+}
+
+// applyEarly is the planted bug ApplyBeforeCommit.
+func (w *Worker) applyEarly(ctx context.Context, b *batch) error {
+	if err := w.land(ctx); err != nil {
+		return err
+	}
+	b.written = make(chan struct{})
+	w.pipe.put(b)
+	select {
+	case <-b.written:
+	case l := <-w.pipe.out: // the only one
+		w.pipe.out <- l
+		return nil
+	}
+	if !b.early {
+		return nil
+	}
+	for i := range b.parts {
+		if err := b.parts[i].apply(b.at); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -92,7 +92,7 @@ func TestLapsedOwnership(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := &Worker{}
-			b := &batch{who: tt.who, leases: []*lease{{owner: tt.owner}}}
+			b := &batch{who: tt.who, parts: []part{{lease: &lease{owner: tt.owner}}}}
 			if err := w.lapsed(b); (err == nil) != tt.accepted {
 				t.Errorf("lapsed: %v", err)
 			}
@@ -114,7 +114,7 @@ func TestTwin(t *testing.T) {
 	c.load(row{0, "a", "1"})
 	w.wait(t, "a commit", func() bool { return w.commits > 0 })
 	for range 10 {
-		twin := c.client(kgo.TransactionalID("app-" + storage.ProcessID() + "-0"))
+		twin := c.client(kgo.TransactionalID("app-" + storage.ProcessID() + "-0-0"))
 		if _, _, err := twin.ProducerID(context.Background()); err != nil {
 			t.Fatal(err)
 		}

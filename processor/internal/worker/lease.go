@@ -34,10 +34,7 @@ type lease struct {
 	rebuilt    bool // the state was thrown away once because it did not fit
 	mended     int  // see Worker.mend
 
-	pending *task.Commit // between Prepare and its outcome
-	sent    []int        // the number of each of pending's entries in the producer
-	next    []int64      // changelog offsets behind pending's entries, by store
-	topics  []string     // changelogs, by store; see changelogs
+	topics []string // changelogs, by store; see changelogs
 }
 
 // A source is one source partition of a lease.
@@ -88,7 +85,7 @@ func (l *lease) drop(keepOverlay bool) {
 	if l.stores != nil && !keepOverlay {
 		l.stores.Discard()
 	}
-	l.task, l.pending = nil, nil
+	l.task = nil
 	for i := range l.inputs {
 		l.inputs[i].slabs, l.inputs[i].paused = nil, false
 	}
@@ -157,10 +154,10 @@ func message(r *kgo.Record, headers *[]graph.Header) graph.Message {
 }
 
 // settle takes note of a commit that Kafka has.
-func (l *lease) settle() {
-	for i, o := range l.pending.Offsets {
+func (l *lease) settle(c *task.Commit) {
+	for i, o := range c.Offsets {
 		l.inputs[i].offset, l.inputs[i].watermark, l.inputs[i].upstream = o.Offset, o.Watermark, o.Upstream
 	}
-	l.pending, l.failures, l.mended = nil, 0, 0
+	l.failures, l.mended = 0, 0
 	l.relax()
 }

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -10,18 +11,21 @@ import (
 // unprepare answers a task that cannot be prepared. If its state is damaged, the
 // others go back to their last commit and it is mended; anything else ends the
 // worker.
-func (w *Worker) unprepare(b *batch, broken *lease, reason error) error {
+func (w *Worker) unprepare(ctx context.Context, b *batch, broken *lease, reason error) error {
 	if !errors.Is(reason, state.ErrCorrupt) {
 		return reason
 	}
-	for _, l := range b.leases {
-		if l == broken {
-			continue
-		}
-		l.drop(false)
+	bad := broken.task
+	if err := w.land(ctx); err != nil {
+		return err
+	}
+	for _, l := range w.revert([]*batch{b}) {
 		if err := w.begin(l); err != nil {
 			return err
 		}
+	}
+	if broken.task != bad {
+		return nil
 	}
 	return w.mend(broken, reason)
 }
@@ -38,7 +42,7 @@ func (w *Worker) mend(l *lease, reason error) error {
 	}
 	w.cfg.Events.warning(fmt.Errorf("the state of the task is read back from its changelogs: %w", reason))
 	w.stopReading(l)
-	l.task, l.pending = nil, nil
+	l.task = nil
 	if err := l.close(false); err != nil {
 		w.cfg.Events.warning(err)
 	}

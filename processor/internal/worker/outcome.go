@@ -2,125 +2,140 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
 
 // applied ends a commit that Kafka has: only now the state is written.
-func (w *Worker) applied(b *batch, began time.Time) error {
+func (w *Worker) applied(b *batch) error {
 	w.cfg.Faults.at(AfterEnd)
-	c := Committed{Tasks: len(b.leases)}
+	c := Committed{Tasks: len(b.parts)}
 	c.Outputs, c.Entries = b.records()
-	for _, l := range b.leases {
-		n, _ := l.task.Weight()
-		c.Records += n
-		c.Offsets = append(c.Offsets, l.pending.Offsets...)
-		w.cfg.Events.counted(l.id, l.task.Counters())
+	for i := range b.parts {
+		p := &b.parts[i]
+		c.Records += p.commit.Records
+		c.Offsets = append(c.Offsets, p.commit.Offsets...)
+		w.cfg.Events.counted(p.lease.id, p.commit.Counters)
+		if !p.current() {
+			continue // its state is being read back, this commit too
+		}
 		if !b.early {
-			if err := l.apply(b.at); err != nil {
-				if err := w.mend(l, err); err != nil {
+			if err := p.apply(b.at); err != nil {
+				if err := w.mend(p.lease, err); err != nil {
 					return err
 				}
 				continue
 			}
 		}
-		l.settle()
+		p.lease.settle(p.commit)
 	}
 	w.cfg.Faults.at(AfterApply)
-	c.Duration = time.Since(began)
+	c.Duration = time.Since(b.began)
 	w.cfg.Events.committed(c)
 	return nil
 }
 
 // apply writes a task's committed state. Kafka is right whatever happens here:
 // a state that cannot be written is read back from its changelog.
-func (l *lease) apply(at time.Time) error {
-	if err := l.task.Committed(l.next, at.UnixMilli()); err != nil {
+func (p *part) apply(at time.Time) error {
+	if err := p.task.Committed(p.next, at.UnixMilli()); err != nil {
 		return fmt.Errorf("%w; the commit itself succeeded, a restart reads the state back", err)
 	}
 	return nil
 }
 
-// aborted answers a commit that failed for certain: the tasks go back to where
-// the last commit left them.
-func (w *Worker) aborted(ctx context.Context, b *batch, v verdict) error {
-	w.cfg.Events.aborted(v.err)
-	if err := w.surrender(b, v); err != nil {
+// undo answers commits that failed, the first for a reason of its own, the rest
+// because they were behind it.
+//
+// If it is certain that Kafka has none of them, the tasks go back to where the
+// last commit left them. If it is not (G7), nothing is assumed: a new client
+// makes the broker decide, and then the tasks read what it decided.
+func (w *Worker) undo(ctx context.Context, failed []*batch) error {
+	v := failed[0].verdict
+	certain := true
+	for _, b := range failed {
+		certain = certain && b.verdict.outcome != unknown
+	}
+	if certain {
+		w.cfg.Events.aborted(v.err)
+	} else {
+		w.cfg.Events.unknown(v.err)
+	}
+	if err := w.surrender(failed[0]); err != nil {
 		return err
 	}
+	leases := w.revert(failed)
 	if w.closing || ctx.Err() != nil {
-		return w.lastWord(b, v)
-	}
-	for _, l := range b.leases {
-		l.drop(w.cfg.Faults.KeepOverlay)
+		w.lastWord(failed)
+		return nil
 	}
 	if refused(v.err) {
 		w.held = time.Now().Add(w.cfg.HeartbeatInterval)
 	}
-	if v.doubt {
-		if err := w.producer.reopen(ctx, w.cfg.Events.warning); err != nil {
-			return err
-		}
+	if err := reopen(ctx, failed, w.cfg.Events.warning); err != nil {
+		return err
 	}
-	for _, l := range b.leases {
-		if err := w.begin(l); err != nil {
+	for _, l := range leases {
+		if !certain {
+			w.restore(l)
+		} else if err := w.begin(l); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// inDoubt answers a commit whose outcome is not known (G7): nothing is assumed.
-// The new client makes the broker decide; then the tasks read what it decided.
-func (w *Worker) inDoubt(ctx context.Context, b *batch, v verdict) error {
-	w.cfg.Events.unknown(v.err)
-	if err := w.surrender(b, v); err != nil {
-		return err
+// revert throws away everything the tasks of failed batches have done since, and
+// returns their leases.
+func (w *Worker) revert(failed []*batch) (leases []*lease) {
+	for _, b := range failed {
+		for i := range b.parts {
+			p := &b.parts[i]
+			if !p.current() {
+				continue // was in a batch before, or is being restored
+			}
+			w.stopReading(p.lease)
+			p.lease.drop(w.cfg.Faults.KeepOverlay)
+			leases = append(leases, p.lease)
+		}
 	}
-	if w.closing || ctx.Err() != nil {
-		return w.lastWord(b, v)
-	}
-	for _, l := range b.leases {
-		w.stopReading(l)
-		l.drop(w.cfg.Faults.KeepOverlay)
-	}
-	if err := w.producer.reopen(ctx, w.cfg.Events.warning); err != nil {
-		return err
-	}
-	for _, l := range b.leases {
-		w.restore(l)
-	}
-	return nil
+	return leases
 }
 
-// lastWord ends a commit that failed during the shutdown: nothing is tried
+// reopen replaces the producing clients that are in doubt.
+func reopen(ctx context.Context, failed []*batch, complain func(error)) error {
+	var errs []error
+	for _, b := range failed {
+		if b.verdict.doubt {
+			errs = append(errs, b.producer.reopen(ctx, complain))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// lastWord ends commits that failed during the shutdown: nothing is tried
 // again, but no transaction is left open either.
-func (w *Worker) lastWord(b *batch, v verdict) error {
-	for _, l := range b.leases {
-		l.drop(false)
-	}
-	if !v.doubt {
-		return nil
-	}
+func (w *Worker) lastWord(failed []*batch) {
 	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
 	defer cancel()
-	if err := w.producer.reopen(ctx, nil); err != nil {
+	if err := reopen(ctx, failed, nil); err != nil {
 		w.cfg.Events.warning(fmt.Errorf("a transaction may be open until it times out: %w", err))
 	}
-	return nil
 }
 
 // surrender returns the error that ends the worker, if no repetition can
 // succeed.
-func (w *Worker) surrender(b *batch, v verdict) error {
-	if err := w.producer.fenced(v.err); err != nil {
+func (w *Worker) surrender(b *batch) error {
+	reason := b.verdict.err
+	if err := b.producer.fenced(reason); err != nil {
 		return err
 	}
-	if w.narrow(b, v.err) {
+	if w.narrow(b, reason) {
 		return nil
 	}
-	if permanent(v.err) {
-		return v.err
+	if permanent(reason) {
+		return reason
 	}
 	return nil
 }

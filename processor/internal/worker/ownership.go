@@ -17,7 +17,10 @@ func (w *Worker) hearGroup(ctx context.Context) error {
 		select {
 		case e := <-w.member.events:
 			w.held = time.Time{}
-			err := w.hear(ctx, e)
+			err := w.land(ctx) // a commit is finished before a rebalance goes on
+			if err == nil {
+				err = w.hear(ctx, e)
+			}
 			if e.done != nil {
 				close(e.done)
 			}
@@ -79,7 +82,7 @@ func (w *Worker) assign(e event) error {
 func (w *Worker) giveUp(ctx context.Context, parts map[string][]int32) error {
 	ours := func(l *lease) bool { return overlap(parts, l.sub.Sources, l.id.Partition) }
 	if slices.ContainsFunc(w.leases, ours) {
-		if err := w.commit(ctx); err != nil {
+		if err := w.commitAll(ctx); err != nil {
 			return err
 		}
 	}

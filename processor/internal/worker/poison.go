@@ -71,13 +71,14 @@ func (w *Worker) narrow(b *batch, reason error) bool {
 	if !tooLarge(reason) || w.cfg.Graph.Policy.OnError == graph.Fail {
 		return false
 	}
-	for _, l := range b.leases {
-		n, _ := l.task.Weight()
+	for i := range b.parts {
+		l, n := b.parts[i].lease, b.parts[i].commit.Records
 		switch {
+		case !b.parts[i].current():
 		case n > 1:
 			l.slowDown(n / 2)
-		case len(b.leases) > 1:
-			l.slowDown(1)
+		case len(b.parts) > 1, n == 1 && l.limit != 1:
+			l.slowDown(1) // from then on nothing is processed behind what is being committed
 		case n == 0 || !w.convict(l, reason):
 			return false
 		}

@@ -30,8 +30,8 @@ const (
 	fencesTolerated  = 2
 )
 
-// A producer owns the client that writes, and in it the worker's transaction.
-// Only the worker's goroutine uses it; promises run on the client's.
+// A producer owns a client that writes, and in it the transaction of a batch. It
+// belongs to whoever has the batch; promises run on the client's goroutine.
 //
 // The client is replaced whenever the state of its transaction is in doubt: a
 // new one with the same transactional id makes the broker settle what the old

@@ -79,6 +79,9 @@ func (w *Worker) outrun(ctx context.Context, err error) error {
 		offsets, err = w.group.fetch(ctx, map[string][]int32{gone.topic: {gone.partition}}, false)
 		return err
 	})
+	if asked == nil {
+		asked = w.land(ctx)
+	}
 	if asked != nil {
 		return asked
 	}

@@ -10,9 +10,10 @@ import (
 
 // sendOutputs hands over what the tasks emit.
 func (p *producer) sendOutputs(ctx context.Context, b *batch) {
-	for _, l := range b.leases {
-		for i := range l.pending.Outputs {
-			o := &l.pending.Outputs[i]
+	for i := range b.parts {
+		outputs := b.parts[i].commit.Outputs
+		for n := range outputs {
+			o := &outputs[n]
 			p.send(ctx, o.Topic, o.Partition, time.UnixMilli(o.Timestamp), o.Key, o.Value, o.Headers)
 		}
 	}
@@ -20,15 +21,15 @@ func (p *producer) sendOutputs(ctx context.Context, b *batch) {
 
 // sendEntries hands over the changes of state, without or only the positions,
 // or both.
-func (p *producer) sendEntries(ctx context.Context, applicationID string, b *batch, changes, positions bool) {
-	for _, l := range b.leases {
-		for i := range l.pending.Entries {
-			e := &l.pending.Entries[i]
+func (p *producer) sendEntries(ctx context.Context, b *batch, changes, positions bool) {
+	for i := range b.parts {
+		part := &b.parts[i]
+		for n := range part.commit.Entries {
+			e := &part.commit.Entries[n]
 			if position := isPosition(e); position && !positions || !position && !changes {
 				continue
 			}
-			topic := l.changelogs(applicationID)[e.Store]
-			l.sent[i] = p.send(ctx, topic, l.id.Partition, b.at, e.Key, e.Value, nil)
+			part.sent[n] = p.send(ctx, part.topics[e.Store], part.lease.id.Partition, b.at, e.Key, e.Value, nil)
 		}
 	}
 }
@@ -40,13 +41,14 @@ func isPosition(e *state.Entry) bool { return len(e.Key) == 1 && e.Key[0] == 0 }
 // changelogsBehind fills in, for each task of the batch, the changelog offsets
 // behind what was just acknowledged.
 func (p *producer) changelogsBehind(b *batch) error {
-	for _, l := range b.leases {
-		for i, e := range l.pending.Entries {
-			offset := p.slab.at(l.sent[i]).Offset
+	for i := range b.parts {
+		part := &b.parts[i]
+		for n, e := range part.commit.Entries {
+			offset := p.slab.at(part.sent[n]).Offset
 			if offset < 0 {
-				return fmt.Errorf("task %s, store %q: the broker did not say at which offset it wrote the changelog", l.id, l.sub.Stores[e.Store].Name)
+				return fmt.Errorf("task %s, store %q: the broker did not say at which offset it wrote the changelog", part.lease.id, part.lease.sub.Stores[e.Store].Name)
 			}
-			l.next[e.Store] = max(l.next[e.Store], offset+1)
+			part.next[e.Store] = max(part.next[e.Store], offset+1)
 		}
 	}
 	return nil

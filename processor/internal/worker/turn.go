@@ -41,6 +41,9 @@ func (w *Worker) turn(ctx context.Context) error {
 	if err := w.takeDeliveries(); err != nil {
 		return err
 	}
+	if err := w.takeLandings(ctx); err != nil {
+		return err
+	}
 	w.dispatch(ctx)
 	if w.hold(ctx) {
 		return nil
@@ -58,8 +61,11 @@ func (w *Worker) turn(ctx context.Context) error {
 	}
 	w.purge(ctx)
 	w.tellTimes()
-	if w.due() {
+	switch {
+	case !w.pipe.full() && w.due():
 		return w.commit(ctx)
+	case w.pipe.full() && w.capped():
+		return w.landOne(ctx)
 	}
 	return nil
 }
@@ -73,7 +79,7 @@ func (w *Worker) wakeAt() time.Time {
 	if w.waiting {
 		return now.Add(waitPoll)
 	}
-	if w.dirty() {
+	if !w.pipe.full() && w.dirty() {
 		return w.lastCommit.Add(w.cfg.CommitInterval)
 	}
 	if w.cfg.run() != "" {
@@ -103,7 +109,7 @@ func (w *Worker) hold(ctx context.Context) bool {
 func (w *Worker) pending() bool { return w.busy || w.spokenTo() }
 
 func (w *Worker) spokenTo() bool {
-	return len(w.member.events) > 0 || len(w.restorer.out) > 0 || len(w.restorer.notes) > 0
+	return len(w.member.events) > 0 || len(w.restorer.out) > 0 || len(w.restorer.notes) > 0 || len(w.pipe.out) > 0
 }
 
 // enqueue hands polled records to their task and pauses the partition if too
@@ -138,7 +144,7 @@ func (w *Worker) step(ctx context.Context) error {
 		}
 		n, err := l.task.Step(now, max(left, 0))
 		if err != nil {
-			if err := w.failed(l, err); err != nil {
+			if err := w.failed(ctx, l, err); err != nil {
 				return err
 			}
 			continue
@@ -155,20 +161,27 @@ func (w *Worker) step(ctx context.Context) error {
 func (w *Worker) stepSlowly(ctx context.Context, l *lease, now int64) error {
 	n, err := l.task.Step(now, l.limit)
 	if err != nil {
-		return w.failed(l, err)
+		return w.failed(ctx, l, err)
 	}
 	w.busy = w.busy || n > 0
 	w.unpause(l)
 	if n == 0 {
 		return nil
 	}
-	return w.commit(ctx)
+	return w.commitAll(ctx)
 }
 
 // failed answers a failure of one task's record: the task goes back to the last
-// commit and knows what to skip. Nothing else is touched, for no transaction is
-// open yet. Any other failure ends the worker.
-func (w *Worker) failed(l *lease, err error) error {
+// commit and knows what to skip. Nothing else is touched, for nothing of what it
+// did since was sent. Any other failure ends the worker.
+func (w *Worker) failed(ctx context.Context, l *lease, err error) error {
+	broken := l.task
+	if err := w.land(ctx); err != nil {
+		return err
+	}
+	if l.task != broken {
+		return nil // it starts over anyway, and comes to that record again
+	}
 	if errors.Is(err, state.ErrCorrupt) {
 		return w.mend(l, err)
 	}
@@ -204,7 +217,7 @@ func (w *Worker) unpause(l *lease) {
 	}
 }
 
-// processed counts the records since the last commit.
+// processed counts the records since the last commit was prepared.
 func (w *Worker) processed() (n int) {
 	for l := range w.running() {
 		records, _ := l.task.Weight()
@@ -225,9 +238,11 @@ func (w *Worker) dirty() bool {
 // due says that it is time to commit: the interval has passed, or a cap is
 // reached (G9).
 func (w *Worker) due() bool {
-	if time.Since(w.lastCommit) >= w.cfg.CommitInterval {
-		return w.dirty()
-	}
+	return w.capped() || time.Since(w.lastCommit) >= w.cfg.CommitInterval && w.dirty()
+}
+
+// capped says that no more may be done before the next commit.
+func (w *Worker) capped() bool {
 	records, bytes := 0, 0
 	for l := range w.running() {
 		r, b := l.task.Weight()

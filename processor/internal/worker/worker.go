@@ -11,26 +11,27 @@ import (
 )
 
 // A Worker runs its share of an application's tasks: one goroutine, one member
-// of the consumer group, one transactional producer.
+// of the consumer group, a pair of transactional producers.
 //
 // Everything in it belongs to the goroutine in Run, with three exceptions that
 // are reached through channels only: the group client's callbacks, the
-// restorer, and the promises of the producer.
+// restorer, and the pipe that brings commits into Kafka.
 //
-// Always, between two turns: no transaction is open, every running task's
-// inputs follow on what it was handed, and nothing in any store is newer than
-// Kafka.
+// Always, between two turns: every running task's inputs follow on what it was
+// handed, nothing in any store is newer than Kafka, and what is on its way into
+// Kafka is in the pipe.
 type Worker struct {
 	cfg     Config
 	waker   waker
 	catalog *catalog
 
-	fetcher   *fetcher
-	member    *member
-	producer  *producer
-	committer committer
-	group     *group
-	restorer  *restorer
+	fetcher  *fetcher
+	member   *member
+	batches  [pipeDepth]batch
+	turnOf   int // the batch to be used next
+	pipe     *pipe
+	group    *group
+	restorer *restorer
 
 	leases []*lease // by task id
 	routes map[topicPartition]route
@@ -82,6 +83,9 @@ func (w *Worker) Run(ctx context.Context) error {
 		err = nil
 	}
 	if err != nil {
+		if w.pipe != nil {
+			w.pipe.drain(leaveTimeout)
+		}
 		w.leave()
 		return fmt.Errorf("worker %d of %q: %w", w.cfg.Index, w.cfg.ApplicationID, err)
 	}
@@ -98,7 +102,7 @@ func (w *Worker) open(ctx context.Context) (over bool, err error) {
 		return false, err
 	}
 	w.group = &group{w.cfg.ApplicationID, w.fetcher.client, w.catalog.ids}
-	if err := w.openProducer(ctx); err != nil {
+	if err := w.openPipe(ctx); err != nil {
 		return false, err
 	}
 	w.buryFormer(ctx)
@@ -113,18 +117,24 @@ func (w *Worker) open(ctx context.Context) (over bool, err error) {
 	return false, nil
 }
 
-func (w *Worker) openProducer(ctx context.Context) error {
-	txnID := ""
+// openPipe opens the producers, one for each batch, and the pipe.
+func (w *Worker) openPipe(ctx context.Context) error {
+	var c committer = &atLeastOnce{w.group, &w.cfg.Faults}
 	if w.cfg.Guarantee == ExactlyOnce {
-		txnID = fmt.Sprintf("%s-%s-%d", w.cfg.ApplicationID, w.cfg.Storage.ProcessID(), w.cfg.Index)
+		c = &exactlyOnce{w.group, w.catalog.stepped, &w.cfg.Faults}
 	}
-	w.producer = newProducer(&w.cfg, txnID, w.catalog)
-	if w.cfg.Guarantee == ExactlyOnce {
-		w.committer = &exactlyOnce{w.cfg.ApplicationID, w.producer, w.group, w.catalog.stepped, &w.cfg.Faults}
-	} else {
-		w.committer = &atLeastOnce{w.cfg.ApplicationID, w.producer, w.group, &w.cfg.Faults}
+	for i := range w.batches {
+		txnID := ""
+		if w.cfg.Guarantee == ExactlyOnce {
+			txnID = fmt.Sprintf("%s-%s-%d-%d", w.cfg.ApplicationID, w.cfg.Storage.ProcessID(), w.cfg.Index, i)
+		}
+		w.batches[i].producer = newProducer(&w.cfg, txnID, w.catalog)
+		if err := w.batches[i].producer.open(ctx, w.cfg.Events.warning); err != nil {
+			return err
+		}
 	}
-	return w.producer.open(ctx, w.cfg.Events.warning)
+	w.pipe = newPipe(c, &w.cfg.Faults, &w.waker)
+	return nil
 }
 
 // memberNote is where the worker's name in the group is kept between runs.
@@ -154,7 +164,7 @@ func (w *Worker) shutdown(ctx context.Context) error {
 	w.closing = true
 	var errs []error
 	if w.member != nil {
-		errs = append(errs, w.commit(ctx))
+		errs = append(errs, w.commitAll(ctx))
 	}
 	for len(w.leases) > 0 {
 		errs = append(errs, w.end(w.leases[0], true))
@@ -197,8 +207,13 @@ func (w *Worker) release() {
 		for range w.restorer.out { // until it has ended
 		}
 	}
-	if w.producer != nil {
-		w.producer.close()
+	if w.pipe != nil {
+		w.pipe.close()
+	}
+	for i := range w.batches {
+		if p := w.batches[i].producer; p != nil {
+			p.close()
+		}
 	}
 	for _, l := range w.leases {
 		_ = l.close(false) // nothing is lost: Kafka has everything
