@@ -23,28 +23,42 @@ func readme(t *testing.T) string {
 // TestFirstProgramCompiles builds every Go program in the README as a command
 // of this module.
 func TestFirstProgramCompiles(t *testing.T) {
-	programs := regexp.MustCompile("(?s)```go\n(package main.*?)```").FindAllStringSubmatch(readme(t), -1)
-	if len(programs) == 0 {
+	for _, p := range programs(t) {
+		compile(t, p, os.DevNull)
+	}
+}
+
+// programs are the Go programs in the README; there is at least one.
+func programs(t *testing.T) (sources []string) {
+	t.Helper()
+	for _, p := range regexp.MustCompile("(?s)```go\n(package main.*?)```").FindAllStringSubmatch(readme(t), -1) {
+		sources = append(sources, p[1])
+	}
+	if len(sources) == 0 {
 		t.Fatal("there is no program in the README")
 	}
-	for _, p := range programs {
-		dir := t.TempDir()
-		source, here := filepath.Join(dir, "main.go"), filepath.Join(mustAbs(t, "."), "program", "main.go")
-		if err := os.WriteFile(source, []byte(p[1]), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		overlay, err := json.Marshal(map[string]map[string]string{"Replace": {here: source}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		file := filepath.Join(dir, "overlay.json")
-		if err := os.WriteFile(file, overlay, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		out, err := exec.Command("go", "build", "-overlay", file, "-o", os.DevNull, filepath.Dir(here)).CombinedOutput()
-		if err != nil {
-			t.Errorf("%v\n%s", err, out)
-		}
+	return sources
+}
+
+// compile builds a Go program as a command of this module.
+func compile(t *testing.T, program, binary string) {
+	t.Helper()
+	dir := t.TempDir()
+	source, here := filepath.Join(dir, "main.go"), filepath.Join(mustAbs(t, "."), "program", "main.go")
+	if err := os.WriteFile(source, []byte(program), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	overlay, err := json.Marshal(map[string]map[string]string{"Replace": {here: source}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "overlay.json")
+	if err := os.WriteFile(file, overlay, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command("go", "build", "-overlay", file, "-o", binary, filepath.Dir(here)).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
 	}
 }
 
