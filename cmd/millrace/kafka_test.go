@@ -39,3 +39,13 @@ func TestDemoOnKafka(t *testing.T) {
 	}
 	judge(t, log, "--brokers", broker.Addr())
 }
+
+// TestResetOnKafka: a real broker says what the embedded one says, also of a
+// group that it has never heard of.
+func TestResetOnKafka(t *testing.T) {
+	broker := kafka.ForTest(t, kafka.Options{})
+	if stdout, stderr, code := millrace(t, "reset", "--application-id", "nobody", "--brokers", broker.Addr()); code != 0 || !strings.HasPrefix(string(stdout), "nothing to do") {
+		t.Errorf("of nobody: exit code %d\n%s%s", code, stdout, stderr)
+	}
+	resetDemo(t, broker.Addr())
+}

@@ -9,15 +9,20 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// TestResetDemo: what the demo leaves on a cluster is planned, asked about,
-// reset, and then there is nothing to do.
 func TestResetDemo(t *testing.T) {
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer cluster.Close()
-	brokers, dir := strings.Join(cluster.ListenAddrs(), ","), t.TempDir()
+	resetDemo(t, strings.Join(cluster.ListenAddrs(), ","))
+}
+
+// resetDemo checks that what the demo leaves on a cluster is planned, asked
+// about, reset, and that then there is nothing to do.
+func resetDemo(t *testing.T, brokers string) {
+	t.Helper()
+	dir := t.TempDir()
 	if _, stderr, code := millrace(t, "demo", "--brokers", brokers, "--state-dir", dir, "--input", write(t, "broken\n")); code != 0 {
 		t.Fatal(stderr)
 	}
