@@ -1,6 +1,6 @@
-// Command bench holds the reference tools of the benchmarks: a deterministic
-// loader and an independent checker. See README.md, and CONTRACT.md for the data
-// and the workloads.
+// Command bench holds the tools of the benchmarks: a deterministic loader, Millrace as a
+// contender, the plain loops that mark the physical limit, an open-loop latency probe and
+// an independent checker. See README.md, and CONTRACT.md for the data and the workloads.
 package main
 
 import (
@@ -38,6 +38,8 @@ func commands() []command {
 		{"load", "fill an input topic", load},
 		{"topic", "create a sink topic fit for the contract's event times", topic},
 		{"run", "drain an input topic through Millrace and measure it", runContender},
+		{"loop", "drain an input topic with plain franz-go: the physical limit", limitLoop},
+		{"lat", "open-loop latency from a source to a sink topic through a contender", latency},
 		{"measure", "start a broker, load, run Millrace and check, all in one", measure},
 		{"check", "compare a sink topic with the truth recomputed from the input", check},
 	}
