@@ -55,8 +55,9 @@ bench: ## the engine alone with allocation counts, then end to end with an embed
 	$(if $(BENCHES),$(GO) test -run '^$$' -bench . -benchmem $(addprefix ./,$(BENCHES)),@echo "no benchmarks yet")
 	$(GO) run ./cmd/bench measure -workload tumble,tumblefinal,map
 
-bench-kafka: ## the same end to end on a real Apache Kafka broker (Java 17 and Maven)
-	$(GO) run ./cmd/bench measure -broker kafka -workload tumble,tumblefinal,map
+bench-kafka: ## limit loop, Millrace, Kafka Streams and Flink side by side (WORKLOAD= LAYOUT= PEERS= REPS= N= SEED= ALL=1 FRESH=1)
+	$(GO) run ./cmd/bench table $(if $(WORKLOAD),-workload $(WORKLOAD)) $(if $(LAYOUT),-layout $(LAYOUT)) $(if $(PEERS),-peers $(PEERS)) \
+		$(if $(REPS),-reps $(REPS)) $(if $(N),-n $(N)) $(if $(SEED),-seed $(SEED)) $(if $(ALL),-all) $(if $(FRESH),-fresh)
 
 demo: ## exactly-once windowed counts over a real access log, with an embedded broker
 	$(GO) run ./cmd/millrace demo

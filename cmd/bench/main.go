@@ -41,6 +41,7 @@ func commands() []command {
 		{"loop", "drain an input topic with plain franz-go: the physical limit", limitLoop},
 		{"lat", "open-loop latency from a source to a sink topic through a contender", latency},
 		{"measure", "start a broker, load, run Millrace and check, all in one", measure},
+		{"table", "all contenders side by side on a real broker: make the runs that are missing, print the table", table},
 		{"check", "compare a sink topic with the truth recomputed from the input", check},
 	}
 }

@@ -1,0 +1,125 @@
+package contest
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+func trial() Selection {
+	return Selection{Loads: []string{"map"}, Layouts: []string{Pinned}, Reps: 2, Records: 1000, Seed: 1, Commit: "abc"}
+}
+
+func names(steps []Step) string {
+	var all []string
+	for _, s := range steps {
+		all = append(all, strings.TrimSpace(s.Entry.Peer+" "+s.Entry.Config))
+	}
+	return strings.Join(all, ", ")
+}
+
+// The entries take turns, and each round begins with the next one.
+func TestPlanInterleaves(t *testing.T) {
+	got := names(trial().Plan(nil))
+	want := "loop L2, millrace, loop L3, kafka-streams K2, flink F1, millrace, loop L3, kafka-streams K2, flink F1, loop L2"
+	if got != want {
+		t.Errorf("plan\n %s, want\n %s", got, want)
+	}
+}
+
+// A history of the plan's first steps leaves the rest to do; runs that failed, of
+// another commit, another size or another seed do not count.
+func TestPlanResumes(t *testing.T) {
+	sel := trial()
+	all := sel.Plan(nil)
+	var history []Result
+	for i, step := range all {
+		if left := sel.Plan(history); len(left) != len(all)-i {
+			t.Errorf("%d runs made, %d of %d left", i, len(left), len(all))
+		}
+		history = append(history, Result{Row: sel.Row(step), Check: Pass})
+	}
+	if left := sel.Plan(history); left != nil {
+		t.Errorf("all made, and %s left", names(left))
+	}
+	sel.Fresh = true
+	if left := sel.Plan(history); len(left) != len(all) {
+		t.Errorf("afresh, and only %d of %d", len(left), len(all))
+	}
+	sel.Fresh = false
+	sel.Reps = 3
+	if left := sel.Plan(history); len(left) != len(all)/2 {
+		t.Errorf("one more repetition, and %s to do", names(left))
+	}
+	sel.Reps = 2
+	for name, change := range map[string]func(*Result){
+		"failed":  func(r *Result) { r.Check = "1 row is wrong" },
+		"commit":  func(r *Result) { r.Commit = "abd" },
+		"records": func(r *Result) { r.Records++ },
+		"seed":    func(r *Result) { r.Seed++ },
+		"layout":  func(r *Result) { r.Layout = Shared },
+	} {
+		other := slices.Clone(history)
+		change(&other[3])
+		if left := sel.Plan(other); len(left) != 1 || names(left) != "kafka-streams K2" {
+			t.Errorf("%s: %q left", name, names(left))
+		}
+	}
+}
+
+func TestSelection(t *testing.T) {
+	for _, tc := range []struct {
+		change func(*Selection)
+		wrong  string
+		steps  int
+	}{
+		{func(*Selection) {}, "", 10},
+		{func(s *Selection) { s.All = true }, "", 2 * 10},
+		{func(s *Selection) { s.Peers = []string{Flink, Millrace} }, "", 4},
+		{func(s *Selection) { s.Layouts = nil }, "", 20},
+		{func(s *Selection) { s.Loads = []string{"lat5k"} }, "", 12},
+		{func(s *Selection) { s.Loads = []string{"dance"} }, `no workload "dance"`, 0},
+		{func(s *Selection) { s.Layouts = []string{"odd"} }, `no layout "odd"`, 0},
+		{func(s *Selection) { s.Peers = []string{"storm"} }, `no peer "storm"`, 0},
+		{func(s *Selection) { s.Reps = 0 }, "0 repetitions", 0},
+	} {
+		sel := trial()
+		tc.change(&sel)
+		err := sel.Validate()
+		if (err != nil) != (tc.wrong != "") || err != nil && !strings.Contains(err.Error(), tc.wrong) {
+			t.Errorf("error %v, want %q", err, tc.wrong)
+			continue
+		}
+		if plan := sel.Plan(nil); err == nil && len(plan) != tc.steps {
+			t.Errorf("%d steps, want %d: %s", len(plan), tc.steps, names(plan))
+		}
+	}
+}
+
+// What every load of the catalog must have.
+func TestCatalog(t *testing.T) {
+	seen := make(map[string]bool)
+	for _, load := range Loads() {
+		if seen[load.Name] || load.Keys < 1 || !slices.Contains([]string{"map", "tumble", "tumblefinal", "hop", "hopfinal", "session", "sessionfinal", "dedupkeys"}, load.Workload) {
+			t.Errorf("load %+v", load)
+		}
+		seen[load.Name] = true
+		best := make(map[string]int)
+		rows := make(map[Row]bool)
+		for _, e := range load.Entries {
+			row := Selection{}.Row(Step{Load: load, Entry: e})
+			if rows[row] || e.Records < 1 || e.Records > most || e.CommitMS < 1 {
+				t.Errorf("%s: entry %+v", load.Name, e)
+			}
+			rows[row] = true
+			if !e.Extra {
+				best[e.Peer]++
+			}
+		}
+		for peer, n := range best {
+			if n != 1 && load.Rate == 0 && peer != Loop {
+				t.Errorf("%s: %s has %d best configurations", load.Name, peer, n)
+			}
+		}
+	}
+}

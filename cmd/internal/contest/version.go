@@ -1,0 +1,57 @@
+package contest
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// dirtySuffix marks a version whose sources differ from those of its commit.
+const dirtySuffix = "-dirty"
+
+// Version names what is under test: the commit, marked where a source file differs
+// from it. Two marked runs need not be of the same sources.
+func Version(ctx context.Context, root string) (string, error) {
+	commit, err := git(ctx, root, "rev-parse", "--short=12", "HEAD")
+	if err != nil {
+		return "", err
+	}
+	changed, err := git(ctx, root, "status", "--porcelain", "--", "*.go", "*.pgo", "go.mod", "go.sum", "testdata/peers")
+	if err != nil {
+		return "", err
+	}
+	if changed != "" {
+		commit += dirtySuffix
+	}
+	return commit, nil
+}
+
+// Dirty reports whether a version's sources are nobody's commit.
+func Dirty(version string) bool { return strings.HasSuffix(version, dirtySuffix) }
+
+func git(ctx context.Context, root string, args ...string) (string, error) {
+	out, err := exec.CommandContext(ctx, "git", append([]string{"-C", root}, args...)...).Output()
+	if err != nil {
+		return "", fmt.Errorf("contest: git %s: %w", args[0], err)
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
+// Root is the folder of the repository above the working directory.
+func Root() (string, error) {
+	start, err := os.Getwd()
+	if err != nil {
+		return "", fmt.Errorf("contest: the working directory: %w", err)
+	}
+	for dir := start; ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "testdata", "peers")); err == nil {
+			return dir, nil
+		}
+		if dir == filepath.Dir(dir) {
+			return "", fmt.Errorf("contest: no testdata/peers above %s: run inside the repository", start)
+		}
+	}
+}
