@@ -20,7 +20,13 @@ type Load struct {
 	BatchBytes int
 	// Recreate deletes the topic first if it exists.
 	Recreate bool
+	// Pace is the records per second that are sent at most; 0: as fast as it goes.
+	Pace int64
 }
+
+// paceStep is the number of records between two looks at the clock: a few
+// milliseconds' worth.
+const paceStep = 512
 
 // Loaded says what a Load has done.
 type Loaded struct {
@@ -134,7 +140,12 @@ func (l Load) produce(ctx context.Context, s *sender) error {
 	pack := packer{sender: s, batches: make([]batch, in.partitions), size: l.BatchBytes}
 	var key [KeySize]byte
 	value := make([]byte, in.gen.ValueSize)
+	began := time.Now()
 	for seq := int64(0); seq < in.Total() && ctx.Err() == nil; seq++ {
+		if l.Pace > 0 && seq%paceStep == 0 {
+			due := time.Duration(float64(seq) / float64(l.Pace) * float64(time.Second))
+			_ = pause(ctx, time.Until(began.Add(due))) // ctx is looked at above
+		}
 		ts := in.Record(seq, &key, value)
 		pack.add(PartitionOf(key[:], in.partitions), ts, key[:], value)
 	}
