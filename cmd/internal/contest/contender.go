@@ -88,7 +88,11 @@ func (t Tools) loop(j Job) []string {
 		"-brokers", j.Brokers, "-in", j.In, "-out", j.Out, "-group", j.AppID,
 	}
 	if j.Step.Load.Rate > 0 {
-		args = append(args, "-follow", "-linger", "0")
+		return append(args, "-follow", "-linger", "0")
+	}
+	args = append(args, "-max-s", strconv.Itoa(j.Limit))
+	if e.Config == matchedLoop && j.Matched != nil {
+		args = append(args, matchedFlags(j.Step.Load, *j.Matched)...)
 	}
 	return args
 }

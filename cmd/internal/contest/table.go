@@ -163,6 +163,8 @@ func (l line) check() string {
 	switch n := len(l.failed); {
 	case n == 0 && len(l.passed) == 0:
 		return "not run"
+	case n == 0 && l.step.Entry.Config == matchedLoop:
+		return "its volume only"
 	case n == 0 && l.step.Entry.Slack > 0:
 		return fmt.Sprintf("pass but the last %d s", l.step.Entry.Slack/1000)
 	case n == 0:
