@@ -58,9 +58,9 @@ type Figures struct {
 type Percentiles struct {
 	P50  float64 `json:"p50_ms,omitempty"`
 	P99  float64 `json:"p99_ms,omitempty"`
-	P999 float64 `json:"p999_ms,omitempty"`
+	P999 float64 `json:"p99_9_ms,omitempty"`
 	// Sender is how late the load was itself at the 99.9th percentile.
-	Sender float64 `json:"sender_p999_ms,omitempty"`
+	Sender float64 `json:"sender_p99_9_ms,omitempty"`
 }
 
 // Reported is what only the contender itself can know.

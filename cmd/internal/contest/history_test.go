@@ -78,14 +78,13 @@ func TestReported(t *testing.T) {
 }
 
 func TestPercentiles(t *testing.T) {
-	const said = `rate 20000 rec/s for 1m0s: 5 sent, 4 received, 0 more than once
-delay ms: p50 61.2 p99 141.0 p99.9 195.5 max 300.1 (4 records after 5s)
-sender behind schedule ms: p99 1.2 p99.9 3.4 max 5.6
-`
-	if p, err := percentiles(said); err != nil || p != (Percentiles{61.2, 141, 195.5, 3.4}) {
+	const said = `{"rate":20000,"received":5,"p50_ms":61.2,"p90_ms":100,"p99_ms":141,"p99_9_ms":195.5,"max_ms":300,"sender_p99_ms":1,"sender_p99_9_ms":3.4}`
+	if p, err := percentiles([]byte(said)); err != nil || p != (Percentiles{61.2, 141, 195.5, 3.4}) {
 		t.Errorf("%+v, %v", p, err)
 	}
-	if p, err := percentiles("rate 5\n"); err == nil {
-		t.Errorf("%+v of nothing", p)
+	for _, said := range []string{"", "{}", "rate 5"} {
+		if p, err := percentiles([]byte(said)); err == nil {
+			t.Errorf("%+v of %q", p, said)
+		}
 	}
 }

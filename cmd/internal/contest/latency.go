@@ -2,11 +2,11 @@ package contest
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -14,9 +14,9 @@ import (
 
 // Times of a latency run in seconds.
 const (
-	settleSeconds = 10 // from the contender's start to the first record
+	readySeconds  = 60 // at most, until the contender passes on what it gets
 	warmupSeconds = 20 // of the load, not measured
-	stepsBehind   = 3  // without a record at the sink: the load has ended
+	drainSeconds  = 3  // without a record at the sink: the load has ended
 )
 
 // latency has the probe send records at a rate through a contender that does not
@@ -34,17 +34,10 @@ func (s *Site) latency(ctx context.Context, j Job, r *Result) error {
 	}
 	defer child.Kill()
 	began := time.Now()
-	select {
-	case <-child.Done():
-		r.Check = fmt.Sprintf("ended with %v: %s", child.Err(), child.LastWords())
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-time.After(settleSeconds * time.Second):
-	}
 	said, err := s.probe(ctx, j)
 	if err != nil {
-		return err
+		r.Check = fmt.Sprintf("%v; the contender: %s", err, child.LastWords())
+		return s.unpin()
 	}
 	stop, cancel := context.WithTimeout(ctx, stopTimeout)
 	defer cancel()
@@ -74,41 +67,29 @@ func sinkOf(j Job) string {
 }
 
 // probe runs the load beside the broker and returns what it printed.
-func (s *Site) probe(ctx context.Context, j Job) (string, error) {
+func (s *Site) probe(ctx context.Context, j Job) ([]byte, error) {
 	seconds := int(j.Step.Entry.Records)/j.Step.Load.Rate + warmupSeconds
 	cmd := exec.CommandContext(ctx, s.Tools.Self, "lat", "-brokers", s.Brokers, "-in", j.In, "-out", j.Out,
 		"-rate", strconv.Itoa(j.Step.Load.Rate), "-keys", strconv.FormatInt(j.Step.Load.Keys, 10),
-		"-duration", fmt.Sprintf("%ds", seconds), "-warmup", fmt.Sprintf("%ds", warmupSeconds), "-drain", fmt.Sprintf("%ds", stepsBehind))
+		"-duration", fmt.Sprintf("%ds", seconds), "-warmup", fmt.Sprintf("%ds", warmupSeconds), "-drain", fmt.Sprintf("%ds", drainSeconds), "-ready", fmt.Sprintf("%ds", readySeconds), "-workload", sinkOf(j))
 	log, err := os.Create(filepath.Join(j.Dir, "probe"))
 	if err != nil {
-		return "", fmt.Errorf("contest: the probe's log: %w", err)
+		return nil, fmt.Errorf("contest: the probe's log: %w", err)
 	}
 	defer log.Close()
 	cmd.Stderr = log
 	out, err := cmd.Output()
 	if err != nil {
 		text, _ := os.ReadFile(log.Name())
-		return "", fmt.Errorf("contest: the probe: %w: %s", err, strings.TrimSpace(string(text)))
+		return nil, fmt.Errorf("contest: the probe: %w: %s", err, strings.TrimSpace(string(text)))
 	}
-	return string(out), nil
+	return out, nil
 }
 
-var (
-	delayWords  = regexp.MustCompile(`delay ms: p50 ([0-9.]+) p99 ([0-9.]+) p99\.9 ([0-9.]+)`)
-	senderWords = regexp.MustCompile(`sender behind schedule ms: p99 [0-9.]+ p99\.9 ([0-9.]+)`)
-)
-
 // percentiles reads what the probe has printed.
-func percentiles(said string) (p Percentiles, err error) {
-	delay, sender := delayWords.FindStringSubmatch(said), senderWords.FindStringSubmatch(said)
-	if delay == nil || sender == nil {
-		return p, fmt.Errorf("contest: no percentiles in what the probe printed: %q", said)
-	}
-	for i, text := range append(delay[1:], sender[1]) {
-		*[]*float64{&p.P50, &p.P99, &p.P999, &p.Sender}[i], err = strconv.ParseFloat(text, 64)
-		if err != nil {
-			return p, fmt.Errorf("contest: percentiles of the probe: %w", err)
-		}
+func percentiles(said []byte) (p Percentiles, err error) {
+	if err := json.Unmarshal(said, &p); err != nil || p.P50 <= 0 {
+		return p, fmt.Errorf("contest: no percentiles in what the probe printed: %q (%v)", said, err)
 	}
 	return p, nil
 }

@@ -66,6 +66,16 @@ func TestFigures(t *testing.T) {
 	}
 }
 
+// The offsets of the last transaction may be missing.
+func TestFiguresOfWhatWasSeen(t *testing.T) {
+	moment := time.Now()
+	at := func(s int, n int64) sample { return sample{at: moment.Add(time.Duration(s) * time.Second), records: n} }
+	f, err := figures([]sample{at(0, 0), at(1, 20), at(3, 60), at(4, 80), at(9, 80)}, 100)
+	if err != nil || math.Abs(f.Rate-20) > 1e-9 || math.Abs(f.Steady-2.4) > 1e-9 {
+		t.Errorf("%+v, %v", f, err)
+	}
+}
+
 // A run that commits too seldom, or not to the end, has no figures.
 func TestNoFigures(t *testing.T) {
 	moment := time.Now()
@@ -73,7 +83,7 @@ func TestNoFigures(t *testing.T) {
 	for name, samples := range map[string][]sample{
 		"nothing":             nil,
 		"no commit":           {at(0, 0), at(1, 0)},
-		"ended early":         {at(0, 0), at(1, 20), at(2, 40), at(3, 80)},
+		"ended early":         {at(0, 0), at(1, 20), at(2, 40), at(3, 59)},
 		"began in the middle": {at(0, 50), at(1, 100)},
 		"took no time":        {at(0, 0), at(0, 100)},
 	} {
