@@ -89,7 +89,7 @@ func (w Watermarks) Idle(d time.Duration) Watermarks {
 }
 
 // FollowClock lets the time of idle partitions go on with the wall clock, d behind it, so that windows close although
-// nothing comes. Whoever sets it declares that no record is ever more than d late against the wall clock; a record that
+// nothing comes: as far as the broker, asked each second, has said that nothing had come. Whoever sets it declares that no record is ever more than d late against the wall clock; a record that
 // keeps to that is not late anywhere, for such a partition is not left out of account: the others wait for it, at most
 // until the clock is d further. It needs Idle; d is whole milliseconds and not negative.
 func (w Watermarks) FollowClock(d time.Duration) Watermarks {

@@ -33,7 +33,7 @@ func scenarios() []*scenario {
 		{"oneRecordRefused", oneRecordRefused}, {"silentRejoin", silentRejoin}, {"busyRejoin", busyRejoin},
 		{"transactionAtTail", transactionAtTail}, {"zombieFires", zombieFires},
 		{"unreadable", unreadable}, {"refusedAcrossStages", refusedAcrossStages}, {"readersMove", readersMove},
-		{"outrun", outrun}, {"burstAfterQuiet", burstAfterQuiet}, {"hourBehind", hourBehind},
+		{"outrun", outrun}, {"burstAfterQuiet", burstAfterQuiet}, {"hourBehind", hourBehind}, {"leaderless", leaderless},
 	}
 }
 

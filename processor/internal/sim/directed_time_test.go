@@ -3,6 +3,7 @@
 package sim
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -73,7 +74,7 @@ func outrun(o *Options) func(*sim) {
 	}
 }
 
-// burstAfterQuiet has nothing come for ten minutes, so that every partition is
+// burstAfterQuiet has nothing come for some minutes, so that every partition is
 // idle and its time follows the clock, and then everything at once, with the
 // time of the day. Nothing of it is late.
 func burstAfterQuiet(o *Options) func(*sim) {
@@ -88,4 +89,45 @@ func hourBehind(o *Options) func(*sim) {
 	o.twoStages()
 	o.Behind, o.Orderly = true, true
 	return func(*sim) {}
+}
+
+// leaderless has one source partition after the other be without a leader for
+// longer than its records may be behind the clock. Its time does not go on with
+// the clock meanwhile, for nobody knows what comes there.
+func leaderless(o *Options) func(*sim) {
+	o.twoStages()
+	o.Clocked, o.Idle, o.Grace = true, time.Second, 0
+	return func(s *sim) {
+		for p := range int32(o.Partitions) {
+			s.pass(5 * time.Second)
+			over := s.outage(place{s.opt.sources()[0], p}, kmsg.Fetch, kmsg.ListOffsets)
+			s.pass(o.Bound + 2*clockMargin)
+			over()
+		}
+	}
+}
+
+// refetch is how long every fetch takes while a partition has no leader: the
+// client asks again at once.
+const refetch = 50 * time.Millisecond
+
+// outage has the broker answer these requests for one partition with an error,
+// until over is called.
+func (s *sim) outage(at place, keys ...kmsg.Key) (over func()) {
+	s.trace.add("%v has no leader for %v", at, keys)
+	var ended atomic.Bool
+	s.cluster.ControlKey(int16(kmsg.Fetch), func(kmsg.Request) (kmsg.Response, error, bool) {
+		if ended.Load() {
+			s.cluster.DropControl()
+		} else {
+			s.cluster.SleepControl(func() { time.Sleep(refetch) })
+		}
+		return nil, nil, false
+	})
+	fault := s.cluster.Fault(kfake.Fault{Keys: keys, Err: kerr.NotLeaderForPartition, Topic: at.topic, Partitions: []int32{at.partition}, Count: -1})
+	return func() {
+		s.trace.add("%v has a leader", at)
+		ended.Store(true)
+		fault.Remove()
+	}
 }

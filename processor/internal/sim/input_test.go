@@ -163,7 +163,7 @@ func (f *feeder) run(d time.Duration) {
 }
 
 // silence is how long nothing comes in the middle of a run by the clock.
-const silence = 10 * time.Minute
+const silence = 3 * time.Minute
 
 // present gives the records of a run by the clock the time of now, or a little
 // earlier.

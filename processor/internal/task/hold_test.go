@@ -121,6 +121,29 @@ func TestIdleIsProvedAndThenTimeGoesOn(t *testing.T) {
 	}
 }
 
+// TestTimeGoesNoFurtherThanIsProved: as long as nobody has asked the broker, what
+// came meanwhile may be on time.
+func TestTimeGoesNoFurtherThanIsProved(t *testing.T) {
+	x := newTask(t, config(t, idle))
+	for _, now := range []int64{2_000_000, 2_000_050} {
+		if err := x.AtEnd(0, 0, now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := x.Tick(2_010_000); err != nil {
+		t.Fatal(err)
+	}
+	if w := x.Time().Inputs[0].Watermark; w != 2_000_030 {
+		t.Errorf("the watermark is %d, not 20 ms less than what was proved", w)
+	}
+	if err := x.AtEnd(0, 0, 2_010_000); err != nil {
+		t.Fatal(err)
+	}
+	if w := x.Time().Inputs[0].Watermark; w != 2_009_980 {
+		t.Errorf("asked again, the watermark is %d", w)
+	}
+}
+
 func TestMarkersMoveTheWatermark(t *testing.T) {
 	marked := left
 	marked.Marker = func(r *stream.Record[string, string]) (time.Time, bool) { return r.Time.Time(), r.Value == "mark" }

@@ -11,9 +11,8 @@ import (
 // nothing waiting, for as long as the source's rule says. A partition that is
 // slow, paused or behind is never idle.
 type quiet struct {
-	since   int64 // wall clock, ms; 0 if it is not known to be at its end
-	idle    bool
-	stepped int64 // wall clock, ms, at which its time was last moved along
+	since int64 // wall clock, ms; 0 if it is not known to be at its end
+	idle  bool
 }
 
 // wake ends the quiet; it reports whether the partition was idle.
@@ -22,10 +21,6 @@ func (q *quiet) wake() bool {
 	*q = quiet{}
 	return was
 }
-
-// wallStep is how often, in ms, the time of an idle partition is moved along
-// with the wall clock, at most.
-const wallStep = 1000
 
 // WantsEnd says that the task needs to know where an input ends now:
 // everything that came was processed, and its source has a rule for idle
@@ -39,7 +34,10 @@ func (t *Task) WantsEnd(index int) bool {
 }
 
 // AtEnd tells the task where an input ended at the wall clock now (ms since
-// epoch): its high watermark, asked since the last record was processed.
+// epoch): its high watermark, asked then, and since the last record was
+// processed. What the answer proves is that nothing had come until now; so far,
+// and no further, the time of an idle partition follows the clock, if the
+// source's rule says so.
 func (t *Task) AtEnd(index int, end, now int64) error {
 	in := t.inputs[index]
 	in.hold.end, in.hold.asked = end, true
@@ -53,24 +51,40 @@ func (t *Task) AtEnd(index int, end, now int64) error {
 	if q.since == 0 {
 		q.since = now
 	}
-	if q.idle || now-q.since < after.Milliseconds() {
+	if now-q.since < after.Milliseconds() {
 		return nil
 	}
+	was := in.time()
 	q.idle = true
-	t.renewIdle(now)
+	t.followClock(in, now)
+	is := in.time()
+	if is == was {
+		return nil
+	}
+	if is.Idle {
+		t.renewIdle(now)
+	}
 	return t.sweep(false)
 }
 
+// followClock moves the time of an idle input along to the wall clock now.
+// Somebody who is told of it is told by the next commit, also behind what waits
+// for that.
+func (t *Task) followClock(in *input, now int64) {
+	behind, follows := in.node.Watermarks.FollowsClock()
+	if follows && in.channel.Advance(windowing.EventTime(now-behind.Milliseconds())) {
+		t.moved = t.moved || t.tells()
+	}
+}
+
 // Tick tells the task the wall clock (ms since epoch) while nothing happens:
-// the time of idle partitions moves along with it where the source's rule says
-// so, upstream tasks that were idle and have not been heard of hold again, and
-// idle leases of its own are renewed by the next commit.
+// upstream tasks that were idle and have not been heard of hold again, and idle
+// leases of its own are renewed by the next commit.
 func (t *Task) Tick(now int64) error {
 	moved, idle := false, false
 	for _, in := range t.inputs {
-		if in.tick(now) {
-			moved = true
-			t.moved = t.moved || in.edge == nil && t.tells()
+		if in.edge != nil && in.edge.expires(now) {
+			moved = in.edge.merge(now) || moved
 		}
 		idle = idle || in.time().Idle
 	}
@@ -81,18 +95,6 @@ func (t *Task) Tick(now int64) error {
 		return nil
 	}
 	return t.sweep(false)
-}
-
-func (in *input) tick(now int64) bool {
-	if in.edge != nil {
-		return in.edge.expires(now) && in.edge.merge(now)
-	}
-	if !in.quiet.idle || !in.followsClock() || now-in.quiet.stepped < wallStep {
-		return false
-	}
-	in.quiet.stepped = now
-	behind, _ := in.node.Watermarks.FollowsClock()
-	return in.channel.Advance(windowing.EventTime(now - behind.Milliseconds()))
 }
 
 // followsClock says that the time of the input goes on with the wall clock when

@@ -33,13 +33,14 @@ func (w *Worker) tick(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
+	asked := w.cfg.Now().UnixMilli() // what comes while the question is on its way is not proved away
 	ends, err := logEnd.offsets(ctx, w.fetcher.client, quiet)
 	if err != nil { // a partition is not idle until it is proved
 		return nil
 	}
 	for _, tp := range quiet {
 		r := w.routes[tp]
-		if err := r.lease.task.AtEnd(r.input, ends[tp], w.cfg.Now().UnixMilli()); err != nil {
+		if err := r.lease.task.AtEnd(r.input, ends[tp], asked); err != nil {
 			return err
 		}
 	}
