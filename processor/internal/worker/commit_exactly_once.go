@@ -22,6 +22,9 @@ func (c *exactlyOnce) write(ctx context.Context, b *batch) verdict {
 	if outputs, entries := b.records(); outputs+entries == 0 {
 		return verdict{outcome: done}
 	}
+	if c.faults.SendEarly {
+		ctx = context.WithoutCancel(ctx) // it would end before the records are sent
+	}
 	err := c.send(ctx, b)
 	if err == nil && !c.faults.SendEarly {
 		err = c.flush(ctx, b)
@@ -80,6 +83,9 @@ func (c *exactlyOnce) finish(ctx context.Context, b *batch) verdict {
 func (c *exactlyOnce) abandon(ctx context.Context, b *batch, reason error) verdict {
 	if !b.open {
 		return verdict{undone, reason, false}
+	}
+	if c.faults.SendEarly {
+		_ = c.flush(ctx, b) // what is under way cannot be aborted
 	}
 	if err := b.producer.end(ctx, kgo.TryAbort); err != nil {
 		return verdict{undone, fmt.Errorf("%w; and the abort failed: %w", reason, err), true}
