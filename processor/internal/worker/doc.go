@@ -7,7 +7,8 @@
 // The member (member.go) has the seat in the consumer group: joining,
 // heartbeats, assignment. It reads nothing. The fetcher (fetcher.go) reads the
 // source partitions from the offsets it is told; it knows no group. The
-// producer (producer.go) writes, and holds the transaction. One client that is
+// producers (producer.go), one for each commit that may be on its way, write and
+// hold the transactions. One client that is
 // consumer and producer at once would commit what it polled and rewind to what
 // it polled; with queues in front of tasks that loses records.
 //
@@ -15,26 +16,30 @@
 //
 // Worker.turn is one round of the loop: hear the group, take back restored
 // tasks, poll a bounded batch, let every task step, and commit if it is due.
-// Between turns no transaction is open and nothing in a store is newer than
-// Kafka. Only the worker's goroutine touches tasks, fetcher and producer, so
-// there is no lock in the package.
+// Nothing in a store is ever newer than Kafka. Only the worker's goroutine
+// touches tasks and fetcher, and a batch with its producer belongs to one stage
+// of the pipe at a time, so there is no lock in the package.
 //
 // # A commit
 //
-// Worker.commit freezes every task that has something to commit (Task.Prepare)
-// and hands the batch to a committer. For exactly-once that is
+// Worker.commit takes what every task has to commit (Task.Prepare) into a batch
+// and puts that into the pipe, whose two stages bring it into Kafka while the
+// tasks process on. For exactly-once the committer does
 //
 //	begin, produce outputs and changelogs, flush        exactlyOnce.write
 //	look at every answer (G1)                           producer.flush
-//	add the offsets of every task in the batch          group.commitIn
+//	add the offsets of every task in the batch          exactlyOnce.finish
 //	end the transaction                                 producer.end
+//
+// and Worker.landOne takes the batch back.
 //
 // Everything turns on the three outcomes. Done: only now Task.Committed applies
 // the state (G8). Undone: Kafka has nothing and never will, as after a failed
 // produce or refused offsets; the tasks are built again over the same stores at
 // the last committed positions. Unknown: the answer to the end is missing; the
 // producer's client is replaced, which makes the broker decide, and the tasks go
-// through a restore, which reads what it decided (G7).
+// through a restore, which reads what it decided (G7). What was in the pipe behind
+// a commit that failed fails with it.
 //
 // At-least-once is the same cycle with another committer: outputs and changes
 // of state, then the position of the state, then the offsets, each flushed
@@ -47,11 +52,11 @@
 //	G3  what is assigned is what the last sync said             Worker.assign
 //	G4  records follow on a task's position                     task.Enqueue
 //	G5  restored state is where the committed offsets are       fits
-//	G6  only offsets of the worker's own tasks                  batch.pledges
-//	G7  an unknown outcome is looked up                         Worker.inDoubt
+//	G6  only offsets of the worker's own tasks                  batch.pledge
+//	G7  an unknown outcome is looked up                         Worker.undo
 //	G8  nothing is applied before Kafka has it                  Worker.applied
 //	G9  a transaction has a bound in time, records and bytes    Worker.due
-//	G10 results without records are committed with offsets      batch.pledges
+//	G10 results without records are committed with offsets      batch.pledge
 //
 // # Assignment
 //
