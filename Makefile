@@ -19,7 +19,7 @@ LINT_VERSION := v2.15.0
 LINT := .bin/golangci-lint-$(LINT_VERSION)
 SIM := ./processor/internal/sim/
 
-.PHONY: help build test race lint sim mutants test-kafka bench bench-kafka demo cover ci clean
+.PHONY: help build test race lint sim mutants test-kafka bench bench-kafka soak demo cover ci clean
 
 help: ## print this menu
 	@echo "usage: make TARGET [SEEDS=n FROM=s]"
@@ -58,6 +58,9 @@ bench: ## the engine alone with allocation counts, then end to end with an embed
 bench-kafka: ## limit loop, Millrace, Kafka Streams and Flink side by side (WORKLOAD= LAYOUT= PEERS= REPS= N= SEED= ALL=1 FRESH=1)
 	$(GO) run ./cmd/bench table $(if $(WORKLOAD),-workload $(WORKLOAD)) $(if $(LAYOUT),-layout $(LAYOUT)) $(if $(PEERS),-peers $(PEERS)) \
 		$(if $(REPS),-reps $(REPS)) $(if $(N),-n $(N)) $(if $(SEED),-seed $(SEED)) $(if $(ALL),-all) $(if $(FRESH),-fresh)
+
+soak: ## MINUTES=15 at 70 % of RATE= on a real broker, a SIGKILL each minute; memory and files flat, output exact
+	$(GO) run ./cmd/bench soak -rate "$${RATE:?say RATE=, the records per second that bench-kafka shows}" $(if $(MINUTES),-minutes $(MINUTES)) $(if $(WORKLOAD),-workload $(WORKLOAD))
 
 demo: ## exactly-once windowed counts over a real access log, with an embedded broker
 	$(GO) run ./cmd/millrace demo

@@ -42,6 +42,7 @@ func commands() []command {
 		{"lat", "open-loop latency from a source to a sink topic through a contender", latency},
 		{"measure", "start a broker, load, run Millrace and check, all in one", measure},
 		{"table", "all contenders side by side on a real broker: make the runs that are missing, print the table", table},
+		{"soak", "run Millrace under load on a real broker for minutes, with a kill each, and judge it", soakLoad},
 		{"check", "compare a sink topic with the truth recomputed from the input", check},
 	}
 }

@@ -160,6 +160,22 @@ func (o *observer) look(ctx context.Context) (err error) {
 	return nil
 }
 
+// Ready returns when the broker can coordinate groups: a new one has to make a topic for
+// that first.
+func Ready(ctx context.Context, adm *kadm.Client) error {
+	for {
+		_, err := adm.FetchOffsets(ctx, "none")
+		if !kerr.IsRetriable(err) {
+			return nil // an answer: there is no such group, or it has no offsets
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(observeInterval):
+		}
+	}
+}
+
 // Committed adds up the offsets that a group has committed for a topic without
 // control records: the number of records it is done with.
 func Committed(ctx context.Context, adm *kadm.Client, group, topic string) (n int64, err error) {

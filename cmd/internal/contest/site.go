@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/millrace/millrace/cmd/internal/proc"
@@ -54,25 +53,14 @@ type Site struct {
 	count  int             // runs made
 }
 
-// Open connects to the broker and waits until it can coordinate groups: a new one has
-// to make a topic for that first. Close ends the connection.
+// Open connects to the broker and waits until it is Ready. Close ends the connection.
 func (s *Site) Open(ctx context.Context) error {
 	cl, err := s.Cluster.Client()
 	if err != nil {
 		return err
 	}
 	s.adm, s.loaded = kadm.NewClient(cl), make(map[string]bool)
-	for {
-		_, err := s.adm.FetchOffsets(ctx, "none")
-		if !kerr.IsRetriable(err) {
-			return nil // an answer: there is no such group, or it has no offsets
-		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(observeInterval):
-		}
-	}
+	return Ready(ctx, s.adm)
 }
 
 // Close ends what Open began. Topics stay.

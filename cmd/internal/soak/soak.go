@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/millrace/millrace/cmd/internal/contest"
 	"github.com/millrace/millrace/cmd/internal/proc"
@@ -71,6 +72,9 @@ func (s *Soak) Run(ctx context.Context) (Verdict, error) {
 	}
 	defer cl.Close()
 	s.adm = kadm.NewClient(cl)
+	if err := contest.Ready(ctx, s.adm); err != nil {
+		return Verdict{}, err
+	}
 	load, err := s.input(ctx)
 	if err != nil {
 		return Verdict{}, err
@@ -202,7 +206,7 @@ func (s *Soak) look(ctx context.Context, loading bool) (x sample, err error) {
 	}
 	ends.Each(func(o kadm.ListedOffset) { x.lag += o.Offset })
 	done, err := contest.Committed(ctx, s.adm, appID, topicIn)
-	if err != nil {
+	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) { // before the first commit
 		return x, err
 	}
 	x.lag -= done
