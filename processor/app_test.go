@@ -1,9 +1,7 @@
 package processor_test
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -11,9 +9,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/twmb/franz-go/pkg/kfake"
-	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/millrace/millrace/processor"
 	"github.com/millrace/millrace/processor/stream"
@@ -26,110 +21,9 @@ var (
 	counts = stream.Topic[string, int64]{Name: "counts", Key: serde.String, Value: serde.Int64}
 )
 
-// runTimeout bounds every run of these tests.
-const runTimeout = 60 * time.Second
-
 func countWords(b *stream.Builder) {
 	b.DeadLetter("dead", stream.NullKey, stream.NullValue, stream.NoTimestamp, stream.Future)
 	stream.To(stream.Count("totals", stream.GroupByKey(stream.From(b, words))).Changes(), counts)
-}
-
-// cluster is an embedded broker and an application over it.
-type cluster struct {
-	t   *testing.T
-	cfg processor.Config
-}
-
-func newCluster(t *testing.T, topics ...string) *cluster {
-	t.Helper()
-	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(2, topics...))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.Close)
-	return &cluster{t, processor.Config{
-		ApplicationID: "app", Brokers: c.ListenAddrs(), StateDir: t.TempDir(), BoundedRun: "run",
-	}}
-}
-
-func (c *cluster) topology(build func(*stream.Builder)) *processor.Topology {
-	c.t.Helper()
-	b := stream.New("app")
-	build(b)
-	topology, err := b.Build()
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	return topology
-}
-
-func (c *cluster) run(build func(*stream.Builder)) error {
-	c.t.Helper()
-	app, err := processor.New(c.topology(build), c.cfg)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), runTimeout)
-	defer cancel()
-	err = app.Run(ctx)
-	if ctx.Err() != nil {
-		c.t.Fatalf("the run did not end: %v", err)
-	}
-	return err
-}
-
-func (c *cluster) produce(records ...*kgo.Record) {
-	c.t.Helper()
-	client, err := kgo.NewClient(kgo.SeedBrokers(c.cfg.Brokers...))
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	defer client.Close()
-	if err := client.ProduceSync(context.Background(), records...).FirstErr(); err != nil {
-		c.t.Fatal(err)
-	}
-}
-
-// consume reads n committed records of a topic, as key=value.
-func (c *cluster) consume(topic string, n int) map[string]int {
-	c.t.Helper()
-	client, err := kgo.NewClient(kgo.SeedBrokers(c.cfg.Brokers...), kgo.ConsumeTopics(topic),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted()))
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	defer client.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), runTimeout)
-	defer cancel()
-	got := map[string]int{}
-	for seen := 0; seen < n; {
-		fetches := client.PollFetches(ctx)
-		if err := fetches.Err(); err != nil {
-			c.t.Fatalf("%d of %d records of %s: %v", seen, n, topic, err)
-		}
-		fetches.EachRecord(func(r *kgo.Record) {
-			seen++
-			got[describe(r)]++
-		})
-	}
-	return got
-}
-
-func describe(r *kgo.Record) string {
-	value := string(r.Value)
-	if len(value) == 8 {
-		value = fmt.Sprint(int64(r.Value[7]) + int64(r.Value[6])<<8)
-	}
-	for _, h := range r.Headers {
-		if h.Key == "__millrace.errors.reason" {
-			return fmt.Sprintf("%s: %s=%s", h.Value, r.Key, value)
-		}
-	}
-	return fmt.Sprintf("%s=%s", r.Key, value)
-}
-
-func word(key, value string) *kgo.Record {
-	return &kgo.Record{Topic: "words", Key: []byte(key), Value: []byte(value), Timestamp: time.UnixMilli(1_000_000)}
 }
 
 func TestARunCountsEachRecordOnce(t *testing.T) {
@@ -241,23 +135,10 @@ func TestStateDirectories(t *testing.T) {
 func TestMetricsAndHealth(t *testing.T) {
 	c := newCluster(t, "words", "counts", "dead")
 	c.cfg.BoundedRun, c.cfg.Listen = "", "127.0.0.1:0"
-	b := stream.New("app")
-	countWords(b)
-	topology, err := b.Build()
-	if err != nil {
-		t.Fatal(err)
-	}
 	committed, restored := make(chan processor.CommitInfo, 100), make(chan string, 100)
 	c.cfg.Events.Committed = func(i processor.CommitInfo) { committed <- i }
 	c.cfg.Events.TaskRestored = func(i processor.RestoreInfo) { restored <- i.Task }
-	app, err := processor.New(topology, c.cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithTimeout(context.Background(), runTimeout)
-	defer stop()
-	done := make(chan error, 1)
-	go func() { done <- app.Run(ctx) }()
+	r := c.start(countWords)
 	c.produce(word("a", "x"))
 	for records, tasks := 0, 0; records < 1 || tasks < 2; {
 		select {
@@ -265,7 +146,7 @@ func TestMetricsAndHealth(t *testing.T) {
 			records += i.Records
 		case <-restored:
 			tasks++
-		case err := <-done:
+		case err := <-r.done:
 			t.Fatalf("ended early: %v", err)
 		}
 	}
@@ -273,7 +154,7 @@ func TestMetricsAndHealth(t *testing.T) {
 		"/livez": "ok", "/readyz": "ok",
 		"/metrics": `millrace_node_records_processed_total{application_id="app",node="totals"} 1`,
 	} {
-		resp, err := http.Get("http://" + app.ListenAddr() + path)
+		resp, err := http.Get("http://" + r.app.ListenAddr() + path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -283,8 +164,8 @@ func TestMetricsAndHealth(t *testing.T) {
 			t.Errorf("%s: %v, status %d, no %q in\n%s", path, err, resp.StatusCode, want, body)
 		}
 	}
-	stop()
-	if err := <-done; err != nil {
+	r.stop()
+	if err := r.wait(); err != nil {
 		t.Errorf("a stop is not an error: %v", err)
 	}
 }

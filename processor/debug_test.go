@@ -1,7 +1,6 @@
 package processor_test
 
 import (
-	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -13,7 +12,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/millrace/millrace/processor"
 	"github.com/millrace/millrace/processor/stream"
 	"github.com/millrace/millrace/windowing"
 )
@@ -46,27 +44,6 @@ func get(t *testing.T, url string) string {
 		t.Fatalf("%s: %v, status %d: %s", url, err, resp.StatusCode, body)
 	}
 	return string(body)
-}
-
-// run is an application that runs until it is stopped.
-type run struct {
-	t    *testing.T
-	app  *processor.App
-	stop context.CancelFunc
-	done chan error
-}
-
-func (c *cluster) start(build func(*stream.Builder)) *run {
-	c.t.Helper()
-	app, err := processor.New(c.topology(build), c.cfg)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	ctx, stop := context.WithTimeout(context.Background(), runTimeout)
-	c.t.Cleanup(stop)
-	r := &run{c.t, app, stop, make(chan error, 1)}
-	go func() { r.done <- app.Run(ctx) }()
-	return r
 }
 
 // page asks for /debug/time until all five tasks are there and it has
@@ -126,7 +103,7 @@ func TestTimeIsVisible(t *testing.T) {
 		t.Errorf("%d watermarks", n)
 	}
 	r.stop()
-	if err := <-r.done; err != nil {
+	if err := r.wait(); err != nil {
 		t.Error(err)
 	}
 	if n := watermarksIn(t, reg); n != 0 {
@@ -189,19 +166,5 @@ func TestCompletenessTopic(t *testing.T) {
 	got := c.consume("counts.watermarks", 2)
 	if got["0=150000"] != 1 || got["1=151000"] != 1 {
 		t.Errorf("complete up to %v", got)
-	}
-}
-
-// produceTo is produce to a given partition.
-func (c *cluster) produceTo(partition int32, r *kgo.Record) {
-	c.t.Helper()
-	client, err := kgo.NewClient(kgo.SeedBrokers(c.cfg.Brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	defer client.Close()
-	r.Partition = partition
-	if err := client.ProduceSync(context.Background(), r).FirstErr(); err != nil {
-		c.t.Fatal(err)
 	}
 }

@@ -1,16 +1,13 @@
 package processor_test
 
 import (
-	"context"
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/millrace/millrace/processor"
 	"github.com/millrace/millrace/processor/stream"
 	"github.com/millrace/millrace/schemaregistry/serde"
 	"github.com/millrace/millrace/windowing"
@@ -34,16 +31,14 @@ func TestBoundedRunAcrossARepartition(t *testing.T) {
 		at := time.UnixMilli(int64(i) * 1000)
 		c.produce(&kgo.Record{Topic: "words", Key: []byte("same"), Value: fmt.Appendf(nil, "all w%d", i%5), Timestamp: at})
 	}
-	var errs [2]error
-	var group sync.WaitGroup
-	for i := range errs {
-		cfg := c.cfg
-		cfg.StateDir = t.TempDir()
-		group.Go(func() { errs[i] = runApp(t, cfg, wordsPerMinute) })
+	var processes []*run
+	for range 2 {
+		process := *c
+		process.cfg.StateDir = t.TempDir()
+		processes = append(processes, process.start(wordsPerMinute))
 	}
-	group.Wait()
-	for _, err := range errs {
-		if err != nil {
+	for _, p := range processes {
+		if err := p.wait(); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -63,27 +58,7 @@ func TestBoundedRunAcrossARepartition(t *testing.T) {
 	if sum != 400 || len(got) != 24 {
 		t.Errorf("%d words in %d results, not 400 in 24", sum, len(got))
 	}
-	if err := runApp(t, c.cfg, wordsPerMinute); err != nil {
+	if err := c.run(wordsPerMinute); err != nil {
 		t.Errorf("the same range again: %v", err)
 	}
-}
-
-func runApp(t *testing.T, cfg processor.Config, build func(*stream.Builder)) error {
-	b := stream.New("app")
-	build(b)
-	topology, err := b.Build()
-	if err != nil {
-		return err
-	}
-	app, err := processor.New(topology, cfg)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), runTimeout)
-	defer cancel()
-	err = app.Run(ctx)
-	if ctx.Err() != nil {
-		t.Errorf("the run did not end: %v", err)
-	}
-	return err
 }

@@ -46,13 +46,14 @@ func TestResetRefusesWhileRunning(t *testing.T) {
 	}
 	c.produce(word("2", "b"))
 	r.stop()
-	if err := <-r.done; err != nil {
+	if err := r.wait(); err != nil {
 		t.Fatal(err)
 	}
 	if !c.topics().Has("app-totals-changelog") {
 		t.Error("the changelog is gone")
 	}
-	c.reset(c.resetConfig())
+	locked.Topology = c.topology(byValue) // the second task may not have committed yet
+	c.reset(locked)
 }
 
 func TestResetRefuses(t *testing.T) {
@@ -116,11 +117,7 @@ func TestResetWaitsForTransactions(t *testing.T) {
 	if err := c.run(byValue); err != nil {
 		t.Fatal(err)
 	}
-	producer, err := kgo.NewClient(kgo.SeedBrokers(c.cfg.Brokers...), kgo.TransactionalID("left"), kgo.TransactionTimeout(time.Minute))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer producer.Close()
+	producer := c.client(kgo.TransactionalID("left"), kgo.TransactionTimeout(time.Minute))
 	c.openTransaction(producer)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()

@@ -1,7 +1,6 @@
 package processor_test
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"os"
@@ -9,9 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/millrace/millrace/processor"
 	"github.com/millrace/millrace/processor/stream"
@@ -47,52 +43,6 @@ func (c *cluster) reset(cfg processor.ResetConfig) (done []string) {
 		c.t.Fatalf("%v; the plan was:\n%s", err, plan)
 	}
 	return done
-}
-
-// admin asks the cluster what no application tells.
-func (c *cluster) admin() *kadm.Client {
-	c.t.Helper()
-	client, err := kgo.NewClient(kgo.SeedBrokers(c.cfg.Brokers...))
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	c.t.Cleanup(client.Close)
-	return kadm.NewClient(client)
-}
-
-func (c *cluster) topics() kadm.TopicDetails {
-	c.t.Helper()
-	topics, err := c.admin().ListTopics(c.t.Context())
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	return topics
-}
-
-// last reads n records of the counts and returns the last of each key.
-func (c *cluster) last(n int) map[string]string {
-	c.t.Helper()
-	client, err := kgo.NewClient(kgo.SeedBrokers(c.cfg.Brokers...), kgo.ConsumeTopics("counts"),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted()))
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	defer client.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), runTimeout)
-	defer cancel()
-	got := map[string]string{}
-	for seen := 0; seen < n; {
-		fetches := client.PollFetches(ctx)
-		if err := fetches.Err(); err != nil {
-			c.t.Fatalf("%d of %d records: %v", seen, n, err)
-		}
-		fetches.EachRecord(func(r *kgo.Record) {
-			seen++
-			key, value, _ := strings.Cut(describe(r), "=")
-			got[key] = value
-		})
-	}
-	return got
 }
 
 // After a reset everything is counted again, once: the results are those of the
