@@ -103,24 +103,34 @@ type pledge struct {
 	metadata string
 }
 
+// byTopic puts the pledges of each topic together, in order of appearance.
+func byTopic(pledges []pledge) (topics [][]pledge) {
+	at := map[string]int{}
+	for _, p := range pledges {
+		n, ok := at[p.topic]
+		if !ok {
+			n = len(topics)
+			at[p.topic] = n
+			topics = append(topics, nil)
+		}
+		topics[n] = append(topics[n], p)
+	}
+	return topics
+}
+
 // commit writes offsets outside of any transaction, fenced by who.
 func (g *group) commit(ctx context.Context, who identity, pledges []pledge) error {
 	req := kmsg.NewPtrOffsetCommitRequest()
 	req.Group, req.MemberID, req.Generation = g.name, who.member, who.generation
-	at := map[string]int{}
-	for i := range pledges {
-		p := &pledges[i]
-		n, ok := at[p.topic]
-		if !ok {
-			n = len(req.Topics)
-			at[p.topic] = n
-			rt := kmsg.NewOffsetCommitRequestTopic()
-			rt.Topic, rt.TopicID = p.topic, g.ids[p.topic]
-			req.Topics = append(req.Topics, rt)
+	for _, of := range byTopic(pledges) {
+		rt := kmsg.NewOffsetCommitRequestTopic()
+		rt.Topic, rt.TopicID = of[0].topic, g.ids[of[0].topic]
+		for _, p := range of {
+			rp := kmsg.NewOffsetCommitRequestTopicPartition()
+			rp.Partition, rp.Offset, rp.Metadata = p.partition, p.offset, &p.metadata
+			rt.Partitions = append(rt.Partitions, rp)
 		}
-		rp := kmsg.NewOffsetCommitRequestTopicPartition()
-		rp.Partition, rp.Offset, rp.Metadata = p.partition, p.offset, &p.metadata
-		req.Topics[n].Partitions = append(req.Topics[n].Partitions, rp)
+		req.Topics = append(req.Topics, rt)
 	}
 	resp, err := req.RequestWith(ctx, g.client)
 	if err != nil {
@@ -158,20 +168,15 @@ func (g *group) commitIn(ctx context.Context, h holder, who identity, pledges []
 	req := kmsg.NewPtrTxnOffsetCommitRequest()
 	req.TransactionalID, req.ProducerID, req.ProducerEpoch = h.id, pid, epoch
 	req.Group, req.MemberID, req.Generation = g.name, who.member, who.generation
-	at := map[string]int{}
-	for i := range pledges {
-		p := &pledges[i]
-		n, ok := at[p.topic]
-		if !ok {
-			n = len(req.Topics)
-			at[p.topic] = n
-			rt := kmsg.NewTxnOffsetCommitRequestTopic()
-			rt.Topic, rt.TopicID = p.topic, g.ids[p.topic]
-			req.Topics = append(req.Topics, rt)
+	for _, of := range byTopic(pledges) {
+		rt := kmsg.NewTxnOffsetCommitRequestTopic()
+		rt.Topic, rt.TopicID = of[0].topic, g.ids[of[0].topic]
+		for _, p := range of {
+			rp := kmsg.NewTxnOffsetCommitRequestTopicPartition()
+			rp.Partition, rp.Offset, rp.Metadata = p.partition, p.offset, &p.metadata
+			rt.Partitions = append(rt.Partitions, rp)
 		}
-		rp := kmsg.NewTxnOffsetCommitRequestTopicPartition()
-		rp.Partition, rp.Offset, rp.Metadata = p.partition, p.offset, &p.metadata
-		req.Topics[n].Partitions = append(req.Topics[n].Partitions, rp)
+		req.Topics = append(req.Topics, rt)
 	}
 	return concurrent(ctx, func() error { return g.sendTxnCommit(ctx, h, req) })
 }
