@@ -21,11 +21,19 @@ func OwnCPU() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// GarbageCPU is the CPU time the collector has used so far, up to its last cycle.
+// GarbageCPU is the CPU time the collector has used so far, up to its last cycle: its
+// share, as the runtime estimates it, of what the process has used. The estimate by
+// itself would not do, for it counts the time of cores that others had.
 func GarbageCPU() time.Duration {
-	s := []metrics.Sample{{Name: "/cpu/classes/gc/total:cpu-seconds"}}
+	s := []metrics.Sample{
+		{Name: "/cpu/classes/gc/total:cpu-seconds"}, {Name: "/cpu/classes/total:cpu-seconds"}, {Name: "/cpu/classes/idle:cpu-seconds"},
+	}
 	metrics.Read(s)
-	return time.Duration(s[0].Value.Float64() * float64(time.Second))
+	busy := s[1].Value.Float64() - s[2].Value.Float64()
+	if busy <= 0 {
+		return 0
+	}
+	return time.Duration(s[0].Value.Float64() / busy * float64(OwnCPU()))
 }
 
 // PeakRSS is the most memory this process has had resident, in MB of 2^20 bytes; 0 where
