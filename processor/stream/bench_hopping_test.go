@@ -49,7 +49,7 @@ func BenchmarkHoppingCount(b *testing.B) {
 				stream.To(c.count(stream.GroupByKey(stream.From(sb, benchIn))), benchOut)
 			})
 			e.rate = 100 * benchKeys / (overlap * 1000)
-			e.measure()
+			e.measure(b)
 			b.StopTimer()
 			if err := e.task.Advance(1 << 50); err != nil {
 				b.Fatal(err)

@@ -23,7 +23,7 @@ func BenchmarkSessionCount(b *testing.B) {
 				w := windowing.Session(c.gap).Emit(windowing.OnClose)
 				stream.To(stream.CountWindows("visits", stream.Window(stream.GroupByKey(stream.From(sb, benchIn)), w)).Results, out)
 			})
-			e.measure()
+			e.measure(b)
 			b.StopTimer()
 			if err := e.task.Advance(1 << 50); err != nil {
 				b.Fatal(err)
