@@ -10,24 +10,26 @@ import (
 
 // The probe goes through Millrace, and through a loop, while they run without an end;
 // stopped, they print their figures and are not called incomplete.
-func TestLatency(t *testing.T) {
+func TestLatency(t *testing.T) { testLatency(t, fakeBroker(t)) }
+
+func testLatency(t *testing.T, brokers string) {
 	for contender, args := range map[string]string{
-		"map":  "run -workload map -forever -commit-ms 10 -app-id a -in in -out out",
-		"copy": "loop -mode L2p -follow -interval 10ms -linger 0 -in in -out out",
+		"map":  "run -workload map -forever -commit-ms 10 -app-id lat",
+		"copy": "loop -mode L2p -follow -interval 10ms -linger 0",
 	} {
 		t.Run(contender, func(t *testing.T) {
-			brokers := fakeBroker(t)
-			do(t, brokers, "topic -topic in,out -partitions 2")
+			in, out := "lat-in-"+contender, "lat-out-"+contender
+			do(t, brokers, "topic -partitions 2 -topic "+in+","+out)
 			ctx, stop := context.WithCancel(t.Context())
 			defer stop()
 			printed, ended := make(chan string, 1), make(chan error, 1)
 			go func() {
-				words := strings.Fields(args)
+				words := strings.Fields(args + " -in " + in + " -out " + out)
 				var out strings.Builder
 				ended <- run(ctx, append([]string{words[0], "-brokers", brokers}, words[1:]...), &out, io.Discard)
 				printed <- out.String()
 			}()
-			raw := do(t, brokers, "lat -in in -out out -rate 2000 -duration 500ms -warmup 100ms -drain 20s -workload "+contender)
+			raw := do(t, brokers, "lat -rate 2000 -duration 500ms -warmup 100ms -drain 20s -workload "+contender+" -in "+in+" -out "+out)
 			stop()
 			if err := <-ended; err != nil {
 				t.Error(err)

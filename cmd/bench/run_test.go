@@ -101,8 +101,9 @@ func TestBadRuns(t *testing.T) {
 
 // Each workload drains its input, live, and its output is right: with records that are
 // early and late, for which there is grace.
-func TestWorkloads(t *testing.T) {
-	brokers := fakeBroker(t)
+func TestWorkloads(t *testing.T) { testWorkloads(t, fakeBroker(t)) }
+
+func testWorkloads(t *testing.T, brokers string) {
 	do(t, brokers, "load -topic in -n 60000 -keys 3000 -partitions 3 -rate 2000 -jitter 700 -flush 60s")
 	for _, name := range workloads() {
 		t.Run(name, func(t *testing.T) {
@@ -139,10 +140,11 @@ func TestVariants(t *testing.T) {
 
 // A drained application whose state is gone restores it from its changelog; one that has
 // not lost it has nothing to do; and with -reset everything is done again.
-func TestRestore(t *testing.T) {
-	brokers := fakeBroker(t)
-	do(t, brokers, "load -topic in -n 20000 -keys 5000 -partitions 2")
-	args := "-workload dedupkeys -in in -out out -app-id a -state-dir "
+func TestRestore(t *testing.T) { testRestore(t, fakeBroker(t)) }
+
+func testRestore(t *testing.T, brokers string) {
+	do(t, brokers, "load -topic restorable -n 20000 -keys 5000 -partitions 2")
+	args := "-workload dedupkeys -in restorable -out out -app-id a -state-dir "
 	state := t.TempDir()
 	first := runFigures(t, brokers, args+state)
 	again := runFigures(t, brokers, args+state)
@@ -153,12 +155,12 @@ func TestRestore(t *testing.T) {
 	if lost.Restored < 5000 || lost.Outputs != 0 || lost.RestoredRecPerS <= 0 || lost.Restore <= 0 {
 		t.Errorf("with its state lost: %+v", lost)
 	}
-	do(t, brokers, "check -workload dedupkeys -in in -out out")
+	do(t, brokers, "check -workload dedupkeys -in restorable -out out")
 	reset := runFigures(t, brokers, args+state+" -reset")
 	if reset.Restored != 0 || reset.Outputs < 5000 {
 		t.Errorf("reset: %+v", reset)
 	}
-	do(t, brokers, "check -workload dedupkeys -in in -out out")
+	do(t, brokers, "check -workload dedupkeys -in restorable -out out")
 }
 
 // A run that is not done in time says so, in its figures and by its error.
