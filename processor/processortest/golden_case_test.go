@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -124,6 +125,32 @@ func (c *goldenCase) want() ([]goldenRow, bool) {
 		return *c.Millrace, true
 	}
 	return c.Outputs, !c.Differs
+}
+
+// contradicted says that a row contradicts the definitions: its window was
+// closed before the input that is said to close it. A closed window takes no more
+// records, so nothing can come of it. testdata/golden/README.md has the argument
+// and the rows.
+func (c *goldenCase) contradicted(r goldenRow) bool {
+	if c.Operator != "sliding" || c.Params.Mode != "final" || r.End == nil || r.After == 0 {
+		return false
+	}
+	before := int64(math.MinInt64)
+	for _, in := range c.Inputs[:r.After] {
+		before = max(before, in.Time)
+	}
+	return before > *r.End+c.Params.Grace
+}
+
+// disputed counts the case's contradicted rows.
+func (c *goldenCase) disputed() (n int) {
+	all, _ := c.want()
+	for _, r := range all {
+		if c.contradicted(r) {
+			n++
+		}
+	}
+	return n
 }
 
 // loadGolden reads every case under a directory, in the order of the files.

@@ -29,20 +29,6 @@ var goldenLater = map[string]string{
 	"punctuation":        "punctuation is not implemented",
 }
 
-// goldenDisputed has the rows that cases of sliding windows ask for although
-// their windows are closed, so that they contradict the definitions, other
-// cases and Kafka Streams. testdata/golden/README.md has the argument. All else
-// in these cases is compared.
-var goldenDisputed = map[string]struct {
-	after int
-	row   string
-}{
-	"sliding-91d60c3138": {21, `out: "c"[19978,24978] = 15`},
-	"sliding-1c519f70f9": {9, `out: "b"[18,28] = 1`},
-	"sliding-67893675dc": {18, `out: "a"[43,48] = 72`},
-	"sliding-53d43776eb": {3, `out: "b"[100010,100015] = 9`},
-}
-
 // A goldenOperator adds what a case asks for to b and says where its rows come
 // out.
 type goldenOperator func(t *testing.T, b *stream.Builder, c *goldenCase, emit windowing.Emit) []goldenOutlet
