@@ -52,8 +52,8 @@ func topicConfigs() map[string]*string {
 }
 
 // CreateTopic creates a topic that keeps records of any event time; with recreate
-// it deletes an existing one first. It reports whether the topic existed and was
-// left alone.
+// it deletes an existing one first, and returns when the new one can be used. It
+// reports whether the topic existed and was left alone.
 func (c Cluster) CreateTopic(ctx context.Context, topic string, partitions int, recreate bool) (existed bool, err error) {
 	if recreate {
 		if err := c.DeleteTopic(ctx, topic); err != nil {
@@ -70,7 +70,7 @@ func (c Cluster) CreateTopic(ctx context.Context, topic string, partitions int, 
 		_, err := adm.CreateTopic(ctx, int32(partitions), 1, topicConfigs(), topic)
 		switch {
 		case err == nil:
-			return false, nil
+			return false, settled(ctx, adm, topic)
 		case !errors.Is(err, kerr.TopicAlreadyExists):
 			return false, fmt.Errorf("workload: creating topic %s: %w", topic, err)
 		case !recreate:

@@ -63,3 +63,17 @@ func (c Cluster) DeleteTopics(ctx context.Context, match func(topic string) bool
 		}
 	}
 }
+
+// settled returns when every partition of a new topic answers: its creation is
+// acknowledged before it has leaders.
+func settled(ctx context.Context, adm *kadm.Client, topic string) error {
+	for deadline := time.Now().Add(settleTimeout); ; {
+		_, _, err := offsets(ctx, adm, topic, false)
+		if err == nil || time.Now().After(deadline) {
+			return err
+		}
+		if err := pause(ctx, settleInterval); err != nil {
+			return err
+		}
+	}
+}
