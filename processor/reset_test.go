@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/millrace/millrace/processor"
 	"github.com/millrace/millrace/processor/stream"
@@ -225,6 +226,30 @@ func TestRefusedStartNamesTheCommand(t *testing.T) {
 	if got, want := c.last(4), (map[string]string{"a": "1", "b": "1"}); !maps.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
+}
+
+// A stranger's record in an internal topic stops the application, with the
+// command that removes it.
+func TestForeignRecordNamesTheCommand(t *testing.T) {
+	c := newCluster(t, "words", "counts")
+	c.cfg.BoundedRun = ""
+	r := c.start(byValue)
+	for !c.topics().Has("app-by-value-repartition") {
+		select {
+		case err := <-r.done:
+			t.Fatal(err)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	stranger := word("1", "a")
+	stranger.Topic = "app-by-value-repartition"
+	c.produce(stranger)
+	if err := r.wait(); err == nil || !strings.Contains(err.Error(), "no upstream task has written it") || !strings.Contains(err.Error(), "then: millrace reset --application-id app ") {
+		t.Fatalf("it ended with %v", err)
+	}
+	cfg := c.resetConfig()
+	cfg.Topology = c.topology(byValue)
+	c.reset(cfg)
 }
 
 // Only the offsets of the topics that are named are forgotten.
