@@ -3,7 +3,6 @@
 package sim
 
 import (
-	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -79,7 +78,7 @@ func outrun(o *Options) func(*sim) {
 // time of the day. Nothing of it is late.
 func burstAfterQuiet(o *Options) func(*sim) {
 	o.twoStages()
-	o.Clocked, o.Idle, o.Grace = true, 5*time.Second, 0
+	o.Clocked, o.Margin, o.Idle, o.Grace = true, clockMargin, 5*time.Second, 0
 	return func(*sim) {}
 }
 
@@ -96,7 +95,7 @@ func hourBehind(o *Options) func(*sim) {
 // the clock meanwhile, for nobody knows what comes there.
 func leaderless(o *Options) func(*sim) {
 	o.twoStages()
-	o.Clocked, o.Idle, o.Grace = true, time.Second, 0
+	o.Clocked, o.Margin, o.Idle, o.Grace = true, clockMargin, time.Second, 0
 	return func(s *sim) {
 		for p := range int32(o.Partitions) {
 			s.pass(5 * time.Second)
@@ -104,30 +103,5 @@ func leaderless(o *Options) func(*sim) {
 			s.pass(o.Bound + 2*clockMargin)
 			over()
 		}
-	}
-}
-
-// refetch is how long every fetch takes while a partition has no leader: the
-// client asks again at once.
-const refetch = 50 * time.Millisecond
-
-// outage has the broker answer these requests for one partition with an error,
-// until over is called.
-func (s *sim) outage(at place, keys ...kmsg.Key) (over func()) {
-	s.trace.add("%v has no leader for %v", at, keys)
-	var ended atomic.Bool
-	s.cluster.ControlKey(int16(kmsg.Fetch), func(kmsg.Request) (kmsg.Response, error, bool) {
-		if ended.Load() {
-			s.cluster.DropControl()
-		} else {
-			s.cluster.SleepControl(func() { time.Sleep(refetch) })
-		}
-		return nil, nil, false
-	})
-	fault := s.cluster.Fault(kfake.Fault{Keys: keys, Err: kerr.NotLeaderForPartition, Topic: at.topic, Partitions: []int32{at.partition}, Count: -1})
-	return func() {
-		s.trace.add("%v has a leader", at)
-		ended.Store(true)
-		fault.Remove()
 	}
 }

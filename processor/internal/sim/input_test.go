@@ -27,9 +27,13 @@ const (
 	behindPartition = 1
 )
 
-// clockMargin is how much later than by their bound records may come where
-// idle partitions follow the clock.
-const clockMargin = 10 * time.Second
+// clockMargin is how much later than by their bound records may come where idle
+// partitions follow the clock and the producer meets no faults; produceLimit is
+// how much longer it may take if it does.
+const (
+	clockMargin  = 10 * time.Second
+	produceLimit = 30 * time.Second
+)
 
 // lastTime is the watermark that the last records lead to behind the first
 // stage, at least.
@@ -242,7 +246,7 @@ func (f *feeder) produce(records []*kgo.Record, how kgo.TransactionEndTry) bool 
 	if !f.open() {
 		return false
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), produceLimit)
 	defer cancel()
 	if f.s.opt.InputTxn {
 		if err := f.client.BeginTransaction(); err != nil {

@@ -4,6 +4,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -31,6 +32,7 @@ type Options struct {
 	Quiet      bool          // one partition of each topic gets few records and no last one
 	Behind     bool          // some records of one partition are an hour behind the others
 	Clocked    bool          // event time is the wall clock's, with a long pause in it; idle partitions follow it
+	Margin     time.Duration // with Clocked: how much later than by their bound records may come
 	Orderly    bool          // no record is late, but for those that are an hour behind
 	Idle       time.Duration // after which a partition at its end is idle; 0: never
 	Down       int           // partitions of repartition topics
@@ -53,6 +55,7 @@ type Options struct {
 	Slow                      float64 // chance that a request is held back
 	Unanswered                float64 // chance that the answer to the end of a transaction is lost
 	BrokerFault               time.Duration
+	Outage                    time.Duration // mean time between source partitions without a leader; 0: never
 	Freeze                    time.Duration // mean time between held-up links; 0: never
 	Restart                   time.Duration // mean time between clean restarts of a host; 0: never
 }
@@ -109,7 +112,25 @@ func draw(seed uint64) Options {
 		o.Idle = time.Duration(d.between(1, 5)) * time.Second
 	}
 	o.drawFaults(d)
+	o.drawTime(newDice(seed, "time"))
 	return o
+}
+
+// drawTime chooses what concerns time: in some seeds event time is that of the
+// day, and partitions that have an idle rule cannot be read for a while although
+// there is something to read. Time that is wrong shows itself in the second of
+// two stages.
+func (o *Options) drawTime(d *dice) {
+	if !o.Bounded && !o.Preload && !o.Quiet && d.hit(0.1) {
+		o.Clocked, o.Behind, o.Margin = true, false, produceLimit+clockMargin
+		o.Idle = time.Duration(d.between(1, 5)) * time.Second
+	}
+	if d.hit(0.25) || o.Idle > 0 && d.hit(0.7) {
+		o.Outage = time.Duration(d.between(10, 60)) * time.Second
+	}
+	if o.Idle > 0 && !slices.Contains(o.Workloads, regroup) && !slices.Contains(o.Workloads, chain) {
+		o.Workloads = append(o.Workloads, pick(d, regroup, chain))
+	}
 }
 
 // drawFaults leaves each kind of fault out in some seeds, so that none of them

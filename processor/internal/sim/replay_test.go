@@ -73,7 +73,7 @@ func replayed(input, n uint64, workloads []string) Options {
 	base, o := draw(input), draw(input*1000+n)
 	o.Input, o.Records, o.Keys, o.Down, o.Bound, o.Grace, o.Size, o.Advance = input, base.Records, base.Keys, 3, base.Bound, base.Grace, base.Size, base.Advance
 	o.Workloads, o.Shared, o.Trouble, o.Behind, o.InputTxn = workloads, true, false, base.Behind, base.InputTxn
-	o.Bounded, o.Hollow, o.Quiet, o.Preload, o.Idle = true, base.Hollow, false, false, 0
+	o.Bounded, o.Hollow, o.Quiet, o.Preload, o.Clocked, o.Idle = true, base.Hollow, false, false, false, 0
 	o.Hosts = 1 + int(n)%4
 	return o
 }

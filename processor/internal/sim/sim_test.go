@@ -190,6 +190,9 @@ func (s *sim) play() {
 		group.Go(func() { s.feeder.run(s.opt.Calm * 7 / 10) })
 	}
 	group.Go((&nemesis{s: s, dice: newDice(s.opt.Seed, "nemesis")}).run)
+	if s.script == nil {
+		group.Go((&nemesis{s: s, dice: newDice(s.opt.Seed, "outages")}).outages)
+	}
 	group.Go(func() { s.calmDown() })
 	group.Go(func() {
 		defer close(s.scripted)

@@ -72,7 +72,7 @@ func (o *Options) watermarks() windowing.Watermarks {
 		w = w.Idle(o.Idle)
 	}
 	if o.Clocked {
-		w = w.FollowClock(o.Bound + clockMargin)
+		w = w.FollowClock(o.Bound + o.Margin)
 	}
 	return w
 }

@@ -94,6 +94,7 @@ func (t *Task) Prepare() (c *Commit, err error) {
 		if c.Entries, err = t.cfg.Stores.Prepare(pos); err != nil {
 			return nil, fmt.Errorf("task %s: encode state: %w", t.cfg.ID, err)
 		}
+		t.cfg.Planted.reopen(c.Entries)
 	}
 	c.parcel = t.outbox.Take()
 	c.Outputs = c.parcel.Outs

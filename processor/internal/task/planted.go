@@ -13,7 +13,7 @@ type Planted struct {
 	IdleByTimer   bool // a partition of which nothing was read for a while is idle, though it is behind
 	StampAfter    bool // what is sent for a record carries the watermark that the record has moved
 	EdgeForgotten bool // what upstream tasks have said is not part of a commit
-	FiredTwice    bool // what fires with a commit, or at the end of a bounded run, is sent twice
+	FiredTwice    bool // how far windows are closed is not in the changelog: a restore brings back what has fired
 	InfiniteTime  bool // the end of a bounded run is passed on as a watermark
 }
 
@@ -27,16 +27,28 @@ func (t *Task) stampAfter(at windowing.EventTime) {
 	}
 }
 
-// again is FiredTwice: everything sent since there were so many is sent again.
-func (t *Task) again(since int) {
-	for _, out := range t.outbox.Outs()[since:] {
-		t.outbox.Send(out)
-	}
-}
-
 // forget leaves out of a commit what a planted bug forgets.
 func (p *Planted) forget(in *state.Input) {
 	if p.EdgeForgotten {
 		in.Upstream = nil
+	}
+}
+
+// positionPrefix is what a position has in front of it in a changelog: a number.
+const positionPrefix = 8
+
+// reopen is FiredTwice: it takes the closings out of the position that goes to
+// the changelog.
+func (p *Planted) reopen(entries []state.Entry) {
+	if !p.FiredTwice || len(entries) == 0 {
+		return
+	}
+	last := &entries[len(entries)-1]
+	if len(last.Key) != 1 {
+		return
+	}
+	if position, err := state.DecodePosition(last.Value[positionPrefix:]); err == nil {
+		position.Closings = nil
+		last.Value = position.Append(last.Value[:positionPrefix:positionPrefix])
 	}
 }

@@ -35,12 +35,8 @@ func (t *Task) visit(n *node, commit bool) error {
 		if at.Ended {
 			merged = windowing.MaxTime
 		}
-		sent := len(t.outbox.Outs())
 		if err := n.inst.Timed.Advance(merged); err != nil {
 			return t.fired(n, err)
-		}
-		if t.cfg.Planted.FiredTwice && (commit || at.Ended) {
-			t.again(sent)
 		}
 	}
 	if commit && n.inst.Commit != nil {
