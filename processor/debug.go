@@ -117,11 +117,11 @@ func why(t *task.TimeInfo, h task.Hold) string {
 	case at.Watermark == windowing.NoTime && in.Internal:
 		because = "waiting for " + place + ", which has no time yet"
 	case at.Watermark == windowing.NoTime:
-		because = "waiting for the first record of " + place
+		because = "waiting for the first record of " + place + silence(in)
 	case at.Idle:
 		because = "all input is idle; the highest time counts, that of " + place + ", which is at " + text(at.Watermark) + ", idle=true"
 	default:
-		because = "held back by " + place + ", which is at " + text(at.Watermark) + ", idle=false"
+		because = "held back by " + place + ", which is at " + text(at.Watermark) + ", idle=false" + silence(in)
 	}
 	if in.Aligned {
 		because += ", and its records wait for slower inputs"
@@ -130,6 +130,24 @@ func why(t *task.TimeInfo, h task.Hold) string {
 		because += fmt.Sprintf(", by way of operator %q", h.Behind)
 	}
 	return because
+}
+
+// silentAfter is how long nothing must have come on a partition that holds the
+// time back for that to be mentioned.
+const silentAfter = 10 * time.Second
+
+// silence says that nothing comes on a source partition, and which setting
+// answers that.
+func silence(in *task.InputTime) string {
+	switch {
+	case in.Runs:
+		return ", its time follows the clock"
+	case in.Silent < silentAfter:
+		return ""
+	case in.Ruleless:
+		return fmt.Sprintf(", nothing has come there for %v and its source has no rule for that (windowing.Watermarks.Idle)", in.Silent.Truncate(time.Second))
+	}
+	return fmt.Sprintf(", nothing has come there for %v", in.Silent.Truncate(time.Second))
 }
 
 // text is a time in words, a moment one for JSON: null where there is none.

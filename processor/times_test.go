@@ -132,6 +132,18 @@ func TestWhyInWords(t *testing.T) {
 		`held back by topic "clicks" partition 3, which is at 2026-09-21T14:13:20.000Z, idle=false, and its records wait for slower inputs`: {
 			task.InputTime{Topic: "clicks", Partition: 3, Time: graph.Time{Watermark: at}, Aligned: true}, task.Hold{Upstream: -1},
 		},
+		`held back by topic "clicks" partition 3, which is at 2026-09-21T14:13:20.000Z, idle=false, nothing has come there for 1m1s and its source has no rule for that (windowing.Watermarks.Idle)`: {
+			task.InputTime{Topic: "clicks", Partition: 3, Time: graph.Time{Watermark: at}, Silent: 61_999 * time.Millisecond, Ruleless: true}, task.Hold{Upstream: -1},
+		},
+		`waiting for the first record of topic "clicks" partition 3, nothing has come there for 10s and its source has no rule for that (windowing.Watermarks.Idle)`: {
+			task.InputTime{Topic: "clicks", Partition: 3, Time: graph.Time{Watermark: windowing.NoTime}, Silent: silentAfter, Ruleless: true}, task.Hold{Upstream: -1},
+		},
+		`held back by topic "clicks" partition 3, which is at 2026-09-21T14:13:20.000Z, idle=false, nothing has come there for 10s`: {
+			task.InputTime{Topic: "clicks", Partition: 3, Time: graph.Time{Watermark: at}, Silent: silentAfter}, task.Hold{Upstream: -1},
+		},
+		`held back by topic "clicks" partition 3, which is at 2026-09-21T14:13:20.000Z, idle=false, its time follows the clock`: {
+			task.InputTime{Topic: "clicks", Partition: 3, Time: graph.Time{Watermark: at}, Silent: silentAfter, Runs: true}, task.Hold{Upstream: -1},
+		},
 		`waiting for the first record of topic "clicks" partition 3`: {source(graph.Time{Watermark: windowing.NoTime}), task.Hold{Upstream: -1}},
 		`all input is idle; the highest time counts, that of topic "clicks" partition 3, which is at 2026-09-21T14:13:20.000Z, idle=true`: {
 			source(graph.Time{Watermark: at, Idle: true}), task.Hold{Upstream: -1},

@@ -29,6 +29,7 @@ type input struct {
 	swept    windowing.EventTime
 	edge     *edge // of a repartition topic; nil for other sources
 	quiet    quiet
+	silence  silence
 	hold     hold
 }
 

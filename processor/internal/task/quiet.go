@@ -22,6 +22,20 @@ func (q *quiet) wake() bool {
 	return was
 }
 
+// A silence is how long nothing has come on a source partition, as far as ticks
+// have seen. It decides nothing: it is shown.
+type silence struct {
+	position     int64
+	since, until int64 // wall clock, ms; 0 before the first tick
+}
+
+func (in *input) listen(now int64) {
+	s := &in.silence
+	if s.until = now; s.since == 0 || in.queued > 0 || in.position != s.position {
+		s.since, s.position = now, in.position
+	}
+}
+
 // WantsEnd says that the task needs to know where an input ends now:
 // everything that came was processed, and its source has a rule for idle
 // partitions, or other inputs wait for it.
@@ -86,6 +100,7 @@ func (t *Task) Tick(now int64) error {
 		if in.edge != nil && in.edge.expires(now) {
 			moved = in.edge.merge(now) || moved
 		}
+		in.listen(now)
 		idle = idle || in.time().Idle
 	}
 	if idle && now-t.told >= idleRenewal {

@@ -1,6 +1,8 @@
 package task
 
 import (
+	"time"
+
 	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/windowing"
 )
@@ -24,6 +26,10 @@ type InputTime struct {
 	Internal bool // it is a repartition topic
 	Queued   int  // records that wait in the task
 	Aligned  bool // they wait because the input has run too far ahead of others
+	// Of live source partitions: how long nothing has come, whether the source
+	// has no rule for that, and whether time follows the clock for it.
+	Silent         time.Duration
+	Ruleless, Runs bool
 }
 
 // An UpstreamTime is what one task that writes a repartition topic last said.
@@ -77,6 +83,10 @@ func (t *Task) Time() TimeInfo {
 func (in *input) timeInfo() InputTime {
 	info := InputTime{Topic: in.Topic, Partition: in.Partition, Time: in.time(), Internal: in.edge != nil, Queued: in.queued, Aligned: in.queued > 0 && in.held()}
 	if in.edge == nil {
+		if !in.bounded {
+			info.Silent = time.Duration(in.silence.until-in.silence.since) * time.Millisecond
+			info.Ruleless, info.Runs = in.node.Watermarks.IdleAfter() == 0, in.quiet.idle && in.followsClock()
+		}
 		return info
 	}
 	for i := range in.edge.channels {

@@ -145,3 +145,37 @@ func behindRepartition(t *testing.T) task.Config {
 	}
 	return cfg
 }
+
+// TestTimeTellsOfSilence: since when nothing has come, and what the source's
+// rule makes of it.
+func TestTimeTellsOfSilence(t *testing.T) {
+	followed := newTask(t, config(t, idle))
+	ruleless := newTask(t, config(t, merged))
+	const began = 1_000_000
+	for _, now := range []int64{began, began + 7000} {
+		for _, x := range []*task.Task{followed, ruleless} {
+			if err := x.Tick(now); err != nil {
+				t.Fatal(err)
+			}
+			if x.WantsEnd(0) {
+				if err := x.AtEnd(0, 0, now); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	if in := ruleless.Time().Inputs[0]; in.Silent != 7*time.Second || !in.Ruleless || in.Runs {
+		t.Errorf("without a rule: %+v", in)
+	}
+	if in := followed.Time().Inputs[0]; in.Silent != 7*time.Second || in.Ruleless || !in.Runs {
+		t.Errorf("by the clock: %+v", in)
+	}
+	feed(t, ruleless, 0, messages(0, "a"))
+	step(t, ruleless)
+	if err := ruleless.Tick(began + 8000); err != nil {
+		t.Fatal(err)
+	}
+	if in := ruleless.Time().Inputs[0]; in.Silent != 0 {
+		t.Errorf("something has come: %+v", in)
+	}
+}
