@@ -24,6 +24,9 @@ application "app-2" look like those of "app". A topic that may be another
 application's is never deleted unless --internal-topics names it; with that flag
 no other is. The errors of an application that needs a reset name them all.
 
+The connection is neither encrypted nor authenticated. Where that is wanted, a
+program does the same with processor.PlanReset.
+
 The exit code is 0 if the plan was printed, if it was executed, and if there was
 nothing to do, and 1 if the reset was refused or failed. One that failed can be
 repeated.`
