@@ -22,7 +22,6 @@ type batch struct {
 	who      identity
 	at       time.Time // the wall clock, dates the changelog
 	began    time.Time
-	timeout  time.Duration
 
 	open    bool // a transaction may be open
 	verdict verdict

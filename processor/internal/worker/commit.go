@@ -86,10 +86,6 @@ func (w *Worker) prepare(ctx context.Context) (*batch, error) {
 	b := &w.batches[w.turnOf]
 	w.turnOf = (w.turnOf + 1) % pipeDepth
 	b.clear(w.member.identity(), w.cfg.Now())
-	b.timeout = commitTimeout
-	if w.closing {
-		b.timeout = w.cfg.Drain
-	}
 	w.cfg.Faults.at(BeforePrepare)
 	for l := range w.running() {
 		if !l.task.Dirty() {

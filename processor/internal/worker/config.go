@@ -57,7 +57,7 @@ type Config struct {
 	// TransactionTimeout is how long a crashed worker can hold back
 	// read-committed readers. Default 10 s, at least twice CommitInterval.
 	TransactionTimeout time.Duration
-	// Drain bounds the last commit of an orderly stop. Default 30 s.
+	// Drain bounds the last commits of an orderly stop. Default 30 s.
 	Drain time.Duration
 	// PollRecords bounds the records of one turn. Default 2000.
 	PollRecords int

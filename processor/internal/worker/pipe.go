@@ -84,7 +84,7 @@ func (p *pipe) write() {
 		if p.broken.Load() && !p.faults.CommitBehind {
 			b.verdict = verdict{undone, errBehind, false}
 		} else {
-			ctx, cancel := context.WithTimeout(p.ctx, b.timeout)
+			ctx, cancel := context.WithTimeout(p.ctx, commitTimeout)
 			b.verdict = p.committer.write(ctx, b)
 			cancel()
 		}
@@ -100,7 +100,7 @@ func (p *pipe) write() {
 func (p *pipe) finish() {
 	for b := range p.mid {
 		if b.verdict.outcome == done {
-			ctx, cancel := context.WithTimeout(p.ctx, max(b.timeout-time.Since(b.began), endTimeout))
+			ctx, cancel := context.WithTimeout(p.ctx, max(commitTimeout-time.Since(b.began), endTimeout))
 			if p.broken.Load() && !p.faults.CommitBehind {
 				b.verdict = p.committer.abandon(ctx, b, errBehind)
 			} else {

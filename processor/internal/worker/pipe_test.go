@@ -62,7 +62,7 @@ func (s *scripted) steps() string {
 }
 
 func newScripted(fail, hold string) (*scripted, *pipe, *batch, *batch) {
-	a, b := &batch{timeout: time.Minute, began: time.Now()}, &batch{timeout: time.Minute, began: time.Now()}
+	a, b := &batch{began: time.Now()}, &batch{began: time.Now()}
 	s := &scripted{fail: fail, hold: hold, held: make(chan struct{}), resume: make(chan struct{}), names: map[*batch]string{a: "A", b: "B"}}
 	return s, newPipe(s, &Faults{}, &waker{}), a, b
 }
@@ -156,7 +156,7 @@ func TestPipePanics(t *testing.T) {
 			t.Errorf("recovered %v", r)
 		}
 	}()
-	p.put(&batch{timeout: time.Minute})
+	p.put(&batch{})
 	p.take()
 }
 

@@ -164,7 +164,9 @@ func (w *Worker) shutdown(ctx context.Context) error {
 	w.closing = true
 	var errs []error
 	if w.member != nil {
+		timer := time.AfterFunc(w.cfg.Drain, w.pipe.cancel)
 		errs = append(errs, w.commitAll(ctx))
+		timer.Stop()
 	}
 	for len(w.leases) > 0 {
 		errs = append(errs, w.end(w.leases[0], true))
