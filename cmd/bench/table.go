@@ -36,7 +36,7 @@ func table(fs *flag.FlagSet) action {
 	fs.IntVar(&t.selection.Reps, "reps", 3, "repetitions")
 	fs.BoolVar(&t.selection.All, "all", false, "all configurations of the peers instead of the best known")
 	fs.BoolVar(&t.selection.Fresh, "fresh", false, "repeat runs that are in the history already")
-	fs.Int64Var(&t.selection.Records, "n", 0, "records of every input, for trials (default: for a minute of steady time, at most 30 M)")
+	fs.Int64Var(&t.selection.Records, "n", 0, "records of every input at most, for trials (default: for a minute of steady time, at most 30 M)")
 	fs.Uint64Var(&t.selection.Seed, "seed", 1, "seed of the inputs")
 	fs.StringVar(&t.history, "history", "", "file to add the runs to (default: testdata/bench/history.ndjson; with -n one beside the table)")
 	fs.StringVar(&t.save, "save", "", "file for the table (default: .cache/bench/table.md)")

@@ -81,9 +81,9 @@ func Loads() []Load {
 		drain("tumble1m", "tumble", million, streams("K3", 8*million), flink("F1", most)),
 		drain("tumblefinal1m", "tumblefinal", million, onClose(streams("K3", 8*million)), flink("F1", most)),
 		drain("hop", "hop", 10_000, streams("K3", 3*million), flink("F1", 10*million)),
-		drain("hopfinal", "hopfinal", 10_000, onClose(streams("K3", 3*million)), flink("F1", 25*million)),
+		drain("hopfinal", "hopfinal", 10_000, onClose(streams("K3", 1_500_000)), flink("F1", 25*million)),
 		drain("session", "session", 10_000, streams("K2", 5*million), nil),
-		drain("sessionfinal", "sessionfinal", 10_000, onClose(streams("K2", 5*million)), flink("F1", most)),
+		drain("sessionfinal", "sessionfinal", 10_000, onClose(streams("K2", 3*million)), flink("F1", most)),
 		// Its state grows with the input: all get the same.
 		drain("dedupkeys", "dedupkeys", 10*million, streams("K3", most), flink("F1", most)),
 		latency("lat5k", 5_000),

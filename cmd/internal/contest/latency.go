@@ -24,7 +24,7 @@ const (
 func (s *Site) latency(ctx context.Context, j Job, r *Result) error {
 	j.In, j.Out = j.AppID+"-in", j.AppID+"-out"
 	for _, topic := range []string{j.In, j.Out} {
-		if _, err := s.Cluster.CreateTopic(ctx, topic, partitions, true); err != nil {
+		if err := s.create(ctx, topic); err != nil {
 			return err
 		}
 	}

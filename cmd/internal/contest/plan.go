@@ -24,7 +24,7 @@ type Selection struct {
 	All bool
 	// Fresh repeats what the history has already.
 	Fresh bool
-	// Records replaces the size of every input; 0: as the catalog says.
+	// Records bounds the size of every input, for trials; 0: as the catalog says.
 	Records int64
 	// Seed of the inputs.
 	Seed uint64
@@ -91,7 +91,7 @@ func (s Selection) Row(step Step) Row {
 
 func (s Selection) records(e Entry) int64 {
 	if s.Records > 0 {
-		return s.Records
+		return min(s.Records, e.Records)
 	}
 	return e.Records
 }

@@ -96,6 +96,16 @@ func TestSelection(t *testing.T) {
 	}
 }
 
+// N makes inputs smaller, never larger than a slow peer can take.
+func TestTrialSize(t *testing.T) {
+	for n, want := range map[int64]int64{0: 3 * million, 1000: 1000, most: 3 * million} {
+		sel := Selection{Loads: []string{"hop"}, Layouts: []string{Pinned}, Peers: []string{KafkaStreams}, Reps: 1, Records: n}
+		if got := sel.Row(sel.Plan(nil)[0]).Records; got != want {
+			t.Errorf("N=%d: %d records, want %d", n, got, want)
+		}
+	}
+}
+
 // What every load of the catalog must have.
 func TestCatalog(t *testing.T) {
 	seen := make(map[string]bool)
