@@ -27,9 +27,10 @@ const (
 func Peers() []string { return []string{Loop, Millrace, KafkaStreams, Flink} }
 
 const (
-	// matchedLoop is the loop that reads and writes as much as Millrace did in the
-	// same place.
+	// matchedLoop is the loop that reads and writes as much as Millrace did in the same
+	// place, matchedPipe the same with pipelined commits, so that ours flatter nobody.
 	matchedLoop = "L3"
+	matchedPipe = "L3p"
 
 	million = 1_000_000
 
@@ -91,11 +92,15 @@ func Loads() []Load {
 	}
 }
 
+// matches reports whether an entry is a matched loop.
+func (e Entry) matches() bool { return e.Config == matchedLoop || e.Config == matchedPipe }
+
 func drain(name, workload string, keys int64, streams, flink []Entry) Load {
 	loops := []Entry{
 		{Peer: Loop, Config: "L2", CommitMS: 100, Records: most},
 		{Peer: Millrace, CommitMS: 100, Records: most},
 		{Peer: Loop, Config: matchedLoop, CommitMS: 100, Records: most},
+		{Peer: Loop, Config: matchedPipe, CommitMS: 100, Records: most},
 	}
 	return Load{Name: name, Workload: workload, Keys: keys, Entries: slices.Concat(loops, streams, flink)}
 }

@@ -91,7 +91,7 @@ func (t Tools) loop(j Job) []string {
 		return append(args, "-follow", "-linger", "0")
 	}
 	args = append(args, "-max-s", strconv.Itoa(j.Limit))
-	if e.Config == matchedLoop && j.Matched != nil {
+	if e.matches() && j.Matched != nil {
 		args = append(args, matchedFlags(j.Step.Load, *j.Matched)...)
 	}
 	return args

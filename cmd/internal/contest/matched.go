@@ -7,6 +7,10 @@ import (
 	"strings"
 )
 
+// volumeSpare is by how much a matched loop may miss its volume: a share of it, and a
+// record for each partition.
+const volumeSpare = 0.05
+
 // matchedFlags tell the matched loop how much a run of Millrace has written.
 //
 // A processor that encodes each dirty key once per commit writes d(n) = K(1-exp(-n/K))
@@ -16,13 +20,7 @@ import (
 // a part per record and a part per commit. Map writes as the input comes, and so do final
 // results, on average.
 func matchedFlags(load Load, r Result) []string {
-	n := float64(r.Records) / float64(max(1, r.Transactions))
-	slope := slopeOf(n, float64(load.Keys))
-	outputs := share{perRecord: float64(r.Outputs) / float64(max(1, r.Records))}
-	if !strings.HasSuffix(load.Workload, "final") && load.Workload != "map" {
-		outputs = split(outputs.perRecord, n, slope)
-	}
-	changelog := split(float64(r.Changelog)/float64(max(1, r.Records)), n, slope)
+	outputs, changelog := volumes(load, r)
 	args := []string{
 		"-outputs-per-record", number(outputs.perRecord), "-outputs-per-commit", number(outputs.perCommit),
 		"-changelog-per-record", number(changelog.perRecord), "-changelog-per-commit", number(changelog.perCommit),
@@ -34,6 +32,35 @@ func matchedFlags(load Load, r Result) []string {
 		args = append(args, "-changelog-bytes", fmt.Sprint(r.ChangelogBytes/r.Changelog))
 	}
 	return args
+}
+
+// volumes are what a run has written.
+func volumes(load Load, r Result) (outputs, changelog share) {
+	records := float64(max(1, r.Records))
+	n := records / float64(max(1, r.Transactions))
+	slope := slopeOf(n, float64(load.Keys))
+	outputs = share{perRecord: float64(r.Outputs) / records}
+	if !strings.HasSuffix(load.Workload, "final") && load.Workload != "map" {
+		outputs = split(outputs.perRecord, n, slope)
+	}
+	return outputs, split(float64(r.Changelog)/records, n, slope)
+}
+
+// checkVolume compares what a matched loop has written with what it was to write: that
+// is all there is to check.
+func checkVolume(load Load, run, loop Result) error {
+	outputs, changelog := volumes(load, run)
+	for _, v := range []struct {
+		what string
+		of   share
+		got  int64
+	}{{"outputs", outputs, loop.Outputs}, {"changelog entries", changelog, loop.Changelog}} {
+		want := v.of.perRecord*float64(loop.Records) + v.of.perCommit*float64(loop.Transactions)
+		if math.Abs(float64(v.got)-want) > volumeSpare*want+partitions {
+			return fmt.Errorf("contest: a matched loop wrote %d %s instead of %.0f", v.got, v.what, want)
+		}
+	}
+	return nil
 }
 
 // A share of what is written goes with the records and a share with the commits.

@@ -47,6 +47,25 @@ func TestMatchedFlags(t *testing.T) {
 	}
 }
 
+// A loop that commits more often writes more where the number goes with the commits, and
+// one that writes something else is found out.
+func TestVolume(t *testing.T) {
+	load := Load{Workload: "tumble", Keys: 100}
+	run := Result{Row: Row{Records: 1_000_000}, Reported: Reported{Outputs: 1000, Changelog: 2000, Transactions: 10}}
+	for _, tc := range []struct {
+		outputs, changelog, commits int64
+		good                        bool
+	}{
+		{1000, 2000, 10, true}, {1200, 2400, 12, true}, {1040, 1950, 10, true},
+		{1200, 2400, 10, false}, {1000, 1800, 10, false}, {0, 0, 10, false},
+	} {
+		loop := Result{Row: run.Row, Reported: Reported{Outputs: tc.outputs, Changelog: tc.changelog, Transactions: tc.commits}}
+		if err := checkVolume(load, run, loop); (err == nil) != tc.good {
+			t.Errorf("%+v: %v", tc, err)
+		}
+	}
+}
+
 // The command lines, as whoever repeats a run by hand needs them.
 func TestCommands(t *testing.T) {
 	tools := Tools{Self: "bench", Peers: "peers"}

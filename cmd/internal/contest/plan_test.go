@@ -21,7 +21,7 @@ func names(steps []Step) string {
 // The entries take turns, and each round begins with the next one.
 func TestPlanInterleaves(t *testing.T) {
 	got := names(trial().Plan(nil))
-	want := "loop L2, millrace, loop L3, kafka-streams K2, flink F1, millrace, loop L3, kafka-streams K2, flink F1, loop L2"
+	want := "loop L2, millrace, loop L3, loop L3p, kafka-streams K2, flink F1, millrace, loop L3, loop L3p, kafka-streams K2, flink F1, loop L2"
 	if got != want {
 		t.Errorf("plan\n %s, want\n %s", got, want)
 	}
@@ -60,7 +60,7 @@ func TestPlanResumes(t *testing.T) {
 		"layout":  func(r *Result) { r.Layout = Shared },
 	} {
 		other := slices.Clone(history)
-		change(&other[3])
+		change(&other[4])
 		if left := sel.Plan(other); len(left) != 1 || names(left) != "kafka-streams K2" {
 			t.Errorf("%s: %q left", name, names(left))
 		}
@@ -73,10 +73,10 @@ func TestSelection(t *testing.T) {
 		wrong  string
 		steps  int
 	}{
-		{func(*Selection) {}, "", 10},
-		{func(s *Selection) { s.All = true }, "", 2 * 10},
+		{func(*Selection) {}, "", 12},
+		{func(s *Selection) { s.All = true }, "", 2 * 11},
 		{func(s *Selection) { s.Peers = []string{Flink, Millrace} }, "", 4},
-		{func(s *Selection) { s.Layouts = nil }, "", 20},
+		{func(s *Selection) { s.Layouts = nil }, "", 24},
 		{func(s *Selection) { s.Loads = []string{"lat5k"} }, "", 12},
 		{func(s *Selection) { s.Loads = []string{"dance"} }, `no workload "dance"`, 0},
 		{func(s *Selection) { s.Layouts = []string{"odd"} }, `no layout "odd"`, 0},

@@ -33,7 +33,7 @@ func (s Series) Run(ctx context.Context) error {
 		if err := s.Site.Prepare(ctx, s.Selection, plan[i:]); err != nil {
 			return err
 		}
-		if step.Entry.Config == matchedLoop && matched(history, s.Selection.Row(step)) == nil {
+		if step.Entry.matches() && matched(history, s.Selection.Row(step)) == nil {
 			fmt.Fprintf(s.Talk, "%d/%d %s: left out, there is no run of Millrace to match\n", i+1, len(plan), s.title(step))
 			continue
 		}

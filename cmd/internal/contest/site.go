@@ -259,11 +259,14 @@ func (s *Site) judge(ctx context.Context, j Job, r *Result, child *proc.Child, s
 	return nil
 }
 
-// check compares the sink with the truth. A matched loop has none: it writes as much
-// as another, not the same.
+// check compares the sink with the truth. A matched loop has none: it writes as much as
+// another, not the same.
 func (s *Site) check(ctx context.Context, j Job, r *Result, name string) error {
-	if j.Step.Entry.Config == matchedLoop {
+	if j.Step.Entry.matches() {
 		r.Check, r.Sink = Pass, r.Outputs
+		if err := checkVolume(j.Step.Load, *j.Matched, *r); err != nil {
+			r.Check = err.Error()
+		}
 		return nil
 	}
 	v, err := workload.Check{Cluster: s.Cluster, Workload: name, Inputs: []string{j.In}, Sink: j.Out, Slack: j.Step.Entry.Slack}.Run(ctx)

@@ -103,8 +103,8 @@ func drainSection(b *strings.Builder, step Step, lines []line) {
 			figure(each(l.passed, func(r Result) float64 { return float64(r.Sink) / float64(max(1, r.Records)) }), "%.2f"),
 			figure(each(l.passed, func(r Result) float64 { return r.Others }), "%.0f"), l.check())
 	}
-	if matched := rateOf(lines, Loop, matchedLoop); ours.N > 0 && matched.N > 0 {
-		fmt.Fprintf(b, "\nlambda, to the matched loop: %.2f\n", ours.Median/matched.Median)
+	if one := ratio(ours, rateOf(lines, Loop, matchedLoop)); one != "" {
+		fmt.Fprintf(b, "\nlambda, to the matched loop: %s\n", one)
 	}
 }
 
@@ -163,7 +163,7 @@ func (l line) check() string {
 	switch n := len(l.failed); {
 	case n == 0 && len(l.passed) == 0:
 		return "not run"
-	case n == 0 && l.step.Entry.Config == matchedLoop:
+	case n == 0 && l.step.Entry.matches():
 		return "its volume only"
 	case n == 0 && l.step.Entry.Slack > 0:
 		return fmt.Sprintf("pass but the last %d s", l.step.Entry.Slack/1000)
