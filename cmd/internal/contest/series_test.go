@@ -22,6 +22,7 @@ import (
 const (
 	envGate = "MILLRACE_TEST_GATE" // set in a contender only: it waits for this file
 	envLose = "MILLRACE_TEST_LOSE" // it loses a record
+	envQuit = "MILLRACE_TEST_QUIT" // it says that it is not complete
 )
 
 // TestMain has this test binary play the contender.
@@ -39,7 +40,11 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	fmt.Printf("{\"complete\":true,\"outputs\":7}\n")
+	quit := os.Getenv(envQuit) != ""
+	fmt.Printf("{\"complete\":%t,\"outputs\":7}\n", !quit)
+	if quit {
+		os.Exit(1)
+	}
 }
 
 // contend copies the input to the sink and commits the offsets.
@@ -144,8 +149,13 @@ func TestSeries(t *testing.T) {
 	if r := runs(2)[1]; r.Passed() || r.Rate != 0 || !strings.Contains(r.Check, "missing 1") {
 		t.Errorf("%+v", r)
 	}
+	s.Selection.Seed = 3
+	t.Setenv(envQuit, "1")
+	if r := runs(3)[2]; r.Passed() || !strings.HasPrefix(r.Check, "gave up: 2008 of 2008 records") {
+		t.Errorf("%+v", r)
+	}
 	topics, err := site.adm.ListTopics(ctx)
-	if err != nil || len(topics.Names()) != 1 || topics.Names()[0] != "in-k10000-n2000-s2" {
+	if err != nil || len(topics.Names()) != 1 || topics.Names()[0] != "in-k10000-n2000-s3" {
 		t.Errorf("left behind: %v, %v", topics.Names(), err)
 	}
 }

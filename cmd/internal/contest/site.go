@@ -235,15 +235,17 @@ func (s *Site) end(ctx context.Context, topic string) (total int64, err error) {
 
 // judge checks the output of a run that has ended and fills in its figures.
 func (s *Site) judge(ctx context.Context, j Job, r *Result, child *proc.Child, samples []sample, total int64) (err error) {
-	if err := child.Err(); err != nil {
-		r.Check = fmt.Sprintf("ended with %v: %s", err, child.LastWords())
+	ended := child.Err()
+	r.Reported, err = reported(filepath.Join(j.Dir, "out"))
+	switch {
+	case r.Complete != nil && !*r.Complete:
+		r.Check = fmt.Sprintf("gave up: %d of %d records committed after %.0f s", last(samples).records, total, r.Seconds)
 		return nil
-	}
-	if r.Reported, err = reported(filepath.Join(j.Dir, "out")); err != nil {
-		return err
-	}
-	if r.Complete != nil && !*r.Complete {
-		r.Check = "says that it is not complete"
+	case ended != nil:
+		r.Check = fmt.Sprintf("ended with %v: %s", ended, child.LastWords())
+		return nil
+	case err != nil:
+		r.Check = err.Error()
 		return nil
 	}
 	name := j.Step.Load.Workload

@@ -76,6 +76,17 @@ func TestFiguresOfWhatWasSeen(t *testing.T) {
 	}
 }
 
+// What goes before the first commit is the start of a contender, not its work: time runs
+// from the last look without a commit.
+func TestFiguresOfALateStart(t *testing.T) {
+	moment := time.Now()
+	at := func(s int, n int64) sample { return sample{at: moment.Add(time.Duration(s) * time.Second), records: n} }
+	f, err := figures([]sample{at(0, 0), at(5, 0), at(10, 0), at(11, 50), at(12, 100)}, 100)
+	if err != nil || math.Abs(f.Rate-50) > 1e-9 {
+		t.Errorf("%+v, %v", f, err)
+	}
+}
+
 // A run that commits too seldom, or not to the end, has no figures.
 func TestNoFigures(t *testing.T) {
 	moment := time.Now()

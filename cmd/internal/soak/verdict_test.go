@@ -66,7 +66,7 @@ func TestVerdict(t *testing.T) {
 		}
 	}
 	taken, kills := lives(saw, flat)
-	if v := judge(taken, kills, pace, every); v.Slowest.Round(time.Second) != 10*time.Second || v.MaxLag != 5*pace || v.Kills != 5 {
+	if v := judge(taken, kills, pace, every); v.Slowest.Round(time.Second) != 10*time.Second || v.MaxLag != 5*pace || v.Kills != 5 || v.Samples != 280 {
 		t.Errorf("%v", v)
 	}
 	if err := judge(nil, nil, pace, every).Err(); err == nil || !strings.Contains(err.Error(), "only 0 samples") {
