@@ -108,7 +108,7 @@ func draw(seed uint64) Options {
 	}
 	// What is idle depends on the wall clock, but not where all input is there
 	// before: then the output does not depend on it.
-	if o.Preload = !o.Bounded && d.hit(0.3); o.Preload && d.hit(0.7) {
+	if o.Preload = !o.Bounded && d.hit(0.3); o.Preload && d.hit(0.85) {
 		o.Idle = time.Duration(d.between(1, 5)) * time.Second
 	}
 	o.drawFaults(d)
@@ -125,7 +125,7 @@ func (o *Options) drawTime(d *dice) {
 		o.Clocked, o.Behind, o.Margin = true, false, produceLimit+clockMargin
 		o.Idle = time.Duration(d.between(1, 5)) * time.Second
 	}
-	if d.hit(0.25) || o.Idle > 0 && d.hit(0.7) {
+	if d.hit(0.25) || o.Idle > 0 && d.hit(0.9) {
 		o.Outage = time.Duration(d.between(10, 60)) * time.Second
 	}
 	if o.Idle > 0 && !slices.Contains(o.Workloads, regroup) && !slices.Contains(o.Workloads, chain) {

@@ -36,8 +36,12 @@ func (s *sim) outage(at place, keys ...kmsg.Key) (over func()) {
 	}
 }
 
-// longestOutage bounds how long a partition has no leader.
-const longestOutage = 40 * time.Second
+// The bounds of how long a partition has no leader: longer than it takes one to
+// be idle.
+const (
+	shortestOutage = 8 * time.Second
+	longestOutage  = 40 * time.Second
+)
 
 // outages takes the leader from one source partition after the other. Where all
 // input is there from the start, the first has none from the start.
@@ -53,7 +57,7 @@ func (n *nemesis) outages() {
 		}
 		over := n.s.outage(place{pick(n.dice, o.sources()...), int32(n.dice.below(o.Partitions))}, keys...)
 		n.s.stats.faults.Add(1)
-		for began, d := time.Now(), n.dice.upTo(longestOutage); n.s.stormy() && time.Since(began) < d; {
+		for began, d := time.Now(), shortestOutage+n.dice.upTo(longestOutage-shortestOutage); n.s.stormy() && time.Since(began) < d; {
 			n.s.pass(time.Second)
 		}
 		over()
