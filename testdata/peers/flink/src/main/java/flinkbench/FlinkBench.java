@@ -6,7 +6,9 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import org.apache.flink.api.common.JobID;
 import org.apache.flink.configuration.Configuration;
+import org.apache.flink.core.execution.SavepointFormatType;
 import org.apache.flink.runtime.checkpoint.CheckpointStatsSnapshot;
 import org.apache.flink.runtime.jobgraph.JobGraph;
 import org.apache.flink.runtime.jobmaster.JobResult;
@@ -63,6 +65,9 @@ public final class FlinkBench {
                 .setConfiguration(conf).setNumTaskManagers(1).setNumSlotsPerTaskManager(threads).build())) {
             cluster.start();
             cluster.submitJob(job).get();
+            if (forever) {
+                Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(cluster, job.getJobID())));
+            }
             CompletableFuture<JobResult> result = cluster.requestJobResult(job.getJobID());
             watch(result, topics, counted, total, progress);
             CheckpointStatsSnapshot checkpoints = cluster.getExecutionGraph(job.getJobID()).get().getCheckpointStatsSnapshot();
@@ -77,6 +82,13 @@ public final class FlinkBench {
             progress.report(flags, total, complete, checkpoints);
             return complete;
         }
+    }
+
+    /** Ends a run without an end in order: a job that is only killed leaves a transaction open for minutes. */
+    private void stop(MiniCluster cluster, JobID job) {
+        String savepoint = Topics.directory(flags).resolve("savepoint").toUri().toString();
+        cluster.stopWithSavepoint(job, savepoint, false, SavepointFormatType.CANONICAL).join();
+        cluster.requestJobResult(job).join();
     }
 
     private JobGraph graph(Configuration conf, Settings settings) {
