@@ -10,8 +10,11 @@ import (
 )
 
 const (
-	// framing is what a small record takes in a batch beside key and value, in bytes.
-	framing = 9
+	// framing is what a small record takes in a batch beside key and value, in bytes. Its
+	// length takes a byte more above longRecord, that of its value above longValue.
+	framing    = 8
+	longRecord = 64
+	longValue  = 88
 	// matchedKey is the most bytes of a matched record that are its key.
 	matchedKey = 16
 	// maxMatchedBytes bounds a matched record.
@@ -116,8 +119,19 @@ func whole(owed *float64) int {
 	return n
 }
 
+// payloadOf is how many bytes of key and value a record of that encoded size has.
+func payloadOf(size int) int {
+	switch {
+	case size > longValue:
+		return size - framing - 2
+	case size > longRecord:
+		return size - framing - 1
+	}
+	return size - framing
+}
+
 func (m *matched) emit(topic string, partition int32, size, n int, send func(*kgo.Record)) {
-	payload := m.payload[:size-framing]
+	payload := m.payload[:payloadOf(size)]
 	key, value := payload[:min(matchedKey, len(payload))], payload[min(matchedKey, len(payload)):]
 	slab := make([]kgo.Record, n)
 	for i := range slab {

@@ -1,12 +1,14 @@
 package limit
 
 import (
+	"encoding/binary"
 	"math"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // sent is what an outflow sent, by topic and partition.
@@ -63,7 +65,7 @@ func make10() (records []*kgo.Record) {
 
 // A record has the size that was asked for, and the event time of the input.
 func TestMatchedRecords(t *testing.T) {
-	m := newMatched("out", Matched{Topic: "clog", OutputsPerRecord: 0.1, ChangelogPerRecord: 0.1, OutputBytes: 60, ChangelogBytes: 14}, 1)
+	m := newMatched("out", Matched{Topic: "clog", OutputsPerRecord: 0.1, ChangelogPerRecord: 0.1, OutputBytes: 64, ChangelogBytes: 13}, 1)
 	var got []*kgo.Record
 	send := func(r *kgo.Record) { got = append(got, r) }
 	m.consumed(0, make10(), send)
@@ -74,10 +76,25 @@ func TestMatchedRecords(t *testing.T) {
 	for i, want := range []struct {
 		topic      string
 		key, value int
-	}{{"out", 16, 35}, {"clog", 5, 0}} {
+	}{{"out", 16, 40}, {"clog", 5, 0}} {
 		r := got[i]
 		if r.Topic != want.topic || len(r.Key) != want.key || len(r.Value) != want.value || r.Timestamp.UnixMilli() != 5 {
 			t.Errorf("record %d: %+v, want %+v", i, r, want)
+		}
+	}
+}
+
+// However small or long a record is, it is encoded into about the size asked for.
+func TestMatchedSizes(t *testing.T) {
+	for _, size := range []int{framing, 30, 63, 64, 65, 66, 80, 88, 89, 127, 1000, 8000} {
+		payload := payloadOf(size)
+		key := min(matchedKey, payload)
+		r := kmsg.Record{
+			OffsetDelta: 200, Key: make([]byte, key), Value: make([]byte, payload-key), // in a batch of a few hundred
+		}
+		body := len(r.AppendTo(nil)) - 1 // of the length, left 0, which takes 1 byte
+		if got := body + len(binary.AppendVarint(nil, int64(body))); got < size-1 || got > size+1 {
+			t.Errorf("%d bytes, want %d", got, size)
 		}
 	}
 }
