@@ -2,6 +2,7 @@ package windowing
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/millrace/millrace/schemaregistry/serde"
 )
@@ -39,10 +40,28 @@ func ResultKeySerde[K any](key serde.Serde[K], d Definition) serde.Serde[Key[K]]
 	return serde.Serde[Key[K]](nil)
 }
 
-// checkEmit refuses what sessions and sliding windows do not have.
-func checkEmit(e Emit) error {
-	if e > OnUpdate {
-		return fmt.Errorf("windowing: sessions and sliding windows cannot be sent %v; use OnCommit, OnClose or OnUpdate", e)
+// checkSending reports what is wrong with when results are sent on, the same for all kinds; of names the windows.
+func checkSending(of string, grace, early time.Duration, emit Emit) (wrong []error) {
+	complain := func(format string, args ...any) { wrong = append(wrong, fmt.Errorf(format, args...)) }
+	if grace < 0 || !wholeMillis(grace) {
+		complain("windowing: the grace of %s must be whole milliseconds from 0 on, got %v", of, grace)
 	}
-	return nil
+	if emit > OnTime {
+		complain("windowing: unknown emission %d; use OnCommit, OnClose, OnTime or OnUpdate", uint8(emit))
+	}
+	if early != 0 && (early < 0 || !wholeMillis(early)) {
+		complain("windowing: early results must be positive whole milliseconds of event time apart")
+	}
+	if early != 0 && emit != OnClose && emit != OnTime {
+		complain("windowing: early results go with OnClose or OnTime; %v sends results before the end anyway", emit)
+	}
+	return wrong
+}
+
+// asked is what Early keeps of the distance it was given: 0 is not the same as never asked for.
+func asked(early time.Duration) time.Duration {
+	if early == 0 {
+		return -1
+	}
+	return early
 }

@@ -11,7 +11,7 @@ import (
 // for second windows behind them, with grace 0 - also across aborts.
 func TestKeyedChainsNothingIsLate(t *testing.T) {
 	for _, kind := range []string{"session", "sliding"} {
-		for _, emit := range []Emit{OnClose, OnCommit, OnUpdate} {
+		for _, emit := range sendings {
 			t.Run(fmt.Sprintf("%s %v", kind, emit), func(t *testing.T) {
 				rows := 0
 				for seed := range uint64(60) {
@@ -27,12 +27,13 @@ func TestKeyedChainsNothingIsLate(t *testing.T) {
 
 // runKeyedChain sends random records through a keyed aggregation into tumbling windows and into sessions, and returns
 // how many results the first has sent.
-func runKeyedChain(t *testing.T, kind string, seed uint64, emit Emit) (rows int) {
+func runKeyedChain(t *testing.T, kind string, seed uint64, emit sending) (rows int) {
 	r := rand.New(rand.NewPCG(seed, 3))
 	length, grace := time.Duration(1+r.Int64N(20))*ms, time.Duration(r.Int64N(2)*r.Int64N(25))*ms
-	first := newKeyedRig(t, Session(length).Grace(grace).Emit(emit))
+	emit = emit.draw(r)
+	first := newKeyedRig(t, emit.sessions(Session(length).Grace(grace)))
 	if kind == "sliding" {
-		first = newKeyedRig(t, Sliding(length).Grace(grace).Emit(emit))
+		first = newKeyedRig(t, emit.sliding(Sliding(length).Grace(grace)))
 	}
 	second := newRig(t, randomWindows(r).Emit(OnClose))
 	third := newKeyedRig(t, Session(time.Duration(1+r.Int64N(20))*ms).Emit(OnClose))

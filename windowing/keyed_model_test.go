@@ -18,17 +18,68 @@ import (
 
 // keyedModel is a naive reference: all records ever accepted, and the definitions, without bounds or cleverness.
 type keyedModel interface {
-	add(key, text string, ts, judged int64) (late bool)
-	// advance returns what is final at a watermark and was not before.
-	advance(merged int64) []finalRow
+	// add says whether a record is late, and what is sent at once if results are sent on time.
+	add(key, text string, ts, judged int64) (late bool, now []string)
+	// advance returns what is to be sent at a watermark: finals, results on time, early ones.
+	advance(merged int64) []string
 	// view is what a reader has who knows everything: final and not.
 	view() map[string]string
 	clone() keyedModel
 }
 
-type finalRow struct {
-	last      int64
-	key, text string
+// sending is when results are sent.
+type sending struct {
+	emit  Emit
+	early int64
+}
+
+// earlyDue reports whether a watermark has come to another multiple.
+func (s sending) earlyDue(before, merged int64) bool {
+	multiple := func(t int64) int64 {
+		if t%s.early < 0 {
+			return t/s.early - 1
+		}
+		return t / s.early
+	}
+	return s.early > 0 && merged > before && merged != math.MaxInt64 && multiple(merged) > multiple(before)
+}
+
+// windows applies it.
+func (s sending) sessions(w SessionWindows) SessionWindows {
+	if w = w.Emit(s.emit); s.early > 0 {
+		return w.Early(time.Duration(s.early) * ms)
+	}
+	return w
+}
+
+func (s sending) sliding(w SlidingWindows) SlidingWindows {
+	if w = w.Emit(s.emit); s.early > 0 {
+		return w.Early(time.Duration(s.early) * ms)
+	}
+	return w
+}
+
+func (s sending) String() string {
+	if s.early == 0 {
+		return s.emit.String()
+	}
+	return s.emit.String() + " and early"
+}
+
+// sendings are all there are; those with early results have any distance.
+var sendings = []sending{{emit: OnClose}, {emit: OnCommit}, {emit: OnUpdate}, {emit: OnTime}, {OnClose, -1}, {OnTime, -1}}
+
+func (s sending) draw(r *rand.Rand) sending {
+	if s.early != 0 {
+		s.early = 1 + r.Int64N(12)
+	}
+	return s
+}
+
+type dueRow struct {
+	order int64
+	key   string
+	texts []string
 }
 
 // past reports w >= t + hold, without overflow.
@@ -41,20 +92,39 @@ func apart(a, b int64) *big.Int {
 	return new(big.Int).Abs(new(big.Int).Sub(big.NewInt(a), big.NewInt(b)))
 }
 
-func sortFinals(rows []finalRow) []finalRow {
-	sort.Slice(rows, func(i, j int) bool {
-		if rows[i].last != rows[j].last {
-			return rows[i].last < rows[j].last
+func inOrder(due []dueRow) (texts []string) {
+	sort.Slice(due, func(i, j int) bool {
+		if due[i].order != due[j].order {
+			return due[i].order < due[j].order
 		}
-		return rows[i].key < rows[j].key
+		return due[i].key < due[j].key
 	})
-	return rows
+	for _, row := range due {
+		texts = append(texts, row.texts...)
+	}
+	return texts
 }
 
 type modelSession struct {
 	key, text   string
 	first, last int64
 	closed      bool
+	fresh       bool     // changed since it was sent
+	shown       []string // places that a reader has of it
+}
+
+func (s *modelSession) place() string { return fmt.Sprintf("%s[%d,%d]", s.key, s.first, s.last) }
+
+// show sends the session.
+func (s *modelSession) show() (rows []string) {
+	for _, place := range s.shown {
+		if place != s.place() {
+			rows = append(rows, fmt.Sprintf("%s gone@%d", place, s.last))
+		}
+	}
+	sort.Strings(rows)
+	s.shown, s.fresh = []string{s.place()}, false
+	return append(rows, fmt.Sprintf("%s=%s@%d", s.place(), s.text, s.last))
 }
 
 type sessionModel struct {
@@ -62,6 +132,7 @@ type sessionModel struct {
 	sessions  []modelSession
 	merged    int64
 	ended     bool
+	sending
 }
 
 func (m *sessionModel) clone() keyedModel {
@@ -70,7 +141,7 @@ func (m *sessionModel) clone() keyedModel {
 	return &c
 }
 
-func (m *sessionModel) add(key, text string, ts, judged int64) bool {
+func (m *sessionModel) add(key, text string, ts, judged int64) (late bool, now []string) {
 	made := modelSession{key: key, first: ts, last: ts}
 	var rest, joined []modelSession
 	for _, s := range m.sessions {
@@ -83,38 +154,50 @@ func (m *sessionModel) add(key, text string, ts, judged int64) bool {
 		joined = append(joined, s)
 	}
 	if m.ended || past(max(judged, m.merged), made.last, m.hold) {
-		return true
+		return true, nil
 	}
 	sort.Slice(joined, func(i, j int) bool { return joined[i].first < joined[j].first })
 	for _, s := range joined {
 		made.text += s.text
+		made.shown = append(made.shown, s.shown...)
 	}
 	made.text += text
+	made.fresh = true
+	if m.emit == OnTime && past(m.merged, made.last, m.gap+1) {
+		now = made.show()
+	}
 	m.sessions = append(rest, made)
-	return false
+	return false, now
 }
 
-func (m *sessionModel) advance(merged int64) []finalRow {
-	if merged == math.MaxInt64 {
-		m.ended = true
-	} else {
+func (m *sessionModel) advance(merged int64) []string {
+	before := m.merged
+	m.ended = m.ended || merged == math.MaxInt64
+	if !m.ended {
 		m.merged = max(m.merged, merged)
 	}
-	var finals []finalRow
+	var due []dueRow
 	for i := range m.sessions {
 		s := &m.sessions[i]
-		if !s.closed && past(merged, s.last, m.hold) {
-			s.closed = true
-			finals = append(finals, finalRow{s.last, s.key, fmt.Sprintf("%s[%d,%d]=%s@%d", s.key, s.first, s.last, s.text, s.last)})
+		if s.closed {
+			continue
+		}
+		s.closed = past(merged, s.last, m.hold)
+		onTime := m.emit == OnTime && past(merged, s.last, m.gap+1)
+		switch {
+		case m.emit == OnClose && s.closed,
+			onTime && !past(before, s.last, m.gap+1),
+			!onTime && s.fresh && m.earlyDue(before, merged):
+			due = append(due, dueRow{s.last, s.key, s.show()})
 		}
 	}
-	return sortFinals(finals)
+	return inOrder(due)
 }
 
 func (m *sessionModel) view() map[string]string {
 	all := map[string]string{}
 	for _, s := range m.sessions {
-		all[fmt.Sprintf("%s[%d,%d]", s.key, s.first, s.last)] = fmt.Sprintf("%s@%d", s.text, s.last)
+		all[s.place()] = fmt.Sprintf("%s@%d", s.text, s.last)
 	}
 	return all
 }
@@ -128,24 +211,39 @@ type modelRecord struct {
 type slidingModel struct {
 	length, hold int64
 	records      []modelRecord
-	sent         map[string]bool
+	sent         map[string]bool   // finals
+	shown        map[string]string // what a reader has of each window
 	merged       int64
 	ended        bool
+	sending
 }
 
 func (m *slidingModel) clone() keyedModel {
 	c := *m
-	c.records, c.sent = slices.Clone(m.records), maps.Clone(m.sent)
+	c.records, c.sent, c.shown = slices.Clone(m.records), maps.Clone(m.sent), maps.Clone(m.shown)
 	return &c
 }
 
-func (m *slidingModel) add(key, text string, ts, judged int64) bool {
+func (m *slidingModel) add(key, text string, ts, judged int64) (late bool, now []string) {
 	judged = max(judged, m.merged)
 	if m.ended || past(judged, ts, m.hold) {
-		return true
+		return true, nil
 	}
 	m.records = append(m.records, modelRecord{key, text, ts, judged})
-	return false
+	var due []dueRow
+	m.each(func(key string, start int64, text string, _ int64) {
+		place, end := m.place(key, start)
+		if m.emit == OnTime && past(m.merged, start, m.length+1) && m.shown[place] != text {
+			due = append(due, m.show(key, start, text, end))
+		}
+	})
+	return false, inOrder(due)
+}
+
+func (m *slidingModel) show(key string, start int64, text string, at int64) dueRow {
+	place, _ := m.place(key, start)
+	m.shown[place] = text
+	return dueRow{start, key, []string{fmt.Sprintf("%s=%s@%d", place, text, at)}}
 }
 
 // window is the value of a window: of the records in it for which it was open.
@@ -195,20 +293,38 @@ func (m *slidingModel) place(key string, start int64) (string, int64) {
 	return fmt.Sprintf("%s[%d,%d]", key, start, end), end
 }
 
-func (m *slidingModel) advance(merged int64) (finals []finalRow) {
-	if merged == math.MaxInt64 {
-		m.ended = true
-	} else {
+func (m *slidingModel) advance(merged int64) []string {
+	before := m.merged
+	if m.ended {
+		before = math.MaxInt64
+	}
+	m.ended = m.ended || merged == math.MaxInt64
+	if !m.ended {
 		m.merged = max(m.merged, merged)
 	}
+	if m.emit == OnCommit || m.emit == OnUpdate {
+		return nil // the view is what counts
+	}
+	var due []dueRow
 	m.each(func(key string, start int64, text string, _ int64) {
 		place, end := m.place(key, start)
-		if past(merged, start, m.hold) && !m.sent[place] {
-			m.sent[place] = true
-			finals = append(finals, finalRow{start, key, fmt.Sprintf("%s=%s@%d", place, text, end)})
+		closed := past(merged, start, m.hold)
+		onTime := m.emit == OnTime && past(merged, start, m.length+1)
+		switch {
+		case m.emit == OnClose && closed:
+			if !m.sent[place] {
+				due = append(due, m.show(key, start, text, end))
+			}
+		case onTime:
+			if !past(before, start, m.length+1) {
+				due = append(due, m.show(key, start, text, end))
+			}
+		case m.shown[place] != text && m.earlyDue(before, merged):
+			due = append(due, m.show(key, start, text, min(max(merged-remainder(merged, m.early), start), end)))
 		}
+		m.sent[place] = m.sent[place] || closed
 	})
-	return sortFinals(finals)
+	return inOrder(due)
 }
 
 func (m *slidingModel) view() map[string]string {
@@ -223,16 +339,16 @@ func (m *slidingModel) view() map[string]string {
 // keyedHistory is a random run of both.
 type keyedHistory struct {
 	*testing.T
-	r          *rand.Rand
-	rig        *keyedRig
-	model      keyedModel
-	committed  keyedModel
-	seen       map[string]string // the reader's view at the last commit
-	rule       Watermarks
-	channels   []Channel
-	stored     []EventTime
-	clock      int64
-	emit       Emit
+	r         *rand.Rand
+	rig       *keyedRig
+	model     keyedModel
+	committed keyedModel
+	seen      map[string]string // the reader's view at the last commit
+	rule      Watermarks
+	channels  []Channel
+	stored    []EventTime
+	clock     int64
+	sending
 	log        string
 	rows, late int
 }
@@ -241,7 +357,7 @@ type keyedHistory struct {
 // input against the naive models, near zero, below it and at both ends of time.
 func TestKeyedAggregationsAgainstTheModels(t *testing.T) {
 	for _, kind := range []string{"session", "sliding"} {
-		for _, emit := range []Emit{OnClose, OnCommit, OnUpdate} {
+		for _, emit := range sendings {
 			t.Run(fmt.Sprintf("%s %v", kind, emit), func(t *testing.T) {
 				rows, late := 0, 0
 				for _, from := range []int64{0, 1767225600000, -150, math.MaxInt64 - 300, math.MinInt64 + 60} {
@@ -265,7 +381,7 @@ func TestKeyedAggregationsAgainstTheModels(t *testing.T) {
 // TestKeyedAggregationsWithoutCache is the same on disk, with nothing kept in memory that is not dirty.
 func TestKeyedAggregationsWithoutCache(t *testing.T) {
 	for _, kind := range []string{"session", "sliding"} {
-		for _, emit := range []Emit{OnClose, OnCommit, OnUpdate} {
+		for _, emit := range sendings {
 			for seed := range uint64(2) {
 				disk, err := state.OpenDisk(t.TempDir(), "app", state.DiskOptions{OverlayBytes: 1})
 				if err != nil {
@@ -281,17 +397,18 @@ func TestKeyedAggregationsWithoutCache(t *testing.T) {
 	}
 }
 
-func newKeyedHistory(t *testing.T, kind string, seed uint64, from int64, emit Emit, storage state.Storage) *keyedHistory {
+func newKeyedHistory(t *testing.T, kind string, seed uint64, from int64, emit sending, storage state.Storage) *keyedHistory {
 	r := rand.New(rand.NewPCG(seed, uint64(from)))
 	length, grace := 1+r.Int64N(16), r.Int64N(2)*r.Int64N(20)
-	h := &keyedHistory{T: t, r: r, clock: from, emit: emit}
+	emit = emit.draw(r)
+	h := &keyedHistory{T: t, r: r, clock: from, sending: emit}
 	span, late := time.Duration(length)*ms, time.Duration(grace)*ms
 	if kind == "session" {
-		h.model = &sessionModel{gap: length, hold: length + grace + 1, merged: math.MinInt64}
-		h.rig = newKeyedRigOn(t, Session(span).Grace(late).Emit(emit), storage)
+		h.model = &sessionModel{gap: length, hold: length + grace + 1, merged: math.MinInt64, sending: emit}
+		h.rig = newKeyedRigOn(t, emit.sessions(Session(span).Grace(late)), storage)
 	} else {
-		h.model = &slidingModel{length: length, hold: length + grace + 1, merged: math.MinInt64, sent: map[string]bool{}}
-		h.rig = newKeyedRigOn(t, Sliding(span).Grace(late).Emit(emit), storage)
+		h.model = &slidingModel{length: length, hold: length + grace + 1, merged: math.MinInt64, sent: map[string]bool{}, shown: map[string]string{}, sending: emit}
+		h.rig = newKeyedRigOn(t, emit.sliding(Sliding(span).Grace(late)), storage)
 	}
 	h.committed, h.seen = h.model.clone(), map[string]string{}
 	h.rule = Bounded(time.Duration(r.Int64N(15)) * ms)
@@ -299,7 +416,7 @@ func newKeyedHistory(t *testing.T, kind string, seed uint64, from int64, emit Em
 		h.channels = append(h.channels, h.rule.Channel(NoTime))
 		h.stored = append(h.stored, NoTime)
 	}
-	h.log = fmt.Sprintf("seed %d from %d length %d grace %d channels %d bound %v", seed, from, length, grace, len(h.channels), h.rule.bound)
+	h.log = fmt.Sprintf("seed %d from %d length %d grace %d %v %d channels %d bound %v", seed, from, length, grace, emit.emit, emit.early, len(h.channels), h.rule.bound)
 	return h
 }
 
@@ -321,6 +438,9 @@ func (h *keyedHistory) run() {
 	}
 	h.advance(MaxTime)
 	h.commit()
+	if _, ok := h.model.(*sessionModel); ok {
+		h.compareViews("end")
+	}
 	h.rig.restart()
 	before := len(h.rig.rows)
 	h.advance(MaxTime)
@@ -342,7 +462,9 @@ func (h *keyedHistory) record(i int) {
 		h.Fatalf("%s: %d is not believed", h.log, ts)
 	}
 	key, text := fmt.Sprint("k", h.r.IntN(3)), fmt.Sprintf("%d.", i)
-	got, want := h.rig.add(key, text, ts, c.Watermark()), h.model.add(key, text, int64(ts), int64(c.Watermark()))
+	before := len(h.rig.rows)
+	got := h.rig.add(key, text, ts, c.Watermark())
+	want, now := h.model.add(key, text, int64(ts), int64(c.Watermark()))
 	if got != want {
 		h.Fatalf("%s: record %d of time %d at watermark %d: late is %v, want %v", h.log, i, ts, c.Watermark(), got, want)
 	}
@@ -351,6 +473,8 @@ func (h *keyedHistory) record(i int) {
 	}
 	if h.emit == OnUpdate {
 		h.compareViews("record")
+	} else if sent := ordered(h.rig.rows[before:]); !slices.Equal(sent, now) {
+		h.Errorf("%s: for record %d of time %d at watermark %d sent %q, want %q", h.log, i, ts, c.Watermark(), sent, now)
 	}
 	merged := MaxTime
 	for i := range h.channels {
@@ -366,18 +490,29 @@ func (h *keyedHistory) advance(merged EventTime) {
 	if merged < due && len(sent) > 0 {
 		h.Errorf("%s: due at %d, but sent %q at %d", h.log, due, sent, merged)
 	}
-	var finals []string
-	for _, f := range h.model.advance(int64(merged)) {
-		finals = append(finals, f.text)
+	want := h.model.advance(int64(merged))
+	if sent = ordered(sent); h.emit != OnUpdate && h.emit != OnCommit && !slices.Equal(sent, want) {
+		h.Errorf("%s: at %d sent %q, want %q", h.log, merged, sent, want)
 	}
-	if h.emit == OnClose && !slices.Equal(sent, finals) {
-		h.Errorf("%s: at %d sent %q, want %q", h.log, merged, sent, finals)
+}
+
+// ordered sorts tombstones that come one after the other.
+func ordered(rows []string) []string {
+	rows = slices.Clone(rows)
+	for from := 0; from < len(rows); from++ {
+		to := from
+		for to < len(rows) && strings.Contains(rows[to], " gone@") {
+			to++
+		}
+		sort.Strings(rows[from:to])
+		from = to
 	}
+	return rows
 }
 
 func (h *keyedHistory) commit() {
 	h.rig.commit()
-	if h.emit != OnClose {
+	if h.emit == OnCommit || h.emit == OnUpdate {
 		h.compareViews("commit")
 	}
 	h.committed, h.seen = h.model.clone(), maps.Clone(h.rig.view)

@@ -14,8 +14,8 @@ import (
 //  1. A session is gone from the store if and only if it was closed by the merged watermark, or by the end of the
 //     input; what it had to send was sent before, once. A record is never added to a session that is gone.
 //  2. The sessions of one key in the store are more than the gap apart.
-//  3. A window that was sent is, when its session is closed, either final or revoked by a tombstone. Under OnClose there
-//     are no tombstones.
+//  3. A window that was sent is, when its session is closed, either final or revoked by a tombstone, which comes right
+//     before the next value of the session it is part of by then. Under OnClose alone there are no tombstones.
 //  4. No result sent on time is below Passed; while results are being sent, Passed is what it was before them.
 type SessionAggregation[A any] struct {
 	windows SessionWindows
@@ -24,28 +24,18 @@ type SessionAggregation[A any] struct {
 	merge   func(into, next *A, first bool) error
 	emit    func(win Window, key []byte, v *A, at EventTime) error
 
-	gap, hold int64     // ms; a session closes at last + hold
-	merged    EventTime // highest merged watermark seen
-	passed    EventTime
-	plan      schedule
+	gap, end, hold int64 // ms; a session ends at last + end, and closes at last + hold
+	course
 
-	ending  []farewell[A] // scratch: sessions that are being closed
-	visited []visit       // scratch: their keys
-	key     []byte        // scratch
+	firings firings[outgoing[A]] // scratch
+	key     []byte               // scratch
 	dirty   func(key []byte, v *Sessions[A], deleted bool) error
 }
 
-// farewell is a session that is being closed.
-type farewell[A any] struct {
-	key     string
+// outgoing is a session whose value is being sent.
+type outgoing[A any] struct {
 	session *session[A]
-	sent    []Window // of its key
-}
-
-// visit is a key of which the first sessions are being closed.
-type visit struct {
-	key   string
-	count int
+	sent    []Window // of its key, to be revoked
 }
 
 // NewSessionAggregation returns the aggregation of a store that is open, restored, and used by nothing else; it reads
@@ -63,13 +53,15 @@ func NewSessionAggregation[A any](w SessionWindows, store *state.KeyValueStore[[
 ) (*SessionAggregation[A], error) {
 	a := &SessionAggregation[A]{windows: w, store: store, add: add, merge: merge, emit: emit}
 	a.gap = w.gap.Milliseconds()
-	a.hold = a.gap + w.GraceMillis() + 1
-	a.merged = restored(store.Closing())
+	a.end = a.gap + 1
+	a.hold = a.end + w.GraceMillis()
+	a.course = course{mode: w.emit, merged: restored(store.Closing()), closer: store}
 	a.passed = a.passing(a.merged)
+	a.early.restart(w.early.Milliseconds(), a.merged)
 	a.dirty = a.emitDirty
 	for key, v := range store.All() {
 		if len(v.open) > 0 {
-			a.plan.plan(key, plus(v.open[0].last, a.hold))
+			a.plan.plan(key, a.next(&v, a.merged))
 		}
 	}
 	return a, store.Err()
@@ -126,33 +118,35 @@ func (a *SessionAggregation[A]) start(key []byte, v *Sessions[A], i int, ts Even
 		return err
 	}
 	v.open = slices.Insert(v.open, i, s)
-	a.plan.plan(key, plus(ts, a.hold))
-	return a.update(key, &v.open[i])
+	a.plan.plan(key, a.awaited(&s, a.merged))
+	return a.update(key, v, i)
 }
 
 // prolong adds the record to the one session in its reach.
 func (a *SessionAggregation[A]) prolong(key []byte, v *Sessions[A], i int, ts EventTime) error {
 	s := &v.open[i]
 	if ts < s.first || ts > s.last {
-		if err := a.revoke(key, v, s); err != nil {
-			return err
-		}
+		again := a.wasOnTime(s)
+		a.revoke(v, s)
 		s.first, s.last = min(s.first, ts), max(s.last, ts)
+		if again {
+			a.plan.plan(key, a.awaited(s, a.merged))
+		}
 	}
 	if err := a.add(&s.value, false); err != nil {
 		return err
 	}
-	return a.update(key, s)
+	return a.update(key, v, i)
 }
 
 // join makes the sessions in reach of the record one, and adds it.
 func (a *SessionAggregation[A]) join(key []byte, v *Sessions[A], from, to int, ts EventTime) error {
 	joined := session[A]{first: min(v.open[from].first, ts), last: max(v.open[to-1].last, ts)}
+	again := false
 	for i := from; i < to; i++ {
 		s := &v.open[i]
-		if err := a.revoke(key, v, s); err != nil {
-			return err
-		}
+		again = again || a.wasOnTime(s)
+		a.revoke(v, s)
 		if err := a.merge(&joined.value, &s.value, i == from); err != nil {
 			return err
 		}
@@ -162,35 +156,55 @@ func (a *SessionAggregation[A]) join(key []byte, v *Sessions[A], from, to int, t
 	}
 	v.open[from] = joined
 	v.open = slices.Delete(v.open, from+1, to)
-	return a.update(key, &v.open[from])
+	if again {
+		a.plan.plan(key, a.awaited(&joined, a.merged))
+	}
+	return a.update(key, v, from)
 }
 
-// revoke takes back what was sent of a session whose bounds are about to change: at once, or at the next commit.
-func (a *SessionAggregation[A]) revoke(key []byte, v *Sessions[A], s *session[A]) error {
-	switch {
-	case a.windows.emit == OnUpdate:
-		return a.emit(s.window(), key, nil, s.last)
-	case a.windows.emit == OnCommit && s.known:
+// revoke notes that the bounds of a session that were sent are about to change: its next value is preceded by a
+// tombstone for them.
+func (a *SessionAggregation[A]) revoke(v *Sessions[A], s *session[A]) {
+	if s.known || a.wasOnTime(s) {
 		v.sent = append(v.sent, s.window())
-		s.known = false
+	}
+	s.known = false
+}
+
+// update marks or sends the new value of a session.
+func (a *SessionAggregation[A]) update(key []byte, v *Sessions[A], i int) error {
+	s := &v.open[i]
+	s.changed = true
+	if a.mode == OnUpdate || a.wasOnTime(s) {
+		return a.sendNow(key, v, s)
+	}
+	if a.early.every > 0 {
+		a.early.note(0, key)
 	}
 	return nil
 }
 
-// update marks or sends the new value of a session.
-func (a *SessionAggregation[A]) update(key []byte, s *session[A]) error {
-	s.changed = true
-	if a.windows.emit != OnUpdate {
-		return nil
-	}
-	return a.emit(s.window(), key, &s.value, s.last)
+// wasOnTime reports whether the result on time of a session has been sent: the watermark has reached its end.
+func (a *SessionAggregation[A]) wasOnTime(s *session[A]) bool {
+	return a.mode == OnTime && a.merged >= plus(s.last, a.end)
 }
 
-// Due is a merged watermark below which Advance has nothing to send; MaxTime if no session is open.
-func (a *SessionAggregation[A]) Due() EventTime { return a.plan.due() }
+// awaited is the watermark at which there is something to do for a session: its result on time is due, or it closes.
+func (a *SessionAggregation[A]) awaited(s *session[A], merged EventTime) EventTime {
+	if end := plus(s.last, a.end); a.mode == OnTime && end > merged {
+		return end
+	}
+	return plus(s.last, a.hold)
+}
 
-// Passed is the watermark that holds behind the operator: no result still to come that is on time is below it.
-func (a *SessionAggregation[A]) Passed() EventTime { return a.passed }
+// next is the watermark at which there is something to do for a key.
+func (a *SessionAggregation[A]) next(v *Sessions[A], merged EventTime) EventTime {
+	at := plus(v.open[0].last, a.hold)
+	for i := 0; a.mode == OnTime && i < len(v.open); i++ {
+		at = min(at, a.awaited(&v.open[i], merged))
+	}
+	return at
+}
 
 // passing is the watermark that may be passed on at a merged one: every result, tombstones included, carries the last
 // time of a session that was open, and that is not below the watermark less gap and grace.

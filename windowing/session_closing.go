@@ -1,114 +1,146 @@
 package windowing
 
-import (
-	"cmp"
-	"slices"
-)
+import "slices"
 
-// Advance tells the aggregation the merged watermark, after the records that moved it were added. Sessions that it
-// closes send what they still have to, those due first before others, and are removed: under OnClose each value once, by
-// due time and then key bytes, at the session's last time; under OnCommit what has changed since the last commit.
+// Advance tells the aggregation the merged watermark, after the records that moved it were added. Results are sent by
+// the last times of their sessions and then key bytes, each at its session's last time: under OnClose the value of each
+// session that it closes; under OnTime that of each session whose end it has reached; under OnCommit what has changed
+// since the last commit in sessions that it closes; then, if it is time, early results. Closed sessions are removed.
 // MaxTime says that the input has ended and closes all. A watermark that is not higher than before does nothing.
-func (a *SessionAggregation[A]) Advance(merged EventTime) error {
-	if merged <= a.merged {
-		return nil
-	}
-	if merged >= a.plan.due() {
-		if err := a.close(merged); err != nil {
-			return err
-		}
-	}
-	a.merged = merged
-	if merged != MaxTime {
-		a.store.SetClosing(int64(merged))
-	}
-	if a.windows.emit != OnCommit {
-		a.passed = a.passing(merged)
-	}
-	return nil
-}
+func (a *SessionAggregation[A]) Advance(merged EventTime) error { return a.advance(merged, a) }
 
-// close sends and removes what a watermark has closed.
-func (a *SessionAggregation[A]) close(merged EventTime) error {
-	if err := a.closed(merged); err != nil {
-		return err
-	}
-	slices.SortFunc(a.ending, func(x, y farewell[A]) int {
-		return cmp.Or(cmp.Compare(x.session.last, y.session.last), cmp.Compare(x.key, y.key))
-	})
-	for i := range a.ending {
-		if err := a.emitEnding(&a.ending[i]); err != nil {
-			return err
-		}
-	}
-	clear(a.ending)
-	for _, v := range a.visited {
-		if err := a.remove(v); err != nil {
-			return err
-		}
-	}
-	clear(a.visited)
-	return nil
-}
-
-// closed finds the sessions that are closed at a watermark. Keys whose sessions have been prolonged are planned anew.
-func (a *SessionAggregation[A]) closed(merged EventTime) error {
-	a.ending, a.visited = a.ending[:0], a.visited[:0]
+// fire sends what a watermark has made due, and removes what it has closed.
+func (a *SessionAggregation[A]) fire(merged EventTime) error {
+	a.firings.reset()
 	for {
 		key, ok := a.plan.next(merged)
 		if !ok {
-			return nil
+			return a.firings.each(a.send, func(key string) error { return a.settle(key, merged) })
 		}
-		a.key = append(a.key[:0], key...)
-		v, ok, err := a.store.Peek(a.key)
+		if err := a.gather(key, merged); err != nil {
+			return err
+		}
+	}
+}
+
+// gather finds what a key has to send at a watermark.
+func (a *SessionAggregation[A]) gather(key string, merged EventTime) error {
+	v, ok, err := a.peek(key)
+	if err != nil || !ok {
+		return err
+	}
+	for i := range v.open {
+		s := &v.open[i]
+		closed := merged >= plus(s.last, a.hold)
+		switch {
+		case a.mode == OnTime && a.reached(plus(s.last, a.end), merged),
+			a.mode == OnClose && closed,
+			a.mode == OnCommit && closed && s.changed:
+			a.firings.add(key, s.last, outgoing[A]{s, v.sent})
+		}
+	}
+	a.firings.keys = append(a.firings.keys, key)
+	return nil
+}
+
+func (a *SessionAggregation[A]) peek(key string) (v *Sessions[A], ok bool, err error) {
+	a.key = append(a.key[:0], key...)
+	return a.store.Peek(a.key)
+}
+
+// send sends the value of a session, and before it tombstones for the parts of it that were sent. A tombstone that has
+// waited for the value has the value's time, for that of its own window may have been passed.
+func (a *SessionAggregation[A]) send(key []byte, out outgoing[A]) error {
+	s := out.session
+	for _, win := range out.sent {
+		if !s.covers(win) {
+			continue
+		}
+		at := s.last
+		if a.mode == OnUpdate || a.mode == OnCommit {
+			at = win.End
+		}
+		if err := a.emit(win, key, nil, at); err != nil {
+			return err
+		}
+	}
+	return a.emit(s.window(), key, &s.value, s.last)
+}
+
+// sendNow sends a value that does not wait.
+func (a *SessionAggregation[A]) sendNow(key []byte, v *Sessions[A], s *session[A]) error {
+	err := a.send(key, outgoing[A]{s, v.sent})
+	v.told(s)
+	return err
+}
+
+// settle removes the sessions of a key that were closed, and the windows that were revoked.
+func (a *SessionAggregation[A]) settle(key string, merged EventTime) error {
+	v, _, err := a.peek(key)
+	if err != nil {
+		return err
+	}
+	closed, past := 0, NoTime // the last time of the sessions that are done with
+	for i := range v.open {
+		s := &v.open[i]
+		if merged >= plus(s.last, a.hold) {
+			closed, past = i+1, s.last
+		} else if a.mode == OnTime && merged >= plus(s.last, a.end) {
+			past = s.last
+		}
+	}
+	revoked := func(win Window) bool { return win.End <= past }
+	if closed > 0 || slices.ContainsFunc(v.sent, revoked) {
+		if v, _, err = a.store.Slot(a.key); err != nil {
+			return err
+		}
+		if closed == len(v.open) {
+			return a.store.Remove(a.key)
+		}
+		v.sent = slices.DeleteFunc(v.sent, revoked)
+		v.open = slices.Delete(v.open, 0, closed)
+	}
+	a.plan.put(key, a.next(v, merged))
+	return nil
+}
+
+// fireEarly sends what has changed in sessions that wait for their result.
+func (a *SessionAggregation[A]) fireEarly(merged EventTime) error {
+	a.firings.reset()
+	for _, key := range a.noted() {
+		v, ok, err := a.peek(key)
 		if err != nil {
 			return err
 		}
-		n := 0
-		for ok && n < len(v.open) && merged >= plus(v.open[n].last, a.hold) {
-			a.ending = append(a.ending, farewell[A]{key, &v.open[n], v.sent})
-			n++
-		}
-		switch {
-		case n > 0:
-			a.visited = append(a.visited, visit{key, n})
-		case ok && len(v.open) > 0:
-			a.plan.put(key, plus(v.open[0].last, a.hold))
-		}
-	}
-}
-
-// emitEnding sends what a session that is being closed still has to send.
-func (a *SessionAggregation[A]) emitEnding(e *farewell[A]) error {
-	s := e.session
-	if a.windows.emit == OnUpdate || a.windows.emit == OnCommit && !s.changed {
-		return nil
-	}
-	a.key = append(a.key[:0], e.key...)
-	for _, win := range e.sent {
-		if win.Start >= s.first && win.End <= s.last {
-			if err := a.emit(win, a.key, nil, win.End); err != nil {
-				return err
+		before := len(a.firings.due)
+		for i := 0; ok && i < len(v.open); i++ {
+			if s := &v.open[i]; a.hasEarly(s, merged) {
+				a.firings.add(key, s.last, outgoing[A]{s, v.sent})
 			}
 		}
+		if len(a.firings.due) > before {
+			a.firings.keys = append(a.firings.keys, key)
+		}
 	}
-	return a.emit(s.window(), a.key, &s.value, s.last)
+	return a.firings.each(a.send, func(key string) error { return a.settleEarly(key, merged) })
 }
 
-// remove takes the sessions that were closed out of the store.
-func (a *SessionAggregation[A]) remove(k visit) error {
-	a.key = append(a.key[:0], k.key...)
+// hasEarly reports whether a session has something to send before its result is due.
+func (a *SessionAggregation[A]) hasEarly(s *session[A], merged EventTime) bool {
+	return s.changed && (a.mode != OnTime || merged < plus(s.last, a.end))
+}
+
+func (a *SessionAggregation[A]) settleEarly(key string, merged EventTime) error {
+	a.key = append(a.key[:0], key...)
 	v, _, err := a.store.Slot(a.key)
 	if err != nil {
 		return err
 	}
-	if k.count == len(v.open) {
-		return a.store.Remove(a.key)
+	for i := range v.open {
+		if s := &v.open[i]; a.hasEarly(s, merged) {
+			v.told(s)
+		}
 	}
-	last := v.open[k.count-1].last
-	v.sent = slices.DeleteFunc(v.sent, func(win Window) bool { return win.End <= last })
-	v.open = slices.Delete(v.open, 0, k.count)
-	a.plan.put(k.key, plus(v.open[0].last, a.hold))
 	return nil
 }
 
@@ -117,7 +149,7 @@ func (a *SessionAggregation[A]) remove(k visit) error {
 // then passes the watermark of this moment. Under the other modes it does nothing. It is called once for each commit,
 // after the last Advance and before the store is encoded.
 func (a *SessionAggregation[A]) BeforeCommit() error {
-	if a.windows.emit != OnCommit {
+	if a.mode != OnCommit {
 		return nil
 	}
 	if err := a.store.EachDirty(a.dirty); err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/millrace/millrace/schemaregistry/serde"
 	"github.com/millrace/millrace/state"
@@ -15,19 +16,29 @@ import (
 // What always holds: they are more than the gap apart, in the order of their times.
 type Sessions[A any] struct {
 	open []session[A]
-	// sent are windows that were sent before the last commit and are part of larger ones by now (OnCommit). Like the
-	// marks of a session it is never stored, for at a commit there are none.
+	// sent are windows that were sent, are part of larger ones by now, and have not been revoked yet.
 	sent []Window
 }
 
 type session[A any] struct {
 	first, last EventTime
 	value       A
-	changed     bool // not sent since (OnCommit)
-	known       bool // these bounds were sent (OnCommit)
+	changed     bool // since its value was sent
+	known       bool // these bounds were sent, other than on time
 }
 
 func (s *session[A]) window() Window { return Window{Start: s.first, End: s.last} }
+
+// covers reports whether a window lies in the session.
+func (s *session[A]) covers(win Window) bool { return win.Start >= s.first && win.End <= s.last }
+
+// told notes that a value was sent, and what there was to revoke before it.
+func (v *Sessions[A]) told(s *session[A]) {
+	s.changed, s.known = false, true
+	if len(v.sent) > 0 {
+		v.sent = slices.DeleteFunc(v.sent, s.covers)
+	}
+}
 
 // reach is the range of the sessions that are within gap of ts.
 func (v *Sessions[A]) reach(ts EventTime, gap int64) (from, to int) {
@@ -58,27 +69,41 @@ func (s sessionsSerde[A]) Bind(use serde.Use) (serde.Codec[Sessions[A]], error) 
 	return sessionsCodec[A]{c}, err
 }
 
-// sessionsCodec writes the version byte and, for each session, first (8), last (8), length (4) and value.
+// sessionsCodec writes the version byte, how many windows are to be revoked (4) with the first (8) and the last time (8)
+// of each, and then for each session first (8), last (8), marks (1), length (4) and value.
 type sessionsCodec[A any] struct{ value serde.Codec[A] }
 
 const (
-	listFormat   = 1
-	sessionFixed = 8 + 8 + 4
+	sessionsFormat = 2
+	sessionFixed   = 8 + 8 + 1 + 4
+	markKnown      = 1 << 0
+	markChanged    = 1 << 1
 )
 
 var (
-	errListFormat = errors.New("windowing: this is not a list of windows, or one that a newer version wrote")
+	errListFormat = errors.New("windowing: this is not a list of windows, or one that another version wrote")
 	errListBroken = errors.New("windowing: a list of windows is cut short or out of order")
 )
 
 func (c sessionsCodec[A]) Append(dst []byte, v Sessions[A]) ([]byte, error) {
-	dst = append(dst, listFormat)
+	dst = binary.BigEndian.AppendUint32(append(dst, sessionsFormat), uint32(len(v.sent)))
+	for _, win := range v.sent {
+		dst = binary.BigEndian.AppendUint64(dst, uint64(win.Start))
+		dst = binary.BigEndian.AppendUint64(dst, uint64(win.End))
+	}
 	for i := range v.open {
 		s := &v.open[i]
 		dst = binary.BigEndian.AppendUint64(dst, uint64(s.first))
 		dst = binary.BigEndian.AppendUint64(dst, uint64(s.last))
+		var marks byte
+		if s.changed {
+			marks |= markChanged
+		}
+		if s.known {
+			marks |= markKnown
+		}
 		var err error
-		if dst, err = appendSized(dst, c.value, s.value); err != nil {
+		if dst, err = appendSized(append(dst, marks), c.value, s.value); err != nil {
 			return dst, err
 		}
 	}
@@ -86,25 +111,48 @@ func (c sessionsCodec[A]) Append(dst []byte, v Sessions[A]) ([]byte, error) {
 }
 
 func (c sessionsCodec[A]) Decode(src []byte) (v Sessions[A], err error) {
-	if len(src) == 0 || src[0] != listFormat {
+	if len(src) == 0 || src[0] != sessionsFormat {
 		return v, errListFormat
 	}
-	for src = src[1:]; len(src) > 0; {
-		if len(src) < sessionFixed {
+	if v.sent, src, err = decodeSent(src[1:]); err != nil {
+		return v, err
+	}
+	for len(src) > 0 {
+		if len(src) < sessionFixed || src[16]&^(markChanged|markKnown) != 0 {
 			return v, errListBroken
 		}
 		s := session[A]{
-			first: EventTime(binary.BigEndian.Uint64(src)), last: EventTime(binary.BigEndian.Uint64(src[8:])), known: true,
+			first: EventTime(binary.BigEndian.Uint64(src)), last: EventTime(binary.BigEndian.Uint64(src[8:])),
+			changed: src[16]&markChanged != 0, known: src[16]&markKnown != 0,
 		}
 		if n := len(v.open); s.last < s.first || n > 0 && s.first <= v.open[n-1].last {
 			return v, errListBroken
 		}
-		if s.value, src, err = decodeSized(c.value, src[16:]); err != nil {
+		if s.value, src, err = decodeSized(c.value, src[17:]); err != nil {
 			return v, err
 		}
 		v.open = append(v.open, s)
 	}
 	return v, nil
+}
+
+// decodeSent reads the windows that are to be revoked and returns what is behind them.
+func decodeSent(src []byte) (sent []Window, rest []byte, err error) {
+	if len(src) < 4 {
+		return nil, nil, errListBroken
+	}
+	n := uint64(binary.BigEndian.Uint32(src))
+	if src = src[4:]; n > uint64(len(src)/boundsBytes) {
+		return nil, nil, errListBroken
+	}
+	for ; n > 0; n-- {
+		win := Window{Start: EventTime(binary.BigEndian.Uint64(src)), End: EventTime(binary.BigEndian.Uint64(src[8:]))}
+		if win.End < win.Start {
+			return nil, nil, errListBroken
+		}
+		sent, src = append(sent, win), src[boundsBytes:]
+	}
+	return sent, src, nil
 }
 
 // appendSized writes the length of a value in 4 bytes, and the value.

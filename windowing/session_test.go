@@ -153,11 +153,16 @@ func TestSessionsValidate(t *testing.T) {
 		{Session(10 * ms).Grace(5 * ms).Emit(OnClose), nil},
 		{Sliding(10 * ms).Grace(5 * ms).Emit(OnUpdate), nil},
 		{SessionWindows{}, []string{"gap"}},
-		{Session(-ms).Grace(-ms).Emit(9), []string{"gap", "grace", "cannot be sent emit 9"}},
+		{Session(-ms).Grace(-ms).Emit(9), []string{"gap", "grace", "unknown emission 9"}},
 		{Session(1500 * 1000).Grace(1), []string{"gap", "grace"}},
-		{Session(ms).Emit(OnTime), []string{"cannot be sent on-time"}},
+		{Session(ms).Emit(OnTime).Early(ms), nil},
+		{Session(ms).Early(ms), []string{"early results go with OnClose or OnTime; on-commit"}},
+		{Session(ms).Emit(OnClose).Early(0), []string{"early results must be positive"}},
+		{Sliding(ms).Emit(OnTime).Early(ms), nil},
+		{Sliding(ms).Emit(OnUpdate).Early(ms), []string{"early results go with OnClose or OnTime; on-update"}},
+		{Sliding(ms).Emit(OnTime).Early(-ms), []string{"early results must be positive"}},
 		{SlidingWindows{}, []string{"difference"}},
-		{Sliding(-ms).Grace(-ms).Emit(9), []string{"difference", "grace", "cannot be sent emit 9"}},
+		{Sliding(-ms).Grace(-ms).Emit(9), []string{"difference", "grace", "unknown emission 9"}},
 	}
 	for _, tt := range tests {
 		err := tt.w.Validate()
@@ -211,9 +216,11 @@ func FuzzKeyedLists(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	a, _ := sessions.Append(nil, Sessions[string]{open: []session[string]{{first: 1, last: 5, value: "ab"}, {first: 16, last: 16}}})
-	b, _ := slides.Append(nil, Slides[string]{spans: []span[string]{{start: 0, end: 4, time: 3, value: "x", window: true}, {start: 4, end: 5}}})
-	for _, seed := range [][]byte{a, b, a[:len(a)-1], b[:20], {listFormat}, {}, {2}} {
+	a, _ := sessions.Append(nil, Sessions[string]{
+		sent: []Window{{1, 1}}, open: []session[string]{{first: 1, last: 5, value: "ab", changed: true}, {first: 16, last: 16, known: true}},
+	})
+	b, _ := slides.Append(nil, Slides[string]{spans: []span[string]{{start: 0, end: 4, time: 3, value: "x", window: true}, {start: 4, end: 5, changed: true}}})
+	for _, seed := range [][]byte{a, b, a[:len(a)-1], b[:20], {slidesFormat}, {sessionsFormat}, {}, {2}} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, src []byte) {
@@ -233,8 +240,9 @@ func FuzzKeyedLists(f *testing.F) {
 // TestKeyedListBytes holds the formats.
 func TestKeyedListBytes(t *testing.T) {
 	sessions, _ := sessionsSerde[string]{serde.String}.Bind(serde.Use{})
-	got, err := sessions.Append(nil, Sessions[string]{open: []session[string]{{first: 1, last: 5, value: "ab"}}})
-	if want := "\x01" + "\x00\x00\x00\x00\x00\x00\x00\x01" + "\x00\x00\x00\x00\x00\x00\x00\x05" + "\x00\x00\x00\x02ab"; err != nil || string(got) != want {
+	got, err := sessions.Append(nil, Sessions[string]{sent: []Window{{3, 4}}, open: []session[string]{{first: 1, last: 5, value: "ab", changed: true}}})
+	if want := "\x02\x00\x00\x00\x01" + "\x00\x00\x00\x00\x00\x00\x00\x03" + "\x00\x00\x00\x00\x00\x00\x00\x04" +
+		"\x00\x00\x00\x00\x00\x00\x00\x01" + "\x00\x00\x00\x00\x00\x00\x00\x05" + "\x02" + "\x00\x00\x00\x02ab"; err != nil || string(got) != want {
 		t.Errorf("got %q, %v", got, err)
 	}
 	slides, _ := slidesSerde[string]{serde.String}.Bind(serde.Use{})
@@ -245,6 +253,13 @@ func TestKeyedListBytes(t *testing.T) {
 	for _, bad := range []string{"", "\x02", "\x01x", string(got[:len(got)-1]), string(got) + string(got[1:])} {
 		if _, err := slides.Decode([]byte(bad)); err == nil {
 			t.Errorf("%q was decoded", bad)
+		}
+	}
+	whole, _ := sessions.Append(nil, Sessions[string]{sent: []Window{{3, 4}}})
+	for _, bad := range []string{"", "\x01", "\x02\x00\x00", string(whole[:len(whole)-1]), "\x02\xff\xff\xff\xff" + string(whole[5:]),
+		string(whole) + "x", string(whole[:12]) + "\x05" + string(whole[13:])} {
+		if _, err := sessions.Decode([]byte(bad)); err == nil {
+			t.Errorf("%q was decoded as sessions", bad)
 		}
 	}
 }

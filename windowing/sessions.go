@@ -16,8 +16,8 @@ import (
 //  2. A session is closed when W > last + gap + grace, and no earlier: Due is the one test, by which records are judged
 //     and results sent.
 type SessionWindows struct {
-	gap, grace time.Duration
-	emit       Emit
+	gap, grace, early time.Duration
+	emit              Emit
 }
 
 // Session cuts the records of each key wherever they pause for more than gap, which is positive and whole
@@ -37,6 +37,14 @@ func (w SessionWindows) Emit(e Emit) SessionWindows {
 	return w
 }
 
+// Early sends, beside the results of OnClose or OnTime, the sessions that have changed and wait for theirs, whenever the
+// merged watermark reaches or passes a multiple of d, which is whole milliseconds of event time and positive; without a
+// call there are no early results. A session that has outgrown what was sent of it sends a tombstone for that first.
+func (w SessionWindows) Early(d time.Duration) SessionWindows {
+	w.early = asked(d)
+	return w
+}
+
 // Gap is the longest pause inside a session.
 func (w SessionWindows) Gap() time.Duration { return w.gap }
 
@@ -48,14 +56,11 @@ func (w SessionWindows) Emission() Emit { return w.emit }
 
 // Validate returns all that is wrong with the sessions, joined; nil if nothing is.
 func (w SessionWindows) Validate() error {
-	wrong := []error{checkEmit(w.emit)}
+	var wrong []error
 	if w.gap <= 0 || !wholeMillis(w.gap) {
 		wrong = append(wrong, fmt.Errorf("windowing: the gap of sessions must be positive whole milliseconds, got %v", w.gap))
 	}
-	if w.grace < 0 || !wholeMillis(w.grace) {
-		wrong = append(wrong, fmt.Errorf("windowing: the grace of sessions must be whole milliseconds from 0 on, got %v", w.grace))
-	}
-	return errors.Join(wrong...)
+	return errors.Join(append(wrong, checkSending("sessions", w.grace, w.early, w.emit)...)...)
 }
 
 // Latest is the session that a record of this time is on its own.

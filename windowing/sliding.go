@@ -16,8 +16,8 @@ import (
 //     results sent.
 //  3. A record is late when the windows that could contain it are closed, whether they exist or not.
 type SlidingWindows struct {
-	difference, grace time.Duration
-	emit              Emit
+	difference, grace, early time.Duration
+	emit                     Emit
 }
 
 // Sliding takes together the records of a key that are at most difference apart, which is positive and whole
@@ -38,6 +38,14 @@ func (w SlidingWindows) Emit(e Emit) SlidingWindows {
 	return w
 }
 
+// Early sends, beside the results of OnClose or OnTime, the windows that have changed and wait for theirs, whenever the
+// merged watermark reaches or passes a multiple of d, which is whole milliseconds of event time and positive; without a
+// call there are no early results.
+func (w SlidingWindows) Early(d time.Duration) SlidingWindows {
+	w.early = asked(d)
+	return w
+}
+
 // Difference is the length of each window: the distance between its first and its last instant.
 func (w SlidingWindows) Difference() time.Duration { return w.difference }
 
@@ -49,14 +57,11 @@ func (w SlidingWindows) Emission() Emit { return w.emit }
 
 // Validate returns all that is wrong with the windows, joined; nil if nothing is.
 func (w SlidingWindows) Validate() error {
-	wrong := []error{checkEmit(w.emit)}
+	var wrong []error
 	if w.difference <= 0 || !wholeMillis(w.difference) {
 		wrong = append(wrong, fmt.Errorf("windowing: the difference of sliding windows must be positive whole milliseconds, got %v", w.difference))
 	}
-	if w.grace < 0 || !wholeMillis(w.grace) {
-		wrong = append(wrong, fmt.Errorf("windowing: the grace of sliding windows must be whole milliseconds from 0 on, got %v", w.grace))
-	}
-	return errors.Join(wrong...)
+	return errors.Join(append(wrong, checkSending("sliding windows", w.grace, w.early, w.emit)...)...)
 }
 
 // Window is the window with this start.

@@ -24,21 +24,12 @@ type SlidingAggregation[A any] struct {
 	emit    func(win Window, key []byte, v *A, at EventTime) error
 	copy    func(v *A) (A, error)
 
-	length, hold int64     // ms; a window closes at start + hold
-	merged       EventTime // highest merged watermark seen
-	passed       EventTime
-	plan         schedule
+	length, end, hold int64 // ms; a window's end is passed at start + end, and it closes at start + hold
+	course
 
-	ending  []slideEnding[A] // scratch: windows that are being closed
-	visited []string         // scratch: their keys
-	key     []byte           // scratch
+	firings firings[*span[A]] // scratch
+	key     []byte            // scratch
 	dirty   func(key []byte, v *Slides[A], deleted bool) error
-}
-
-// slideEnding is a window that is being closed.
-type slideEnding[A any] struct {
-	key  string
-	span *span[A]
 }
 
 // NewSlidingAggregation returns the aggregation of a store that is open, restored, and used by nothing else; it reads
@@ -54,13 +45,15 @@ func NewSlidingAggregation[A any](w SlidingWindows, store *state.KeyValueStore[[
 ) (*SlidingAggregation[A], error) {
 	a := &SlidingAggregation[A]{windows: w, store: store, add: add, emit: emit, copy: copier(value)}
 	a.length = w.difference.Milliseconds()
-	a.hold = a.length + w.GraceMillis() + 1
-	a.merged = restored(store.Closing())
+	a.end = a.length + 1
+	a.hold = a.end + w.GraceMillis()
+	a.course = course{mode: w.emit, merged: restored(store.Closing()), closer: store}
 	a.passed = a.passing(a.merged)
+	a.early.restart(w.early.Milliseconds(), a.merged)
 	a.dirty = a.emitDirty
 	for key, v := range store.All() {
 		if len(v.spans) > 0 {
-			a.plan.plan(key, a.next(&v))
+			a.plan.plan(key, a.next(&v, a.merged))
 		}
 	}
 	return a, store.Err()
@@ -79,6 +72,7 @@ func (a *SlidingAggregation[A]) Add(key []byte, ts, judged EventTime) (late bool
 	if err != nil {
 		return false, err
 	}
+	a.forgetOnTime(v)
 	own := a.first(ts)
 	low := max(own, plus(judged, 1-a.hold)) // windows that start below are closed
 	from, to, err := a.open(v, low, ts+1, low == own)
@@ -90,13 +84,39 @@ func (a *SlidingAggregation[A]) Add(key []byte, ts, judged EventTime) (late bool
 			return false, err
 		}
 	}
-	if from <= 1 { // the first span is new, or has become shorter
-		a.plan.plan(key, a.next(v))
+	if from <= 1 || a.mode == OnTime { // the first span is new, or has become shorter
+		a.plan.plan(key, a.next(v, a.merged))
 	}
-	if a.windows.emit != OnUpdate {
-		return false, nil
+	return false, a.changes(key, v, from)
+}
+
+// forgetOnTime takes the marks of what was sent on time, which nothing was written for.
+func (a *SlidingAggregation[A]) forgetOnTime(v *Slides[A]) {
+	for i := 0; i < len(v.spans) && a.wasOnTime(&v.spans[i]); i++ {
+		v.spans[i].changed = false
 	}
-	return false, a.emitUpdates(key, v, from)
+}
+
+// wasOnTime reports whether the result on time of the window that starts with a span has been sent: the watermark has
+// passed its end.
+func (a *SlidingAggregation[A]) wasOnTime(s *span[A]) bool {
+	return a.mode == OnTime && a.merged >= plus(s.start, a.end)
+}
+
+// changes sends the windows that the current record has changed, from a span on, or sees to it that they will be.
+func (a *SlidingAggregation[A]) changes(key []byte, v *Slides[A], from int) error {
+	if a.mode == OnUpdate {
+		return a.emitUpdates(key, v, from)
+	}
+	for i := from; i < len(v.spans) && a.wasOnTime(&v.spans[i]); i++ {
+		if err := a.emitChanged(key, &v.spans[i]); err != nil {
+			return err
+		}
+	}
+	if a.early.every > 0 {
+		a.early.note(0, key)
+	}
+	return nil
 }
 
 // first is the start of the earliest window that ts is in.
@@ -183,32 +203,36 @@ func (a *SlidingAggregation[A]) emitChanged(key []byte, s *span[A]) error {
 	if !s.window {
 		return nil
 	}
-	return a.emit(a.windows.Window(s.start), key, &s.value, s.time)
-}
-
-// next is the watermark at which there is something to do for a key: its first window closes, or the remains of one
-// can be forgotten.
-func (a *SlidingAggregation[A]) next(v *Slides[A]) EventTime {
-	if s := &v.spans[0]; s.window {
-		return plus(s.start, a.hold)
+	win, at := a.windows.Window(s.start), s.time
+	if a.mode == OnTime {
+		at = win.End
 	}
-	return plus(v.spans[0].end, a.hold)
+	return a.emit(win, key, &s.value, at)
 }
 
-// Due is a merged watermark below which Advance has nothing to send; MaxTime if no window is open.
-func (a *SlidingAggregation[A]) Due() EventTime { return a.plan.due() }
-
-// Passed is the watermark that holds behind the operator: no result still to come that is on time is below it.
-func (a *SlidingAggregation[A]) Passed() EventTime { return a.passed }
+// next is the watermark at which there is something to do for a key: its first window closes, the remains of one can be
+// forgotten, or the end of a window is passed whose result on time is to be sent.
+func (a *SlidingAggregation[A]) next(v *Slides[A], merged EventTime) EventTime {
+	at := plus(v.spans[0].end, a.hold)
+	if s := &v.spans[0]; s.window {
+		at = plus(s.start, a.hold)
+	}
+	for i := 0; a.mode == OnTime && i < len(v.spans); i++ {
+		if end := plus(v.spans[i].start, a.end); v.spans[i].window && end > merged {
+			return min(at, end)
+		}
+	}
+	return at
+}
 
 // passing is the watermark that may be passed on at a merged one. Finals carry the end of a window that is still open,
-// so they are not below the watermark less grace. Updates carry the times of records, which may be as early as the
+// so they are not below the watermark less grace, and early results carry a later watermark, or such an end. Updates carry the times of records, which may be as early as the
 // start of the earliest open window.
 func (a *SlidingAggregation[A]) passing(merged EventTime) EventTime {
 	switch {
 	case merged == NoTime || merged == MaxTime:
 		return merged
-	case a.windows.emit == OnClose:
+	case a.mode == OnClose || a.mode == OnTime:
 		return plus(merged, -a.windows.GraceMillis())
 	}
 	return plus(merged, 1-a.hold)

@@ -1,101 +1,75 @@
 package windowing
 
-import (
-	"cmp"
-	"slices"
-)
+import "slices"
 
-// Advance tells the aggregation the merged watermark, after the records that moved it were added. Windows that it
-// closes send what they still have to, earliest first and within one start in the order of the key bytes, and are
-// forgotten: under OnClose each value once, at the window's end; under OnCommit what has changed since the last commit.
-// MaxTime says that the input has ended and closes all. A watermark that is not higher than before does nothing.
-func (a *SlidingAggregation[A]) Advance(merged EventTime) error {
-	if merged <= a.merged {
-		return nil
-	}
-	if merged >= a.plan.due() {
-		if err := a.close(merged); err != nil {
-			return err
-		}
-	}
-	a.merged = merged
-	if merged != MaxTime {
-		a.store.SetClosing(int64(merged))
-	}
-	if a.windows.emit != OnCommit {
-		a.passed = a.passing(merged)
-	}
-	return nil
-}
+// Advance tells the aggregation the merged watermark, after the records that moved it were added. Results are sent by
+// the starts of their windows and then key bytes: under OnClose the value of each window that it closes, and under
+// OnTime that of each window whose end it has passed, at the window's end; under OnCommit what has changed since the
+// last commit in windows that it closes; then, if it is time, early results. Closed windows are forgotten. MaxTime says
+// that the input has ended and closes all. A watermark that is not higher than before does nothing.
+func (a *SlidingAggregation[A]) Advance(merged EventTime) error { return a.advance(merged, a) }
 
-// close sends and forgets what a watermark has closed.
-func (a *SlidingAggregation[A]) close(merged EventTime) error {
-	if err := a.closed(merged); err != nil {
-		return err
-	}
-	slices.SortFunc(a.ending, func(x, y slideEnding[A]) int {
-		return cmp.Or(cmp.Compare(x.span.start, y.span.start), cmp.Compare(x.key, y.key))
-	})
-	for _, e := range a.ending {
-		a.key = append(a.key[:0], e.key...)
-		if err := a.emitEnding(a.key, e.span); err != nil {
-			return err
-		}
-	}
-	clear(a.ending)
-	for _, key := range a.visited {
-		if err := a.forget(key, merged); err != nil {
-			return err
-		}
-	}
-	clear(a.visited)
-	return nil
-}
-
-// closed finds the windows that are closed at a watermark.
-func (a *SlidingAggregation[A]) closed(merged EventTime) error {
-	a.ending, a.visited = a.ending[:0], a.visited[:0]
+// fire sends what a watermark has made due, and forgets what it has closed.
+func (a *SlidingAggregation[A]) fire(merged EventTime) error {
+	a.firings.reset()
 	for {
 		key, ok := a.plan.next(merged)
 		if !ok {
-			return nil
+			return a.firings.each(a.send, func(key string) error { return a.settle(key, merged) })
 		}
-		a.key = append(a.key[:0], key...)
-		v, ok, err := a.store.Peek(a.key)
-		if err != nil {
+		if err := a.gather(key, merged); err != nil {
 			return err
 		}
-		if !ok || len(v.spans) == 0 {
-			continue
-		}
-		for i := range v.spans {
-			s := &v.spans[i]
-			if s.window && merged >= plus(s.start, a.hold) {
-				a.ending = append(a.ending, slideEnding[A]{key, s})
-			}
-		}
-		a.visited = append(a.visited, key)
 	}
 }
 
-// emitEnding sends what a window that is being closed still has to send.
-func (a *SlidingAggregation[A]) emitEnding(key []byte, s *span[A]) error {
-	switch a.windows.emit {
-	case OnClose:
-		win := a.windows.Window(s.start)
-		return a.emit(win, key, &s.value, win.End)
-	case OnCommit:
-		return a.emitChanged(key, s)
+// gather finds what a key has to send at a watermark.
+func (a *SlidingAggregation[A]) gather(key string, merged EventTime) error {
+	v, ok, err := a.peek(key)
+	if err != nil || !ok || len(v.spans) == 0 {
+		return err
 	}
+	for i := range v.spans {
+		s := &v.spans[i]
+		closed := merged >= plus(s.start, a.hold)
+		switch {
+		case !s.window:
+		case a.mode == OnTime && a.reached(plus(s.start, a.end), merged),
+			a.mode == OnClose && closed,
+			a.mode == OnCommit && closed && s.changed:
+			a.firings.add(key, s.start, s)
+		}
+	}
+	a.firings.keys = append(a.firings.keys, key)
 	return nil
 }
 
-// forget takes the windows that are closed out of the store. A span outlives the window it begins with for as long as
-// a window may start inside it or at its end.
-func (a *SlidingAggregation[A]) forget(key string, merged EventTime) error {
+func (a *SlidingAggregation[A]) peek(key string) (v *Slides[A], ok bool, err error) {
 	a.key = append(a.key[:0], key...)
-	v, _, err := a.store.Slot(a.key)
+	return a.store.Peek(a.key)
+}
+
+// send sends a value that is due.
+func (a *SlidingAggregation[A]) send(key []byte, s *span[A]) error {
+	win := a.windows.Window(s.start)
+	if a.mode == OnCommit {
+		return a.emit(win, key, &s.value, s.time)
+	}
+	return a.emit(win, key, &s.value, win.End)
+}
+
+// settle takes the windows of a key that are closed out of the store. A span outlives the window it begins with for as
+// long as a window may start inside it or at its end.
+func (a *SlidingAggregation[A]) settle(key string, merged EventTime) error {
+	v, _, err := a.peek(key)
 	if err != nil {
+		return err
+	}
+	if next := a.next(v, merged); next > merged { // nothing is closed
+		a.plan.put(key, next)
+		return nil
+	}
+	if v, _, err = a.store.Slot(a.key); err != nil {
 		return err
 	}
 	n := 0
@@ -112,7 +86,53 @@ func (a *SlidingAggregation[A]) forget(key string, merged EventTime) error {
 		return a.store.Remove(a.key)
 	}
 	v.spans = slices.Delete(v.spans, 0, n)
-	a.plan.put(key, a.next(v))
+	a.plan.put(key, a.next(v, merged))
+	return nil
+}
+
+// fireEarly sends what has changed in windows that wait for their result. It carries the time at which it is due, but
+// stays inside of its window.
+func (a *SlidingAggregation[A]) fireEarly(merged EventTime) error {
+	a.firings.reset()
+	for _, key := range a.noted() {
+		v, ok, err := a.peek(key)
+		if err != nil {
+			return err
+		}
+		before := len(a.firings.due)
+		for i := 0; ok && i < len(v.spans); i++ {
+			if s := &v.spans[i]; a.hasEarly(s, merged) {
+				a.firings.add(key, s.start, s)
+			}
+		}
+		if len(a.firings.due) > before {
+			a.firings.keys = append(a.firings.keys, key)
+		}
+	}
+	at := a.early.last(merged)
+	send := func(key []byte, s *span[A]) error {
+		win := a.windows.Window(s.start)
+		return a.emit(win, key, &s.value, min(max(at, win.Start), win.End))
+	}
+	return a.firings.each(send, func(key string) error { return a.settleEarly(key, merged) })
+}
+
+// hasEarly reports whether the window that starts with a span has something to send before its result is due.
+func (a *SlidingAggregation[A]) hasEarly(s *span[A], merged EventTime) bool {
+	return s.window && s.changed && (a.mode != OnTime || merged < plus(s.start, a.end))
+}
+
+func (a *SlidingAggregation[A]) settleEarly(key string, merged EventTime) error {
+	a.key = append(a.key[:0], key...)
+	v, _, err := a.store.Slot(a.key)
+	if err != nil {
+		return err
+	}
+	for i := range v.spans {
+		if s := &v.spans[i]; a.hasEarly(s, merged) {
+			s.changed = false
+		}
+	}
 	return nil
 }
 
@@ -121,7 +141,7 @@ func (a *SlidingAggregation[A]) forget(key string, merged EventTime) error {
 // moment. Under the other modes it does nothing. It is called once for each commit, after the last Advance and before
 // the store is encoded.
 func (a *SlidingAggregation[A]) BeforeCommit() error {
-	if a.windows.emit != OnCommit {
+	if a.mode != OnCommit {
 		return nil
 	}
 	if err := a.store.EachDirty(a.dirty); err != nil {

@@ -23,7 +23,7 @@ type span[A any] struct {
 	time       EventTime // highest among them
 	value      A
 	window     bool // start is that of a window that is not closed
-	changed    bool // not sent since (OnCommit); never stored, for at a commit nothing is
+	changed    bool // since its value was sent, other than on time
 }
 
 // SlidingStore is the handle of the store that a SlidingAggregation works on: a key-value store, from the encoded key
@@ -42,25 +42,32 @@ func (s slidesSerde[A]) Bind(use serde.Use) (serde.Codec[Slides[A]], error) {
 	return slidesCodec[A]{c}, err
 }
 
-// slidesCodec writes the version byte and, for each span, start (8), end (8), time (8), window (1), length (4) and
+// slidesCodec writes the version byte and, for each span, start (8), end (8), time (8), marks (1), length (4) and
 // value.
 type slidesCodec[A any] struct{ value serde.Codec[A] }
 
-const spanFixed = 8 + 8 + 8 + 1 + 4
+const (
+	slidesFormat = 1
+	spanFixed    = 8 + 8 + 8 + 1 + 4
+	markWindow   = 1 << 0 // beside markChanged
+)
 
 func (c slidesCodec[A]) Append(dst []byte, v Slides[A]) ([]byte, error) {
-	dst = append(dst, listFormat)
+	dst = append(dst, slidesFormat)
 	for i := range v.spans {
 		s := &v.spans[i]
 		dst = binary.BigEndian.AppendUint64(dst, uint64(s.start))
 		dst = binary.BigEndian.AppendUint64(dst, uint64(s.end))
 		dst = binary.BigEndian.AppendUint64(dst, uint64(s.time))
-		window := byte(0)
+		var marks byte
 		if s.window {
-			window = 1
+			marks |= markWindow
+		}
+		if s.changed {
+			marks |= markChanged
 		}
 		var err error
-		if dst, err = appendSized(append(dst, window), c.value, s.value); err != nil {
+		if dst, err = appendSized(append(dst, marks), c.value, s.value); err != nil {
 			return dst, err
 		}
 	}
@@ -68,16 +75,17 @@ func (c slidesCodec[A]) Append(dst []byte, v Slides[A]) ([]byte, error) {
 }
 
 func (c slidesCodec[A]) Decode(src []byte) (v Slides[A], err error) {
-	if len(src) == 0 || src[0] != listFormat {
+	if len(src) == 0 || src[0] != slidesFormat {
 		return v, errListFormat
 	}
 	for src = src[1:]; len(src) > 0; {
-		if len(src) < spanFixed || src[24] > 1 {
+		if len(src) < spanFixed || src[24]&^(markWindow|markChanged) != 0 {
 			return v, errListBroken
 		}
 		s := span[A]{
 			start: EventTime(binary.BigEndian.Uint64(src)), end: EventTime(binary.BigEndian.Uint64(src[8:])),
-			time: EventTime(binary.BigEndian.Uint64(src[16:])), window: src[24] == 1,
+			time:   EventTime(binary.BigEndian.Uint64(src[16:])),
+			window: src[24]&markWindow != 0, changed: src[24]&markChanged != 0,
 		}
 		if n := len(v.spans); s.end <= s.start || n > 0 && s.start < v.spans[n-1].end {
 			return v, errListBroken

@@ -52,10 +52,7 @@ func (w Windows) Emit(e Emit) Windows {
 // the merged watermark reaches or passes a multiple of d. d is whole milliseconds and positive; without a call there
 // are no early results.
 func (w Windows) Early(d time.Duration) Windows {
-	w.early = d
-	if d == 0 {
-		w.early = -1 // not the same as never asked for
-	}
+	w.early = asked(d)
 	return w
 }
 
@@ -133,22 +130,10 @@ func (w Windows) Validate() error {
 	case checked:
 		k.validate(w.offset, complain)
 	}
-	if w.grace < 0 || !wholeMillis(w.grace) {
-		complain("windowing: the grace of windows must be whole milliseconds from 0 on, got %v", w.grace)
-	}
 	if !wholeMillis(w.offset) {
 		complain("windowing: the offset of windows must be whole milliseconds, got %v", w.offset)
 	}
-	if w.emit > OnTime {
-		complain("windowing: unknown emission %d; use OnCommit, OnClose, OnTime or OnUpdate", uint8(w.emit))
-	}
-	if w.early != 0 && (w.early < 0 || !wholeMillis(w.early)) {
-		complain("windowing: early results must be positive whole milliseconds of event time apart")
-	}
-	if w.early != 0 && w.emit != OnClose && w.emit != OnTime {
-		complain("windowing: early results go with OnClose or OnTime; %v sends results before the end anyway", w.emit)
-	}
-	return errors.Join(wrong...)
+	return errors.Join(append(wrong, checkSending("windows", w.grace, w.early, w.emit)...)...)
 }
 
 func (w Windows) validateGrid(complain func(string, ...any)) {
