@@ -4,31 +4,52 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"time"
 )
 
-// course is what the aggregations over key-value stores have in common: how far time has come, and which keys are to
-// be looked at when. Nothing of it is state: it follows from the store and its closing.
+// course is what the aggregations over key-value stores have in common: how far time has come, which keys are to be
+// looked at when, and how results that are due leave. T is what a result is sent from. It is no state: it follows from
+// the store and its closing.
 //
 // What always holds: a key of which a result on time or a removal is due at a watermark is planned for one that is not
 // higher; a key that has changed and waits for early results is noted, unless all are.
-type course struct {
-	mode   Emit
-	merged EventTime // highest merged watermark seen
-	passed EventTime
-	closer interface{ SetClosing(watermark int64) } // the store
-	plan   schedule
-	early  changes // keys, under the number 0
+type course[T any] struct {
+	mode      Emit
+	merged    EventTime // highest merged watermark seen
+	passed    EventTime
+	passing   func(merged EventTime) EventTime         // what may be passed at a merged watermark
+	closer    interface{ SetClosing(watermark int64) } // the store
+	plan      schedule
+	early     changes  // keys, under the number 0
+	due, soon steps[T] // of what is planned, of early results
+
+	firings []firing[T] // scratch
+	keys    []string    // scratch: those to be settled
+	key     []byte      // scratch
 }
 
-// A runner is an aggregation that follows a course.
-type runner interface {
-	fire(merged EventTime) error
-	fireEarly(merged EventTime) error
-	passing(merged EventTime) EventTime
+// steps are what is done at a watermark.
+type steps[T any] struct {
+	gather func(key string, merged EventTime) (settle bool, err error) // calls fire with what is due
+	send   func(key []byte, of T, merged EventTime) error              // in order
+	settle func(key string, merged EventTime) error                    // when all is sent
+}
+
+// firing is one result.
+type firing[T any] struct {
+	key   string
+	order EventTime // by which results are sent, those of one time by key
+	of    T
+}
+
+// start sets out from a store's closing.
+func (c *course[T]) start(mode Emit, early time.Duration, closing EventTime) {
+	c.mode, c.merged, c.passed = mode, closing, c.passing(closing)
+	c.early.restart(early.Milliseconds(), closing)
 }
 
 // Due is a merged watermark below which Advance has nothing to send; MaxTime if nothing is open.
-func (c *course) Due() EventTime {
+func (c *course[T]) Due() EventTime {
 	if c.early.any() {
 		return min(c.plan.due(), c.early.next)
 	}
@@ -36,20 +57,20 @@ func (c *course) Due() EventTime {
 }
 
 // Passed is the watermark that holds behind the operator: no result still to come that is on time is below it.
-func (c *course) Passed() EventTime { return c.passed }
+func (c *course[T]) Passed() EventTime { return c.passed }
 
-// advance fires what a watermark has made due: first what is planned, then early results.
-func (c *course) advance(merged EventTime, r runner) error {
+// advance does what a watermark has made due: first what is planned, then early results.
+func (c *course[T]) advance(merged EventTime) error {
 	if merged <= c.merged {
 		return nil
 	}
 	if merged >= c.plan.due() {
-		if err := r.fire(merged); err != nil {
+		if err := c.run(c.due, c.planned(merged), merged); err != nil {
 			return err
 		}
 	}
 	if c.early.any() && merged >= c.early.next && merged != MaxTime {
-		if err := r.fireEarly(merged); err != nil {
+		if err := c.run(c.soon, c.noted(), merged); err != nil {
 			return err
 		}
 	}
@@ -58,7 +79,7 @@ func (c *course) advance(merged EventTime, r runner) error {
 		c.closer.SetClosing(int64(merged))
 	}
 	if c.mode != OnCommit {
-		c.passed = r.passing(merged)
+		c.passed = c.passing(merged)
 	}
 	if c.early.every > 0 {
 		c.early.advance(merged)
@@ -67,10 +88,22 @@ func (c *course) advance(merged EventTime, r runner) error {
 }
 
 // reached reports whether the watermark has just come to a time that it had not reached before.
-func (c *course) reached(at, merged EventTime) bool { return c.merged < at && at <= merged }
+func (c *course[T]) reached(at, merged EventTime) bool { return c.merged < at && at <= merged }
+
+// planned takes the keys that are to be looked at at a watermark.
+func (c *course[T]) planned(merged EventTime) []string {
+	c.keys = c.keys[:0]
+	for {
+		key, ok := c.plan.next(merged)
+		if !ok {
+			return c.keys
+		}
+		c.keys = append(c.keys, key)
+	}
+}
 
 // noted returns the keys that have changed since the last early results, all where that is not known, and forgets them.
-func (c *course) noted() []string {
+func (c *course[T]) noted() []string {
 	all := c.early.all
 	keys := c.early.take()
 	if all {
@@ -82,46 +115,58 @@ func (c *course) noted() []string {
 	return keys
 }
 
-// firings are results that are due, with the keys they are of.
-type firings[T any] struct {
-	due  []firing[T]
-	keys []string // that were looked at
-	key  []byte   // scratch
-}
-
-// firing is one result.
-type firing[T any] struct {
-	key   string
-	order EventTime // by which results are sent, those of one time by key
-	of    T
-}
-
-func (f *firings[T]) reset() {
-	clear(f.due)
-	clear(f.keys)
-	f.due, f.keys = f.due[:0], f.keys[:0]
-}
-
-func (f *firings[T]) add(key string, order EventTime, of T) {
-	f.due = append(f.due, firing[T]{key, order, of})
-}
-
-// each calls send with each result, in order, and then settle with each key. Keys are valid during the call.
-func (f *firings[T]) each(send func(key []byte, of T) error, settle func(key string) error) error {
-	slices.SortFunc(f.due, func(x, y firing[T]) int {
+// run gathers what the keys have to send, sends it in order, and settles those keys that ask for it.
+func (c *course[T]) run(s steps[T], keys []string, merged EventTime) error {
+	c.firings = c.firings[:0]
+	settle := 0
+	for _, key := range keys {
+		ok, err := s.gather(key, merged)
+		if err != nil {
+			return err
+		}
+		if ok {
+			keys[settle] = key
+			settle++
+		}
+	}
+	slices.SortFunc(c.firings, func(x, y firing[T]) int {
 		return cmp.Or(cmp.Compare(x.order, y.order), cmp.Compare(x.key, y.key))
 	})
-	for i := range f.due {
-		f.key = append(f.key[:0], f.due[i].key...)
-		if err := send(f.key, f.due[i].of); err != nil {
+	for i := range c.firings {
+		f := &c.firings[i]
+		if err := s.send(c.bytes(f.key), f.of, merged); err != nil {
 			return err
 		}
 	}
-	for _, key := range f.keys {
-		if err := settle(key); err != nil {
+	for _, key := range keys[:settle] {
+		if err := s.settle(key, merged); err != nil {
 			return err
 		}
 	}
-	f.reset()
+	clear(c.firings)
+	clear(keys)
+	return nil
+}
+
+// fire is called while gathering.
+func (c *course[T]) fire(key string, order EventTime, of T) {
+	c.firings = append(c.firings, firing[T]{key, order, of})
+}
+
+// bytes is a key as the store takes it, until the next call.
+func (c *course[T]) bytes(key string) []byte {
+	c.key = append(c.key[:0], key...)
+	return c.key
+}
+
+// commit ends the interval of a commit, in which send sends what has changed.
+func (c *course[T]) commit(send func() error) error {
+	if c.mode != OnCommit {
+		return nil
+	}
+	if err := send(); err != nil {
+		return err
+	}
+	c.passed = c.passing(c.merged)
 	return nil
 }

@@ -25,11 +25,9 @@ type SessionAggregation[A any] struct {
 	emit    func(win Window, key []byte, v *A, at EventTime) error
 
 	gap, end, hold int64 // ms; a session ends at last + end, and closes at last + hold
-	course
+	course[outgoing[A]]
 
-	firings firings[outgoing[A]] // scratch
-	key     []byte               // scratch
-	dirty   func(key []byte, v *Sessions[A], deleted bool) error
+	dirty func(key []byte, v *Sessions[A], deleted bool) error
 }
 
 // outgoing is a session whose value is being sent.
@@ -55,9 +53,10 @@ func NewSessionAggregation[A any](w SessionWindows, store *state.KeyValueStore[[
 	a.gap = w.gap.Milliseconds()
 	a.end = a.gap + 1
 	a.hold = a.end + w.GraceMillis()
-	a.course = course{mode: w.emit, merged: restored(store.Closing()), closer: store}
-	a.passed = a.passing(a.merged)
-	a.early.restart(w.early.Milliseconds(), a.merged)
+	a.closer, a.passing = store, a.passable
+	a.due = steps[outgoing[A]]{a.gather, a.send, a.settle}
+	a.soon = steps[outgoing[A]]{a.gatherEarly, a.send, a.settleEarly}
+	a.start(w.emit, w.early, restored(store.Closing()))
 	a.dirty = a.emitDirty
 	for key, v := range store.All() {
 		if len(v.open) > 0 {
@@ -94,7 +93,7 @@ func (a *SessionAggregation[A]) Add(key []byte, ts, judged EventTime) (late bool
 	from, to := v.reach(ts, a.gap)
 	switch to - from {
 	case 0:
-		return false, a.start(key, v, from, ts)
+		return false, a.begin(key, v, from, ts)
 	case 1:
 		return false, a.prolong(key, v, from, ts)
 	}
@@ -111,8 +110,8 @@ func (a *SessionAggregation[A]) late(key []byte, ts, judged EventTime) (bool, er
 	return from == to || judged >= plus(v.open[to-1].last, a.hold), nil
 }
 
-// start makes a session of the record alone.
-func (a *SessionAggregation[A]) start(key []byte, v *Sessions[A], i int, ts EventTime) error {
+// begin makes a session of the record alone.
+func (a *SessionAggregation[A]) begin(key []byte, v *Sessions[A], i int, ts EventTime) error {
 	s := session[A]{first: ts, last: ts}
 	if err := a.add(&s.value, true); err != nil {
 		return err
@@ -206,9 +205,9 @@ func (a *SessionAggregation[A]) next(v *Sessions[A], merged EventTime) EventTime
 	return at
 }
 
-// passing is the watermark that may be passed on at a merged one: every result, tombstones included, carries the last
+// passable is the watermark that may be passed on at a merged one: every result, tombstones included, carries the last
 // time of a session that was open, and that is not below the watermark less gap and grace.
-func (a *SessionAggregation[A]) passing(merged EventTime) EventTime {
+func (a *SessionAggregation[A]) passable(merged EventTime) EventTime {
 	if merged == NoTime || merged == MaxTime {
 		return merged
 	}

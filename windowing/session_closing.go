@@ -7,27 +7,13 @@ import "slices"
 // session that it closes; under OnTime that of each session whose end it has reached; under OnCommit what has changed
 // since the last commit in sessions that it closes; then, if it is time, early results. Closed sessions are removed.
 // MaxTime says that the input has ended and closes all. A watermark that is not higher than before does nothing.
-func (a *SessionAggregation[A]) Advance(merged EventTime) error { return a.advance(merged, a) }
-
-// fire sends what a watermark has made due, and removes what it has closed.
-func (a *SessionAggregation[A]) fire(merged EventTime) error {
-	a.firings.reset()
-	for {
-		key, ok := a.plan.next(merged)
-		if !ok {
-			return a.firings.each(a.send, func(key string) error { return a.settle(key, merged) })
-		}
-		if err := a.gather(key, merged); err != nil {
-			return err
-		}
-	}
-}
+func (a *SessionAggregation[A]) Advance(merged EventTime) error { return a.advance(merged) }
 
 // gather finds what a key has to send at a watermark.
-func (a *SessionAggregation[A]) gather(key string, merged EventTime) error {
-	v, ok, err := a.peek(key)
+func (a *SessionAggregation[A]) gather(key string, merged EventTime) (settle bool, err error) {
+	v, ok, err := a.store.Peek(a.bytes(key))
 	if err != nil || !ok {
-		return err
+		return false, err
 	}
 	for i := range v.open {
 		s := &v.open[i]
@@ -36,21 +22,15 @@ func (a *SessionAggregation[A]) gather(key string, merged EventTime) error {
 		case a.mode == OnTime && a.reached(plus(s.last, a.end), merged),
 			a.mode == OnClose && closed,
 			a.mode == OnCommit && closed && s.changed:
-			a.firings.add(key, s.last, outgoing[A]{s, v.sent})
+			a.fire(key, s.last, outgoing[A]{s, v.sent})
 		}
 	}
-	a.firings.keys = append(a.firings.keys, key)
-	return nil
-}
-
-func (a *SessionAggregation[A]) peek(key string) (v *Sessions[A], ok bool, err error) {
-	a.key = append(a.key[:0], key...)
-	return a.store.Peek(a.key)
+	return true, nil
 }
 
 // send sends the value of a session, and before it tombstones for the parts of it that were sent. A tombstone that has
 // waited for the value has the value's time, for that of its own window may have been passed.
-func (a *SessionAggregation[A]) send(key []byte, out outgoing[A]) error {
+func (a *SessionAggregation[A]) send(key []byte, out outgoing[A], _ EventTime) error {
 	s := out.session
 	for _, win := range out.sent {
 		if !s.covers(win) {
@@ -69,14 +49,14 @@ func (a *SessionAggregation[A]) send(key []byte, out outgoing[A]) error {
 
 // sendNow sends a value that does not wait.
 func (a *SessionAggregation[A]) sendNow(key []byte, v *Sessions[A], s *session[A]) error {
-	err := a.send(key, outgoing[A]{s, v.sent})
+	err := a.send(key, outgoing[A]{s, v.sent}, a.merged)
 	v.told(s)
 	return err
 }
 
 // settle removes the sessions of a key that were closed, and the windows that were revoked.
 func (a *SessionAggregation[A]) settle(key string, merged EventTime) error {
-	v, _, err := a.peek(key)
+	v, _, err := a.store.Peek(a.bytes(key))
 	if err != nil {
 		return err
 	}
@@ -104,25 +84,19 @@ func (a *SessionAggregation[A]) settle(key string, merged EventTime) error {
 	return nil
 }
 
-// fireEarly sends what has changed in sessions that wait for their result.
-func (a *SessionAggregation[A]) fireEarly(merged EventTime) error {
-	a.firings.reset()
-	for _, key := range a.noted() {
-		v, ok, err := a.peek(key)
-		if err != nil {
-			return err
-		}
-		before := len(a.firings.due)
-		for i := 0; ok && i < len(v.open); i++ {
-			if s := &v.open[i]; a.hasEarly(s, merged) {
-				a.firings.add(key, s.last, outgoing[A]{s, v.sent})
-			}
-		}
-		if len(a.firings.due) > before {
-			a.firings.keys = append(a.firings.keys, key)
+// gatherEarly finds what a key has to send before its result is due.
+func (a *SessionAggregation[A]) gatherEarly(key string, merged EventTime) (settle bool, err error) {
+	v, ok, err := a.store.Peek(a.bytes(key))
+	if err != nil || !ok {
+		return false, err
+	}
+	for i := range v.open {
+		if s := &v.open[i]; a.hasEarly(s, merged) {
+			a.fire(key, s.last, outgoing[A]{s, v.sent})
+			settle = true
 		}
 	}
-	return a.firings.each(a.send, func(key string) error { return a.settleEarly(key, merged) })
+	return settle, nil
 }
 
 // hasEarly reports whether a session has something to send before its result is due.
@@ -131,8 +105,7 @@ func (a *SessionAggregation[A]) hasEarly(s *session[A], merged EventTime) bool {
 }
 
 func (a *SessionAggregation[A]) settleEarly(key string, merged EventTime) error {
-	a.key = append(a.key[:0], key...)
-	v, _, err := a.store.Slot(a.key)
+	v, _, err := a.store.Slot(a.bytes(key))
 	if err != nil {
 		return err
 	}
@@ -149,14 +122,7 @@ func (a *SessionAggregation[A]) settleEarly(key string, merged EventTime) error 
 // then passes the watermark of this moment. Under the other modes it does nothing. It is called once for each commit,
 // after the last Advance and before the store is encoded.
 func (a *SessionAggregation[A]) BeforeCommit() error {
-	if a.mode != OnCommit {
-		return nil
-	}
-	if err := a.store.EachDirty(a.dirty); err != nil {
-		return err
-	}
-	a.passed = a.passing(a.merged)
-	return nil
+	return a.commit(func() error { return a.store.EachDirty(a.dirty) })
 }
 
 func (a *SessionAggregation[A]) emitDirty(key []byte, v *Sessions[A], deleted bool) error {

@@ -25,11 +25,9 @@ type SlidingAggregation[A any] struct {
 	copy    func(v *A) (A, error)
 
 	length, end, hold int64 // ms; a window's end is passed at start + end, and it closes at start + hold
-	course
+	course[*span[A]]
 
-	firings firings[*span[A]] // scratch
-	key     []byte            // scratch
-	dirty   func(key []byte, v *Slides[A], deleted bool) error
+	dirty func(key []byte, v *Slides[A], deleted bool) error
 }
 
 // NewSlidingAggregation returns the aggregation of a store that is open, restored, and used by nothing else; it reads
@@ -47,9 +45,10 @@ func NewSlidingAggregation[A any](w SlidingWindows, store *state.KeyValueStore[[
 	a.length = w.difference.Milliseconds()
 	a.end = a.length + 1
 	a.hold = a.end + w.GraceMillis()
-	a.course = course{mode: w.emit, merged: restored(store.Closing()), closer: store}
-	a.passed = a.passing(a.merged)
-	a.early.restart(w.early.Milliseconds(), a.merged)
+	a.closer, a.passing = store, a.passable
+	a.due = steps[*span[A]]{a.gather, a.send, a.settle}
+	a.soon = steps[*span[A]]{a.gatherEarly, a.sendEarly, a.settleEarly}
+	a.start(w.emit, w.early, restored(store.Closing()))
 	a.dirty = a.emitDirty
 	for key, v := range store.All() {
 		if len(v.spans) > 0 {
@@ -225,10 +224,10 @@ func (a *SlidingAggregation[A]) next(v *Slides[A], merged EventTime) EventTime {
 	return at
 }
 
-// passing is the watermark that may be passed on at a merged one. Finals carry the end of a window that is still open,
+// passable is the watermark that may be passed on at a merged one. Finals carry the end of a window that is still open,
 // so they are not below the watermark less grace, and early results carry a later watermark, or such an end. Updates carry the times of records, which may be as early as the
 // start of the earliest open window.
-func (a *SlidingAggregation[A]) passing(merged EventTime) EventTime {
+func (a *SlidingAggregation[A]) passable(merged EventTime) EventTime {
 	switch {
 	case merged == NoTime || merged == MaxTime:
 		return merged

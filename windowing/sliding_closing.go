@@ -7,27 +7,13 @@ import "slices"
 // OnTime that of each window whose end it has passed, at the window's end; under OnCommit what has changed since the
 // last commit in windows that it closes; then, if it is time, early results. Closed windows are forgotten. MaxTime says
 // that the input has ended and closes all. A watermark that is not higher than before does nothing.
-func (a *SlidingAggregation[A]) Advance(merged EventTime) error { return a.advance(merged, a) }
-
-// fire sends what a watermark has made due, and forgets what it has closed.
-func (a *SlidingAggregation[A]) fire(merged EventTime) error {
-	a.firings.reset()
-	for {
-		key, ok := a.plan.next(merged)
-		if !ok {
-			return a.firings.each(a.send, func(key string) error { return a.settle(key, merged) })
-		}
-		if err := a.gather(key, merged); err != nil {
-			return err
-		}
-	}
-}
+func (a *SlidingAggregation[A]) Advance(merged EventTime) error { return a.advance(merged) }
 
 // gather finds what a key has to send at a watermark.
-func (a *SlidingAggregation[A]) gather(key string, merged EventTime) error {
-	v, ok, err := a.peek(key)
-	if err != nil || !ok || len(v.spans) == 0 {
-		return err
+func (a *SlidingAggregation[A]) gather(key string, merged EventTime) (settle bool, err error) {
+	v, ok, err := a.store.Peek(a.bytes(key))
+	if err != nil || !ok {
+		return false, err
 	}
 	for i := range v.spans {
 		s := &v.spans[i]
@@ -37,20 +23,14 @@ func (a *SlidingAggregation[A]) gather(key string, merged EventTime) error {
 		case a.mode == OnTime && a.reached(plus(s.start, a.end), merged),
 			a.mode == OnClose && closed,
 			a.mode == OnCommit && closed && s.changed:
-			a.firings.add(key, s.start, s)
+			a.fire(key, s.start, s)
 		}
 	}
-	a.firings.keys = append(a.firings.keys, key)
-	return nil
-}
-
-func (a *SlidingAggregation[A]) peek(key string) (v *Slides[A], ok bool, err error) {
-	a.key = append(a.key[:0], key...)
-	return a.store.Peek(a.key)
+	return true, nil
 }
 
 // send sends a value that is due.
-func (a *SlidingAggregation[A]) send(key []byte, s *span[A]) error {
+func (a *SlidingAggregation[A]) send(key []byte, s *span[A], _ EventTime) error {
 	win := a.windows.Window(s.start)
 	if a.mode == OnCommit {
 		return a.emit(win, key, &s.value, s.time)
@@ -61,7 +41,7 @@ func (a *SlidingAggregation[A]) send(key []byte, s *span[A]) error {
 // settle takes the windows of a key that are closed out of the store. A span outlives the window it begins with for as
 // long as a window may start inside it or at its end.
 func (a *SlidingAggregation[A]) settle(key string, merged EventTime) error {
-	v, _, err := a.peek(key)
+	v, _, err := a.store.Peek(a.bytes(key))
 	if err != nil {
 		return err
 	}
@@ -90,31 +70,25 @@ func (a *SlidingAggregation[A]) settle(key string, merged EventTime) error {
 	return nil
 }
 
-// fireEarly sends what has changed in windows that wait for their result. It carries the time at which it is due, but
-// stays inside of its window.
-func (a *SlidingAggregation[A]) fireEarly(merged EventTime) error {
-	a.firings.reset()
-	for _, key := range a.noted() {
-		v, ok, err := a.peek(key)
-		if err != nil {
-			return err
-		}
-		before := len(a.firings.due)
-		for i := 0; ok && i < len(v.spans); i++ {
-			if s := &v.spans[i]; a.hasEarly(s, merged) {
-				a.firings.add(key, s.start, s)
-			}
-		}
-		if len(a.firings.due) > before {
-			a.firings.keys = append(a.firings.keys, key)
+// gatherEarly finds what a key has to send before its result is due.
+func (a *SlidingAggregation[A]) gatherEarly(key string, merged EventTime) (settle bool, err error) {
+	v, ok, err := a.store.Peek(a.bytes(key))
+	if err != nil || !ok {
+		return false, err
+	}
+	for i := range v.spans {
+		if s := &v.spans[i]; a.hasEarly(s, merged) {
+			a.fire(key, s.start, s)
+			settle = true
 		}
 	}
-	at := a.early.last(merged)
-	send := func(key []byte, s *span[A]) error {
-		win := a.windows.Window(s.start)
-		return a.emit(win, key, &s.value, min(max(at, win.Start), win.End))
-	}
-	return a.firings.each(send, func(key string) error { return a.settleEarly(key, merged) })
+	return settle, nil
+}
+
+// sendEarly sends a value before it is due. It carries the time at which it is sent, but stays inside of its window.
+func (a *SlidingAggregation[A]) sendEarly(key []byte, s *span[A], merged EventTime) error {
+	win := a.windows.Window(s.start)
+	return a.emit(win, key, &s.value, min(max(a.early.last(merged), win.Start), win.End))
 }
 
 // hasEarly reports whether the window that starts with a span has something to send before its result is due.
@@ -123,8 +97,7 @@ func (a *SlidingAggregation[A]) hasEarly(s *span[A], merged EventTime) bool {
 }
 
 func (a *SlidingAggregation[A]) settleEarly(key string, merged EventTime) error {
-	a.key = append(a.key[:0], key...)
-	v, _, err := a.store.Slot(a.key)
+	v, _, err := a.store.Slot(a.bytes(key))
 	if err != nil {
 		return err
 	}
@@ -141,14 +114,7 @@ func (a *SlidingAggregation[A]) settleEarly(key string, merged EventTime) error 
 // moment. Under the other modes it does nothing. It is called once for each commit, after the last Advance and before
 // the store is encoded.
 func (a *SlidingAggregation[A]) BeforeCommit() error {
-	if a.mode != OnCommit {
-		return nil
-	}
-	if err := a.store.EachDirty(a.dirty); err != nil {
-		return err
-	}
-	a.passed = a.passing(a.merged)
-	return nil
+	return a.commit(func() error { return a.store.EachDirty(a.dirty) })
 }
 
 func (a *SlidingAggregation[A]) emitDirty(key []byte, v *Slides[A], deleted bool) error {
