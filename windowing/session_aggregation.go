@@ -138,13 +138,12 @@ func (a *SessionAggregation[A]) prolong(key []byte, v *Sessions[A], i int, ts Ev
 	return a.update(key, v, i)
 }
 
-// join makes the sessions in reach of the record one, and adds it.
+// join makes the sessions in reach of the record one, and adds it. The last of them ends where the new one does, so the
+// key is planned already.
 func (a *SessionAggregation[A]) join(key []byte, v *Sessions[A], from, to int, ts EventTime) error {
 	joined := session[A]{first: min(v.open[from].first, ts), last: max(v.open[to-1].last, ts)}
-	again := false
 	for i := from; i < to; i++ {
 		s := &v.open[i]
-		again = again || a.wasOnTime(s)
 		a.revoke(v, s)
 		if err := a.merge(&joined.value, &s.value, i == from); err != nil {
 			return err
@@ -155,9 +154,6 @@ func (a *SessionAggregation[A]) join(key []byte, v *Sessions[A], from, to int, t
 	}
 	v.open[from] = joined
 	v.open = slices.Delete(v.open, from+1, to)
-	if again {
-		a.plan.plan(key, a.awaited(&joined, a.merged))
-	}
 	return a.update(key, v, from)
 }
 
