@@ -215,59 +215,104 @@ func TestSlidingWindows(t *testing.T) {
 	expect(t, strings.Join(parts, " "), "[10000,30000]=1 [20000,40000]=2 [30001,50001]=1")
 }
 
+// keyedKinds are sessions and sliding windows sent in every way there is.
+func keyedKinds() map[string]windowing.Definition {
+	session, sliding := windowing.Session(10*time.Second).Grace(5*time.Second), windowing.Sliding(20*time.Second).Grace(5*time.Second)
+	all := map[string]windowing.Definition{}
+	for _, emit := range []windowing.Emit{windowing.OnClose, windowing.OnCommit, windowing.OnUpdate, windowing.OnTime} {
+		all["session "+emit.String()], all["sliding "+emit.String()] = session.Emit(emit), sliding.Emit(emit)
+	}
+	for _, emit := range []windowing.Emit{windowing.OnClose, windowing.OnTime} {
+		all["session early and "+emit.String()] = session.Emit(emit).Early(7 * time.Second)
+		all["sliding early and "+emit.String()] = sliding.Emit(emit).Early(7 * time.Second)
+	}
+	return all
+}
+
+// TestSessionsOnTimeAndEarly: with a crash behind each commit, nothing is sent twice, and what was sent early or on
+// time is revoked when the session has grown.
+func TestSessionsOnTimeAndEarly(t *testing.T) {
+	d := processortest.New(t, func(b *stream.Builder) {
+		w := windowing.Session(10 * time.Second).Grace(20 * time.Second).Emit(windowing.OnTime).Early(8 * time.Second)
+		stream.To(stream.CountWindows("visits", stream.Window(stream.GroupByKey(stream.From(b, numbers)), w)).Results, visits)
+	})
+	in, out := processortest.Input(d, numbers), processortest.Output(d, visits)
+	for _, step := range []struct {
+		at   int
+		key  string
+		want string
+	}{
+		{100, "a", "a[100,100]=1@100"}, // the first time there is
+		{104, "b", "b[104,104]=1@104"},
+		{107, "a", ""},
+		{112, "a", "a[100,100]=gone@112 a[100,112]=3@112"},
+		{115, "b", "b[104,104]=1@104"}, // on time, though nothing has changed
+		{116, "b", ""},
+		{120, "c", "b[115,116]=2@116 c[120,120]=1@120"}, // early
+		{123, "c", "a[100,112]=3@112"},                  // on time
+		{110, "b", ""},                                  // makes two sessions one, whose end is to come
+		{127, "c", "b[104,104]=gone@116 b[115,116]=gone@116 b[104,116]=4@116"},
+		{150, "d", "c[120,120]=gone@127 c[120,127]=3@127 d[150,150]=1@150"},
+	} {
+		in.Put(at(step.at), step.key, 1)
+		d.Commit()
+		expect(t, briefSessions(out.Drain()), step.want)
+		d.Crash()
+	}
+}
+
 // TestKeyedWindowsSurviveEveryFault: whatever happens between two commits, what was committed in the end is the same.
 func TestKeyedWindowsSurviveEveryFault(t *testing.T) {
-	for _, emit := range []windowing.Emit{windowing.OnClose, windowing.OnCommit, windowing.OnUpdate} {
-		kinds := map[string]func(*stream.Builder){
-			"session": func(b *stream.Builder) { stream.To(sessionsOf(b, emit).Results, visits) },
-			"sliding": slidesOf(emit),
+	for name, w := range keyedKinds() {
+		build := func(b *stream.Builder) {
+			counted := stream.CountWindows("counts", stream.Window(stream.GroupByKey(stream.From(b, numbers)), w))
+			to := visits
+			if _, ok := w.(windowing.SlidingWindows); ok {
+				to = slides
+			}
+			stream.To(counted.Results, to)
+			stream.To(counted.Late, late)
 		}
-		for kind, build := range kinds {
-			t.Run(fmt.Sprintf("%s %v", kind, emit), func(t *testing.T) {
-				processortest.CheckExactlyOnce(t, build, func(d *processortest.Driver) {
-					in := processortest.Input(d, numbers)
-					for i := range 250 {
-						in.Put(at(3*i-(i*7919)%30), fmt.Sprintf("k%d", i%5), int64(i))
-					}
-					d.AdvanceTo(at(2000))
-				}, processortest.Partitions(2))
-			})
-		}
+		t.Run(name, func(t *testing.T) {
+			processortest.CheckExactlyOnce(t, build, func(d *processortest.Driver) {
+				in := processortest.Input(d, numbers)
+				for i := range 250 {
+					in.Put(at(3*i-(i*7919)%30), fmt.Sprintf("k%d", i%5), int64(i))
+				}
+				d.AdvanceTo(at(2000))
+			}, processortest.Partitions(2))
+		})
 	}
 }
 
 // TestKeyedWindowsInAChain: results of sessions and sliding windows are in time for second windows with grace 0.
 func TestKeyedWindowsInAChain(t *testing.T) {
-	for _, emit := range []windowing.Emit{windowing.OnClose, windowing.OnCommit, windowing.OnUpdate} {
-		for _, w := range []windowing.Definition{
-			windowing.Session(10 * time.Second).Grace(5 * time.Second).Emit(emit), windowing.Sliding(20 * time.Second).Grace(5 * time.Second).Emit(emit),
-		} {
-			t.Run(fmt.Sprintf("%T %v", w, emit), func(t *testing.T) {
-				d := processortest.New(t, func(b *stream.Builder) {
-					in := stream.GroupByKey(stream.From(b, numbers, stream.Watermark(windowing.Bounded(30*time.Second))))
-					first := stream.CountWindows("first", stream.Window(in, w)).Results
-					total := func(a, v int64) int64 { return a + v }
-					tumbling := stream.ReduceWindows("tumbling", stream.Window(stream.GroupByKey(first), windowing.Tumbling(7*time.Second)), total, serde.Int64)
-					session := stream.ReduceWindows("session", stream.Window(stream.GroupByKey(first), windowing.Session(3*time.Second)), total, serde.Int64)
-					values := func(s stream.Stream[windowing.Key[windowing.Key[string]], int64]) stream.Stream[string, int64] {
-						return stream.Map(s, func(k windowing.Key[windowing.Key[string]], v int64) (string, int64) { return k.Key.Key, v })
-					}
-					stream.To(values(tumbling.Results), results)
-					stream.To(values(session.Results), small)
-				})
-				in := processortest.Input(d, numbers)
-				for i := range 300 {
-					in.Put(at(100+2*i-(i*7919)%30), fmt.Sprintf("k%d", i%3), 1)
-					if i%40 == 0 {
-						d.Commit()
-					}
+	for name, w := range keyedKinds() {
+		t.Run(name, func(t *testing.T) {
+			d := processortest.New(t, func(b *stream.Builder) {
+				in := stream.GroupByKey(stream.From(b, numbers, stream.Watermark(windowing.Bounded(30*time.Second))))
+				first := stream.CountWindows("first", stream.Window(in, w)).Results
+				total := func(a, v int64) int64 { return a + v }
+				tumbling := stream.ReduceWindows("tumbling", stream.Window(stream.GroupByKey(first), windowing.Tumbling(7*time.Second)), total, serde.Int64)
+				session := stream.ReduceWindows("session", stream.Window(stream.GroupByKey(first), windowing.Session(3*time.Second)), total, serde.Int64)
+				values := func(s stream.Stream[windowing.Key[windowing.Key[string]], int64]) stream.Stream[string, int64] {
+					return stream.Map(s, func(k windowing.Key[windowing.Key[string]], v int64) (string, int64) { return k.Key.Key, v })
 				}
-				d.AdvanceTo(at(2000))
-				d.Commit()
-				if n := d.Dropped(stream.Late); n != 0 || len(processortest.Output(d, results).Drain()) == 0 || len(processortest.Output(d, small).Drain()) == 0 {
-					t.Errorf("%d results are late", n)
-				}
+				stream.To(values(tumbling.Results), results)
+				stream.To(values(session.Results), small)
 			})
-		}
+			in := processortest.Input(d, numbers)
+			for i := range 300 {
+				in.Put(at(100+2*i-(i*7919)%30), fmt.Sprintf("k%d", i%3), 1)
+				if i%40 == 0 {
+					d.Commit()
+				}
+			}
+			d.AdvanceTo(at(2000))
+			d.Commit()
+			if n := d.Dropped(stream.Late); n != 0 || len(processortest.Output(d, results).Drain()) == 0 || len(processortest.Output(d, small).Drain()) == 0 {
+				t.Errorf("%d results are late", n)
+			}
+		})
 	}
 }
