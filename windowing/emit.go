@@ -15,6 +15,8 @@ const (
 	OnUpdate
 	// OnTime sends the value when the merged watermark reaches the window's end, and once more after each change from
 	// then on until the window closes. It is OnClose without grace, and with grace a first result that does not wait.
+	// A session's end is reached when the watermark is more than the gap beyond its last record, a sliding window's
+	// when the watermark is beyond its last instant.
 	OnTime
 )
 

@@ -33,10 +33,11 @@ type Windowed[K, V, A any] struct {
 	// Results has a value for each key and window, when the windows' Emit says.
 	//
 	// Of sessions that were sent and have become part of larger ones it also has
-	// tombstones, unless they are sent only when they close. No user function
-	// sees those: Filter, MapValues, FlatMapValues, Peek and Merge pass them on,
-	// Branch to every branch, To writes a null value; what changes the key, and
-	// every aggregate, drops them and counts them as NullValue.
+	// tombstones, each before the value of the larger one; not under OnClose
+	// without Early. No user function sees those: Filter, MapValues,
+	// FlatMapValues, Peek and Merge pass them on, Branch to every branch, To
+	// writes a null value; what changes the key, and every aggregate, drops them
+	// and counts them as NullValue.
 	Results Stream[windowing.Key[K], A]
 	// Late has the records all of whose windows were closed, as they came, with
 	// the late headers added. They are counted whether it is used or not.
