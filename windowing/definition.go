@@ -12,7 +12,7 @@ import (
 type Definition interface {
 	// Validate returns all that is wrong with the definition, joined; nil if nothing is.
 	Validate() error
-	// Emission is when results are sent on.
+	// Emission is when results are sent on, apart from those of Early.
 	Emission() Emit
 	// Latest is the window that closes last among those a record of this time may be in, before it is joined with
 	// others: what is named when the record is late. It is false if there is none.

@@ -13,8 +13,8 @@ import (
 // What always holds:
 //  1. Two records of a key whose times are at most the gap apart are in one session, as long as it is open; a record
 //     between two sessions, within reach of both, makes them one.
-//  2. A session is closed when W > last + gap + grace, and no earlier: Due is the one test, by which records are judged
-//     and results sent.
+//  2. A session is closed when the watermark is beyond last + gap + grace, and no earlier: Due is the one test, by which
+//     records are judged and finals sent.
 type SessionWindows struct {
 	gap, grace, early time.Duration
 	emit              Emit
@@ -25,13 +25,14 @@ type SessionWindows struct {
 func Session(gap time.Duration) SessionWindows { return SessionWindows{gap: gap} }
 
 // Grace keeps each session open until the watermark is more than gap + d past its last record. d is whole milliseconds
-// and not negative.
+// and not negative; without a call it is 0.
 func (w SessionWindows) Grace(d time.Duration) SessionWindows {
 	w.grace = d
 	return w
 }
 
-// Emit sets when results are sent on.
+// Emit sets when results are sent on: OnCommit without a call. Whenever they are, they carry the time of the session's
+// last record.
 func (w SessionWindows) Emit(e Emit) SessionWindows {
 	w.emit = e
 	return w
@@ -51,7 +52,7 @@ func (w SessionWindows) Gap() time.Duration { return w.gap }
 // GraceMillis is the grace in milliseconds.
 func (w SessionWindows) GraceMillis() int64 { return w.grace.Milliseconds() }
 
-// Emission is when results are sent on.
+// Emission is when results are sent on, apart from those of Early.
 func (w SessionWindows) Emission() Emit { return w.emit }
 
 // Validate returns all that is wrong with the sessions, joined; nil if nothing is.

@@ -12,8 +12,8 @@ import (
 //
 // What always holds:
 //  1. A time from 0 on is in no window that starts below 0: the records before difference share [0, difference].
-//  2. A window is closed when W > end + grace, and no earlier: Due is the one test, by which records are judged and
-//     results sent.
+//  2. A window is closed when the watermark is beyond its end + grace, and no earlier: Due is the one test, by which
+//     records are judged and finals sent.
 //  3. A record is late when the windows that could contain it are closed, whether they exist or not.
 type SlidingWindows struct {
 	difference, grace, early time.Duration
@@ -26,13 +26,13 @@ type SlidingWindows struct {
 func Sliding(difference time.Duration) SlidingWindows { return SlidingWindows{difference: difference} }
 
 // Grace keeps each window open until the watermark is more than d past its end. d is whole milliseconds and not
-// negative.
+// negative; without a call it is 0.
 func (w SlidingWindows) Grace(d time.Duration) SlidingWindows {
 	w.grace = d
 	return w
 }
 
-// Emit sets when results are sent on.
+// Emit sets when results are sent on: OnCommit without a call.
 func (w SlidingWindows) Emit(e Emit) SlidingWindows {
 	w.emit = e
 	return w
@@ -52,7 +52,7 @@ func (w SlidingWindows) Difference() time.Duration { return w.difference }
 // GraceMillis is the grace in milliseconds.
 func (w SlidingWindows) GraceMillis() int64 { return w.grace.Milliseconds() }
 
-// Emission is when results are sent on.
+// Emission is when results are sent on, apart from those of Early.
 func (w SlidingWindows) Emission() Emit { return w.emit }
 
 // Validate returns all that is wrong with the windows, joined; nil if nothing is.

@@ -12,8 +12,8 @@ import (
 // belongs to the task's goroutine.
 //
 // What always holds:
-//  1. A window sends its final value once, when it was closed by the merged watermark, or by the end of the input. A
-//     record is never added to it after that.
+//  1. What a window has to send was sent when it is closed, by the merged watermark or by the end of the input. A record
+//     is never added to it after that.
 //  2. A record is known as long as a window may come to exist that contains it, whether or not a window did when it
 //     came.
 //  3. No result sent on time is below Passed; while results are being sent, Passed is what it was before them.

@@ -32,13 +32,15 @@ func UntilTimeLimit(limit time.Duration, full Full) Suppression {
 	return Suppression{limit: limit, full: full}
 }
 
-// MaxRecords bounds the keys that wait, each with one change.
+// MaxRecords bounds the keys that wait, each with one change, in one task. n is positive; without a call only MaxBytes
+// bounds them.
 func (s Suppression) MaxRecords(n int) Suppression {
 	s.records = n
 	return s
 }
 
-// MaxBytes bounds what the keys that wait and their latest values take, encoded.
+// MaxBytes bounds what the keys that wait and their latest values take, encoded, in one task. n is positive; without a
+// call only MaxRecords bounds them.
 func (s Suppression) MaxBytes(n int) Suppression {
 	s.bytes = n
 	return s

@@ -68,7 +68,8 @@ func Bounded(d time.Duration) Watermarks { return Watermarks{bound: d} }
 func Ascending() Watermarks { return Bounded(0) }
 
 // MaxAhead sets how far a record may be ahead of both the wall clock and the channel's own time and still be believed.
-// d is whole milliseconds and not negative.
+// d is whole milliseconds and not negative; without a call it is DefaultMaxAhead. What is not believed is dropped as
+// future.
 func (w Watermarks) MaxAhead(d time.Duration) Watermarks {
 	w.ahead, w.limited = d, true
 	return w

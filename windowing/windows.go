@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Window is a stretch of event time, [Start, End): Start belongs to it, End does not. Of sessions and sliding windows,
-// which end with a record, both belong to it: [Start, End].
+// Window is a stretch of event time, [Start, End): Start belongs to it, End does not. Of sessions, which end with a
+// record, and of sliding windows both belong to it: [Start, End].
 type Window struct{ Start, End EventTime }
 
 // Windows says how event time is cut into windows, how long each stays open, and when its values are sent on. It is a
@@ -15,8 +15,8 @@ type Window struct{ Start, End EventTime }
 // that ask about time need one that Validate accepts. Grace is 0, emission OnCommit and the offset 0 unless changed.
 //
 // What always holds:
-//  1. Closed is the only test of whether a window is over. It judges records and fires results, so no record is
-//     accepted by a window that has fired. It is monotone in the window's end and in the watermark.
+//  1. Closed is the only test of whether a window is over. It judges records, and finals are sent by it, so no record
+//     is accepted by a window whose final result was sent. It is monotone in the window's end and in the watermark.
 //  2. No two windows have the same end, unless both reach to the end of time or are numbered by their starts.
 //  3. Nothing overflows. A bound beyond the range of EventTime is taken as MaxTime; a time before the first start that
 //     the range has room for counts as that start.
@@ -36,13 +36,15 @@ func Tumbling(size time.Duration) Windows { return Windows{size: size, advance: 
 // record costs one update for each window it is in, size / advance, unless the aggregate can combine panes: then one.
 func Hopping(size, advance time.Duration) Windows { return Windows{size: size, advance: advance} }
 
-// Grace keeps each window open until the watermark is d past its end. d is whole milliseconds and not negative.
+// Grace keeps each window open until the watermark is d past its end. d is whole milliseconds and not negative; without
+// a call it is 0.
 func (w Windows) Grace(d time.Duration) Windows {
 	w.grace = d
 	return w
 }
 
-// Emit sets when results are sent on.
+// Emit sets when results are sent on: OnCommit without a call. OnUpdate and OnClose are Kafka Streams' onWindowUpdate and
+// onWindowClose.
 func (w Windows) Emit(e Emit) Windows {
 	w.emit = e
 	return w
@@ -75,7 +77,7 @@ func (w Windows) Advance() time.Duration { return w.advance }
 // GraceMillis is the grace in milliseconds.
 func (w Windows) GraceMillis() int64 { return w.grace.Milliseconds() }
 
-// Emission is when results are sent on.
+// Emission is when results are sent on, apart from those of Early.
 func (w Windows) Emission() Emit { return w.emit }
 
 // grid is the arithmetic of tumbling and hopping windows, and of the numbers of the windows of a kind.

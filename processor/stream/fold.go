@@ -24,7 +24,7 @@ type Aggregator[K, V, A any] struct {
 }
 
 // A TryAggregator is an Aggregator whose Add sees the whole record and may
-// fail.
+// fail. Its fields are those of Aggregator.
 type TryAggregator[K, V, A any] struct {
 	Zero  func() A
 	Add   func(c *Context, r *Record[K, V], acc A) (A, error)

@@ -6,7 +6,8 @@ import (
 )
 
 // Grouped is a stream whose records of one key are all in one partition, so
-// that they can be aggregated.
+// that they can be aggregated. Of the records that reach an aggregate those
+// without a key are dropped and counted as NullKey.
 type Grouped[K, V any] struct {
 	s Stream[K, V]
 }

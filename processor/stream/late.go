@@ -6,7 +6,8 @@ import (
 )
 
 // Headers of a late record, in decimal milliseconds since epoch: the bounds of
-// the last window it belongs to and the watermark it was judged by.
+// the last window it belongs to, which for a session is the record alone, and
+// the watermark it was judged by. A record in no window has no bounds.
 const (
 	HeaderLateWindowStart = "__millrace.late.window.start"
 	HeaderLateWindowEnd   = "__millrace.late.window.end"

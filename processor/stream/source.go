@@ -18,7 +18,8 @@ func Watermark(w windowing.Watermarks) Option {
 type watermarks struct{ windowing.Watermarks }
 
 // From reads a topic. Records with a null value, without a timestamp, or too
-// far in the future are dropped and counted.
+// far in the future (windowing.Watermarks.MaxAhead, 24 h) are dropped and
+// counted as NullValue, NoTimestamp and Future.
 func From[K, V any](b *Builder, topic Topic[K, V], opts ...Option) Stream[K, V] {
 	o := collect(opts)
 	strategy := windowing.Ascending()

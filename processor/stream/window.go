@@ -16,7 +16,9 @@ type TimeWindowed[K, V any] struct {
 }
 
 // Window cuts a grouped stream into windows: windowing.Windows,
-// windowing.SessionWindows or windowing.SlidingWindows.
+// windowing.SessionWindows or windowing.SlidingWindows. They say how long each
+// window is open (grace, 0 unless set) and when results are sent (at each commit
+// unless set). The serde of the results' keys is windowing.ResultKeySerde.
 func Window[K, V any](g Grouped[K, V], w windowing.Definition) TimeWindowed[K, V] {
 	if w == nil {
 		g.s.b.graph.Fail("window: the windows are nil")
