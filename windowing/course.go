@@ -48,16 +48,13 @@ func (c *course[T]) start(mode Emit, early time.Duration, closing EventTime) {
 	c.early.restart(early.Milliseconds(), closing)
 }
 
-// Due is a merged watermark below which Advance has nothing to send; MaxTime if nothing is open.
-func (c *course[T]) Due() EventTime {
+// next is a watermark below which nothing is due; MaxTime if nothing is open.
+func (c *course[T]) next() EventTime {
 	if c.early.any() {
 		return min(c.plan.due(), c.early.next)
 	}
 	return c.plan.due()
 }
-
-// Passed is the watermark that holds behind the operator: no result still to come that is on time is below it.
-func (c *course[T]) Passed() EventTime { return c.passed }
 
 // advance does what a watermark has made due: first what is planned, then early results.
 func (c *course[T]) advance(merged EventTime) error {

@@ -183,9 +183,9 @@ func TestEarlyResultsOfVeryManyKeys(t *testing.T) {
 		var early *changes
 		switch agg := r.agg.(type) {
 		case *SessionAggregation[string]:
-			early = &agg.early
+			early = &agg.course.early
 		case *SlidingAggregation[string]:
-			early = &agg.early
+			early = &agg.course.early
 		}
 		for i := range changesMax {
 			early.note(0, fmt.Append(nil, i))

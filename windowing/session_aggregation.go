@@ -25,9 +25,8 @@ type SessionAggregation[A any] struct {
 	emit    func(win Window, key []byte, v *A, at EventTime) error
 
 	gap, end, hold int64 // ms; a session ends at last + end, and closes at last + hold
-	course[outgoing[A]]
-
-	dirty func(key []byte, v *Sessions[A], deleted bool) error
+	course         course[outgoing[A]]
+	dirty          func(key []byte, v *Sessions[A], deleted bool) error
 }
 
 // outgoing is a session whose value is being sent.
@@ -53,14 +52,14 @@ func NewSessionAggregation[A any](w SessionWindows, store *state.KeyValueStore[[
 	a.gap = w.gap.Milliseconds()
 	a.end = a.gap + 1
 	a.hold = a.end + w.GraceMillis()
-	a.closer, a.passing = store, a.passable
-	a.due = steps[outgoing[A]]{a.gather, a.send, a.settle}
-	a.soon = steps[outgoing[A]]{a.gatherEarly, a.send, a.settleEarly}
-	a.start(w.emit, w.early, restored(store.Closing()))
+	a.course.closer, a.course.passing = store, a.passable
+	a.course.due = steps[outgoing[A]]{a.gather, a.send, a.settle}
+	a.course.soon = steps[outgoing[A]]{a.gatherEarly, a.send, a.settleEarly}
+	a.course.start(w.emit, w.early, restored(store.Closing()))
 	a.dirty = a.emitDirty
 	for key, v := range store.All() {
 		if len(v.open) > 0 {
-			a.plan.plan(key, a.next(&v, a.merged))
+			a.course.plan.plan(key, a.next(&v, a.course.merged))
 		}
 	}
 	return a, store.Err()
@@ -80,7 +79,7 @@ func restored(c state.Closing, ok bool) EventTime {
 // changed. An error of the given functions is returned as it is, and what was done by then is for the caller to
 // discard.
 func (a *SessionAggregation[A]) Add(key []byte, ts, judged EventTime) (late bool, err error) {
-	judged = max(judged, a.merged)
+	judged = max(judged, a.course.merged)
 	if judged >= plus(ts, a.hold) {
 		if late, err := a.late(key, ts, judged); late || err != nil {
 			return late, err
@@ -117,7 +116,7 @@ func (a *SessionAggregation[A]) begin(key []byte, v *Sessions[A], i int, ts Even
 		return err
 	}
 	v.open = slices.Insert(v.open, i, s)
-	a.plan.plan(key, a.awaited(&s, a.merged))
+	a.course.plan.plan(key, a.awaited(&s, a.course.merged))
 	return a.update(key, v, i)
 }
 
@@ -129,7 +128,7 @@ func (a *SessionAggregation[A]) prolong(key []byte, v *Sessions[A], i int, ts Ev
 		a.revoke(v, s)
 		s.first, s.last = min(s.first, ts), max(s.last, ts)
 		if again {
-			a.plan.plan(key, a.awaited(s, a.merged))
+			a.course.plan.plan(key, a.awaited(s, a.course.merged))
 		}
 	}
 	if err := a.add(&s.value, false); err != nil {
@@ -170,23 +169,23 @@ func (a *SessionAggregation[A]) revoke(v *Sessions[A], s *session[A]) {
 func (a *SessionAggregation[A]) update(key []byte, v *Sessions[A], i int) error {
 	s := &v.open[i]
 	s.changed = true
-	if a.mode == OnUpdate || a.wasOnTime(s) {
+	if a.course.mode == OnUpdate || a.wasOnTime(s) {
 		return a.sendNow(key, v, s)
 	}
-	if a.early.every > 0 {
-		a.early.note(0, key)
+	if a.course.early.every > 0 {
+		a.course.early.note(0, key)
 	}
 	return nil
 }
 
 // wasOnTime reports whether the result on time of a session has been sent: the watermark has reached its end.
 func (a *SessionAggregation[A]) wasOnTime(s *session[A]) bool {
-	return a.mode == OnTime && a.merged >= plus(s.last, a.end)
+	return a.course.mode == OnTime && a.course.merged >= plus(s.last, a.end)
 }
 
 // awaited is the watermark at which there is something to do for a session: its result on time is due, or it closes.
 func (a *SessionAggregation[A]) awaited(s *session[A], merged EventTime) EventTime {
-	if end := plus(s.last, a.end); a.mode == OnTime && end > merged {
+	if end := plus(s.last, a.end); a.course.mode == OnTime && end > merged {
 		return end
 	}
 	return plus(s.last, a.hold)
@@ -195,11 +194,17 @@ func (a *SessionAggregation[A]) awaited(s *session[A], merged EventTime) EventTi
 // next is the watermark at which there is something to do for a key.
 func (a *SessionAggregation[A]) next(v *Sessions[A], merged EventTime) EventTime {
 	at := plus(v.open[0].last, a.hold)
-	for i := 0; a.mode == OnTime && i < len(v.open); i++ {
+	for i := 0; a.course.mode == OnTime && i < len(v.open); i++ {
 		at = min(at, a.awaited(&v.open[i], merged))
 	}
 	return at
 }
+
+// Due is a merged watermark below which Advance has nothing to send; MaxTime if nothing is open.
+func (a *SessionAggregation[A]) Due() EventTime { return a.course.next() }
+
+// Passed is the watermark that holds behind the operator: no result still to come that is on time is below it.
+func (a *SessionAggregation[A]) Passed() EventTime { return a.course.passed }
 
 // passable is the watermark that may be passed on at a merged one: every result, tombstones included, carries the last
 // time of a session that was open, and that is not below the watermark less gap and grace.

@@ -7,11 +7,11 @@ import "slices"
 // session that it closes; under OnTime that of each session whose end it has reached; under OnCommit what has changed
 // since the last commit in sessions that it closes; then, if it is time, early results. Closed sessions are removed.
 // MaxTime says that the input has ended and closes all. A watermark that is not higher than before does nothing.
-func (a *SessionAggregation[A]) Advance(merged EventTime) error { return a.advance(merged) }
+func (a *SessionAggregation[A]) Advance(merged EventTime) error { return a.course.advance(merged) }
 
 // gather finds what a key has to send at a watermark.
 func (a *SessionAggregation[A]) gather(key string, merged EventTime) (settle bool, err error) {
-	v, ok, err := a.store.Peek(a.bytes(key))
+	v, ok, err := a.store.Peek(a.course.bytes(key))
 	if err != nil || !ok {
 		return false, err
 	}
@@ -19,10 +19,10 @@ func (a *SessionAggregation[A]) gather(key string, merged EventTime) (settle boo
 		s := &v.open[i]
 		closed := merged >= plus(s.last, a.hold)
 		switch {
-		case a.mode == OnTime && a.reached(plus(s.last, a.end), merged),
-			a.mode == OnClose && closed,
-			a.mode == OnCommit && closed && s.changed:
-			a.fire(key, s.last, outgoing[A]{s, v.sent})
+		case a.course.mode == OnTime && a.course.reached(plus(s.last, a.end), merged),
+			a.course.mode == OnClose && closed,
+			a.course.mode == OnCommit && closed && s.changed:
+			a.course.fire(key, s.last, outgoing[A]{s, v.sent})
 		}
 	}
 	return true, nil
@@ -37,7 +37,7 @@ func (a *SessionAggregation[A]) send(key []byte, out outgoing[A], _ EventTime) e
 			continue
 		}
 		at := s.last
-		if a.mode == OnUpdate || a.mode == OnCommit {
+		if a.course.mode == OnUpdate || a.course.mode == OnCommit {
 			at = win.End
 		}
 		if err := a.emit(win, key, nil, at); err != nil {
@@ -49,14 +49,14 @@ func (a *SessionAggregation[A]) send(key []byte, out outgoing[A], _ EventTime) e
 
 // sendNow sends a value that does not wait.
 func (a *SessionAggregation[A]) sendNow(key []byte, v *Sessions[A], s *session[A]) error {
-	err := a.send(key, outgoing[A]{s, v.sent}, a.merged)
+	err := a.send(key, outgoing[A]{s, v.sent}, a.course.merged)
 	v.told(s)
 	return err
 }
 
 // settle removes the sessions of a key that were closed, and the windows that were revoked.
 func (a *SessionAggregation[A]) settle(key string, merged EventTime) error {
-	v, _, err := a.store.Peek(a.bytes(key))
+	v, _, err := a.store.Peek(a.course.bytes(key))
 	if err != nil {
 		return err
 	}
@@ -65,34 +65,34 @@ func (a *SessionAggregation[A]) settle(key string, merged EventTime) error {
 		s := &v.open[i]
 		if merged >= plus(s.last, a.hold) {
 			closed, past = i+1, s.last
-		} else if a.mode == OnTime && merged >= plus(s.last, a.end) {
+		} else if a.course.mode == OnTime && merged >= plus(s.last, a.end) {
 			past = s.last
 		}
 	}
 	revoked := func(win Window) bool { return win.End <= past }
 	if closed > 0 || slices.ContainsFunc(v.sent, revoked) {
-		if v, _, err = a.store.Slot(a.key); err != nil {
+		if v, _, err = a.store.Slot(a.course.key); err != nil {
 			return err
 		}
 		if closed == len(v.open) {
-			return a.store.Remove(a.key)
+			return a.store.Remove(a.course.key)
 		}
 		v.sent = slices.DeleteFunc(v.sent, revoked)
 		v.open = slices.Delete(v.open, 0, closed)
 	}
-	a.plan.put(key, a.next(v, merged))
+	a.course.plan.put(key, a.next(v, merged))
 	return nil
 }
 
 // gatherEarly finds what a key has to send before its result is due.
 func (a *SessionAggregation[A]) gatherEarly(key string, merged EventTime) (settle bool, err error) {
-	v, ok, err := a.store.Peek(a.bytes(key))
+	v, ok, err := a.store.Peek(a.course.bytes(key))
 	if err != nil || !ok {
 		return false, err
 	}
 	for i := range v.open {
 		if s := &v.open[i]; a.hasEarly(s, merged) {
-			a.fire(key, s.last, outgoing[A]{s, v.sent})
+			a.course.fire(key, s.last, outgoing[A]{s, v.sent})
 			settle = true
 		}
 	}
@@ -101,11 +101,11 @@ func (a *SessionAggregation[A]) gatherEarly(key string, merged EventTime) (settl
 
 // hasEarly reports whether a session has something to send before its result is due.
 func (a *SessionAggregation[A]) hasEarly(s *session[A], merged EventTime) bool {
-	return s.changed && (a.mode != OnTime || merged < plus(s.last, a.end))
+	return s.changed && (a.course.mode != OnTime || merged < plus(s.last, a.end))
 }
 
 func (a *SessionAggregation[A]) settleEarly(key string, merged EventTime) error {
-	v, _, err := a.store.Slot(a.bytes(key))
+	v, _, err := a.store.Slot(a.course.bytes(key))
 	if err != nil {
 		return err
 	}
@@ -122,7 +122,7 @@ func (a *SessionAggregation[A]) settleEarly(key string, merged EventTime) error 
 // then passes the watermark of this moment. Under the other modes it does nothing. It is called once for each commit,
 // after the last Advance and before the store is encoded.
 func (a *SessionAggregation[A]) BeforeCommit() error {
-	return a.commit(func() error { return a.store.EachDirty(a.dirty) })
+	return a.course.commit(func() error { return a.store.EachDirty(a.dirty) })
 }
 
 func (a *SessionAggregation[A]) emitDirty(key []byte, v *Sessions[A], deleted bool) error {

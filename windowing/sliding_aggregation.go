@@ -25,9 +25,8 @@ type SlidingAggregation[A any] struct {
 	copy    func(v *A) (A, error)
 
 	length, end, hold int64 // ms; a window's end is passed at start + end, and it closes at start + hold
-	course[*span[A]]
-
-	dirty func(key []byte, v *Slides[A], deleted bool) error
+	course            course[*span[A]]
+	dirty             func(key []byte, v *Slides[A], deleted bool) error
 }
 
 // NewSlidingAggregation returns the aggregation of a store that is open, restored, and used by nothing else; it reads
@@ -45,14 +44,14 @@ func NewSlidingAggregation[A any](w SlidingWindows, store *state.KeyValueStore[[
 	a.length = w.difference.Milliseconds()
 	a.end = a.length + 1
 	a.hold = a.end + w.GraceMillis()
-	a.closer, a.passing = store, a.passable
-	a.due = steps[*span[A]]{a.gather, a.send, a.settle}
-	a.soon = steps[*span[A]]{a.gatherEarly, a.sendEarly, a.settleEarly}
-	a.start(w.emit, w.early, restored(store.Closing()))
+	a.course.closer, a.course.passing = store, a.passable
+	a.course.due = steps[*span[A]]{a.gather, a.send, a.settle}
+	a.course.soon = steps[*span[A]]{a.gatherEarly, a.sendEarly, a.settleEarly}
+	a.course.start(w.emit, w.early, restored(store.Closing()))
 	a.dirty = a.emitDirty
 	for key, v := range store.All() {
 		if len(v.spans) > 0 {
-			a.plan.plan(key, a.next(&v, a.merged))
+			a.course.plan.plan(key, a.next(&v, a.course.merged))
 		}
 	}
 	return a, store.Err()
@@ -63,7 +62,7 @@ func NewSlidingAggregation[A any](w SlidingWindows, store *state.KeyValueStore[[
 // that counts. late says that all windows it could be in were closed: nothing was changed. An error of the given
 // functions is returned as it is, and what was done by then is for the caller to discard.
 func (a *SlidingAggregation[A]) Add(key []byte, ts, judged EventTime) (late bool, err error) {
-	judged = max(judged, a.merged)
+	judged = max(judged, a.course.merged)
 	if judged >= plus(ts, a.hold) {
 		return true, nil
 	}
@@ -83,8 +82,8 @@ func (a *SlidingAggregation[A]) Add(key []byte, ts, judged EventTime) (late bool
 			return false, err
 		}
 	}
-	if from <= 1 || a.mode == OnTime { // the first span is new, or has become shorter
-		a.plan.plan(key, a.next(v, a.merged))
+	if from <= 1 || a.course.mode == OnTime { // the first span is new, or has become shorter
+		a.course.plan.plan(key, a.next(v, a.course.merged))
 	}
 	return false, a.changes(key, v, from)
 }
@@ -99,12 +98,12 @@ func (a *SlidingAggregation[A]) forgetOnTime(v *Slides[A]) {
 // wasOnTime reports whether the result on time of the window that starts with a span has been sent: the watermark has
 // passed its end.
 func (a *SlidingAggregation[A]) wasOnTime(s *span[A]) bool {
-	return a.mode == OnTime && a.merged >= plus(s.start, a.end)
+	return a.course.mode == OnTime && a.course.merged >= plus(s.start, a.end)
 }
 
 // changes sends the windows that the current record has changed, from a span on, or sees to it that they will be.
 func (a *SlidingAggregation[A]) changes(key []byte, v *Slides[A], from int) error {
-	if a.mode == OnUpdate {
+	if a.course.mode == OnUpdate {
 		return a.emitUpdates(key, v, from)
 	}
 	for i := from; i < len(v.spans) && a.wasOnTime(&v.spans[i]); i++ {
@@ -112,8 +111,8 @@ func (a *SlidingAggregation[A]) changes(key []byte, v *Slides[A], from int) erro
 			return err
 		}
 	}
-	if a.early.every > 0 {
-		a.early.note(0, key)
+	if a.course.early.every > 0 {
+		a.course.early.note(0, key)
 	}
 	return nil
 }
@@ -203,7 +202,7 @@ func (a *SlidingAggregation[A]) emitChanged(key []byte, s *span[A]) error {
 		return nil
 	}
 	win, at := a.windows.Window(s.start), s.time
-	if a.mode == OnTime {
+	if a.course.mode == OnTime {
 		at = win.End
 	}
 	return a.emit(win, key, &s.value, at)
@@ -216,13 +215,19 @@ func (a *SlidingAggregation[A]) next(v *Slides[A], merged EventTime) EventTime {
 	if s := &v.spans[0]; s.window {
 		at = plus(s.start, a.hold)
 	}
-	for i := 0; a.mode == OnTime && i < len(v.spans); i++ {
+	for i := 0; a.course.mode == OnTime && i < len(v.spans); i++ {
 		if end := plus(v.spans[i].start, a.end); v.spans[i].window && end > merged {
 			return min(at, end)
 		}
 	}
 	return at
 }
+
+// Due is a merged watermark below which Advance has nothing to send; MaxTime if nothing is open.
+func (a *SlidingAggregation[A]) Due() EventTime { return a.course.next() }
+
+// Passed is the watermark that holds behind the operator: no result still to come that is on time is below it.
+func (a *SlidingAggregation[A]) Passed() EventTime { return a.course.passed }
 
 // passable is the watermark that may be passed on at a merged one. Finals carry the end of a window that is still open,
 // so they are not below the watermark less grace, and early results carry a later watermark, or such an end. Updates carry the times of records, which may be as early as the
@@ -231,7 +236,7 @@ func (a *SlidingAggregation[A]) passable(merged EventTime) EventTime {
 	switch {
 	case merged == NoTime || merged == MaxTime:
 		return merged
-	case a.mode == OnClose || a.mode == OnTime:
+	case a.course.mode == OnClose || a.course.mode == OnTime:
 		return plus(merged, -a.windows.GraceMillis())
 	}
 	return plus(merged, 1-a.hold)
