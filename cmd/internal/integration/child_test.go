@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"strconv"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -84,13 +85,13 @@ func process() error {
 		return err
 	}
 	h := halter{at: os.Getenv(envHaltAt)}
-	h.after, _ = strconv.Atoi(os.Getenv(envHaltIn))
+	h.after, _ = strconv.ParseInt(os.Getenv(envHaltIn), 10, 64)
 	app, err := processor.New(topology, processor.Config{
 		ApplicationID: applicationID, Brokers: []string{os.Getenv(envBroker)}, StateDir: os.Getenv(envStateDir),
 		SessionTimeout: 6 * time.Second, HeartbeatInterval: time.Second, TransactionTimeout: 5 * time.Second,
 		Logger: logger, CommitStep: h.step,
 		Events: processor.EventListener{Committed: func(processor.CommitInfo) {
-			h.commits++
+			h.commits.Add(1)
 			fmt.Println(lineCommit)
 		}},
 	})
@@ -102,16 +103,16 @@ func process() error {
 	return app.Run(ctx)
 }
 
-// A halter holds the worker at a step of a commit, so that the process can be
-// killed exactly there. Only the worker's goroutine uses it.
+// A halter holds a commit at one of its steps, so that the process can be killed
+// exactly there.
 type halter struct {
 	at      string
-	after   int
-	commits int
+	after   int64
+	commits atomic.Int64
 }
 
 func (h *halter) step(step string) {
-	if h.at != step || h.commits < h.after {
+	if h.at != step || h.commits.Load() < h.after {
 		return
 	}
 	fmt.Println(lineHalt)

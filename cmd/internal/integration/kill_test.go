@@ -186,19 +186,21 @@ func (s *scene) halting() (n int) {
 }
 
 // kill ends a child that has halted, after making sure that it has committed
-// before and that the broker sees its transaction open.
+// before and that the broker sees a transaction of it open.
 func (s *scene) kill(ctx context.Context, c *child, wipe bool) {
 	s.t.Helper()
 	if c.commits < 1 {
 		s.t.Errorf("process %d halted without ever having committed", c.slot)
 	}
-	id := c.transactionalID(s.t)
-	for state := ""; state != "Ongoing"; {
-		described, err := s.admin.DescribeTransactions(ctx, id)
+	ids := c.transactionalIDs(s.t)
+	for open := false; !open; {
+		described, err := s.admin.DescribeTransactions(ctx, ids...)
 		if err != nil {
-			s.t.Fatalf("transaction %s is not open, it is %q: %v", id, state, err)
+			s.t.Fatalf("no transaction of %s is open: %v", ids, err)
 		}
-		state = described[id].State
+		for _, d := range described {
+			open = open || d.State == "Ongoing"
+		}
 	}
 	c.killed = true
 	if err := c.cmd.Process.Kill(); err != nil {
@@ -324,8 +326,8 @@ func (c *child) talk() string {
 	return s[max(0, len(s)-most):]
 }
 
-// transactionalID is that of the child's only worker.
-func (c *child) transactionalID(t *testing.T) string {
+// transactionalIDs are those that the child's only worker uses in turn.
+func (c *child) transactionalIDs(t *testing.T) []string {
 	t.Helper()
 	file, err := os.ReadFile(filepath.Join(c.stateDir, applicationID, "process.json"))
 	if err != nil {
@@ -337,5 +339,6 @@ func (c *child) transactionalID(t *testing.T) string {
 	if err := json.Unmarshal(file, &p); err != nil {
 		t.Fatal(err)
 	}
-	return fmt.Sprintf("%s-%s-0", applicationID, p.ID)
+	only := fmt.Sprintf("%s-%s-0", applicationID, p.ID)
+	return []string{only + "-0", only + "-1"}
 }
