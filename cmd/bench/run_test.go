@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"flag"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -156,9 +157,16 @@ func testRestore(t *testing.T, brokers string) {
 		t.Errorf("with its state lost: %+v", lost)
 	}
 	do(t, brokers, "check -workload dedupkeys -in restorable -out out")
-	reset := runFigures(t, brokers, args+state+" -reset")
+	reset := runFigures(t, brokers, args+state+" -reset -cleanup")
 	if reset.Restored != 0 || reset.Outputs < 5000 {
 		t.Errorf("reset: %+v", reset)
+	}
+	checked := do(t, brokers, "check -workload dedupkeys -in restorable -out out")
+	if !strings.Contains(checked, fmt.Sprintf(" %d sink records", reset.Outputs)) {
+		t.Errorf("the sink was not made anew for %d outputs: %s", reset.Outputs, checked)
+	}
+	if cleaned := runFigures(t, brokers, args+state); cleaned.Restored != 0 || cleaned.Outputs < 5000 {
+		t.Errorf("after the clean-up: %+v", cleaned)
 	}
 	do(t, brokers, "check -workload dedupkeys -in restorable -out out")
 }
