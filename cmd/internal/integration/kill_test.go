@@ -292,6 +292,7 @@ func (s *scene) start(slot int, halt bool) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	s.t.Cleanup(func() { _ = c.cmd.Process.Kill() }) // where the test has failed
 	go s.listen(c, out)
 }
 
