@@ -1,6 +1,9 @@
 package graph
 
-import "github.com/millrace/millrace/schemaregistry/serde"
+import (
+	"github.com/millrace/millrace/schemaregistry/serde"
+	"github.com/millrace/millrace/state"
+)
 
 // outboxChunkBytes is the size of one chunk of an Outbox's arena: large enough
 // that a chunk is seldom cut, small enough for a task with little output.
@@ -19,7 +22,7 @@ type Outbox struct {
 	full  [][]byte // chunks in use, but for the current one
 	free  [][]byte
 	cur   []byte
-	spare []Out // empty, for the next commit
+	spare [][]Out // empty, for the commits to come
 }
 
 // A Parcel is what one commit took out of an Outbox, with the memory it lies
@@ -47,8 +50,10 @@ func (o *Outbox) Take() Parcel {
 	if o.cur != nil {
 		p.chunks = append(p.chunks, o.cur)
 	}
-	o.outs, o.spare, o.bytes = o.spare, nil, 0
-	o.full, o.cur = nil, nil
+	o.outs, o.bytes, o.full, o.cur = nil, 0, nil, nil
+	if n := len(o.spare); n > 0 {
+		o.outs, o.spare = o.spare[n-1], o.spare[:n-1]
+	}
 	return p
 }
 
@@ -56,8 +61,8 @@ func (o *Outbox) Take() Parcel {
 // records may be overwritten from now on.
 func (o *Outbox) GiveBack(p Parcel) {
 	clear(p.Outs)
-	if cap(p.Outs) > cap(o.spare) {
-		o.spare = p.Outs[:0]
+	if len(o.spare) < state.PendingCommits {
+		o.spare = append(o.spare, p.Outs[:0])
 	}
 	for _, c := range p.chunks {
 		if len(o.free) < outboxChunksKept {
