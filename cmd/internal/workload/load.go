@@ -143,8 +143,7 @@ func (l Load) produce(ctx context.Context, s *sender) error {
 	began := time.Now()
 	for seq := int64(0); seq < in.Total() && ctx.Err() == nil; seq++ {
 		if l.Pace > 0 && seq%paceStep == 0 {
-			due := time.Duration(float64(seq) / float64(l.Pace) * float64(time.Second))
-			_ = pause(ctx, time.Until(began.Add(due))) // ctx is looked at above
+			_ = pause(ctx, l.due(seq)-time.Since(began)) // ctx is looked at above
 		}
 		ts := in.Record(seq, &key, value)
 		pack.add(PartitionOf(key[:], in.partitions), ts, key[:], value)
@@ -152,4 +151,9 @@ func (l Load) produce(ctx context.Context, s *sender) error {
 	pack.close()
 	<-s.done
 	return context.Cause(ctx)
+}
+
+// due is when a record may be sent at the load's pace, from the start on.
+func (l Load) due(seq int64) time.Duration {
+	return time.Duration(float64(seq) / float64(l.Pace) * float64(time.Second))
 }
