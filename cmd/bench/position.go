@@ -19,6 +19,7 @@ type position struct {
 	admin        *kadm.Client
 	group, topic string
 	start, end   []int64
+	last         int64 // what committed returned last
 }
 
 func openPosition(ctx context.Context, cluster workload.Cluster, group, topic string) (*position, error) {
@@ -44,19 +45,24 @@ func (p *position) total() (n int64) {
 }
 
 // committed is the number of records that the group has committed. A group that does not
-// exist yet has none.
-func (p *position) committed(ctx context.Context) (n int64, err error) {
+// exist yet has none; while its coordinator moves, or is made on a fresh broker, the last
+// answer stands.
+func (p *position) committed(ctx context.Context) (int64, error) {
 	offsets, err := p.admin.FetchOffsets(ctx, p.group)
 	switch {
 	case errors.Is(err, kerr.GroupIDNotFound):
 		return 0, nil
+	case kerr.IsRetriable(err):
+		return p.last, nil
 	case err != nil:
 		return 0, fmt.Errorf("run: committed offsets of group %s: %w", p.group, err)
 	}
+	n := int64(0)
 	for i, start := range p.start {
 		if o, ok := offsets.Lookup(p.topic, int32(i)); ok && o.Err == nil {
 			n += max(o.At-start, 0)
 		}
 	}
+	p.last = n
 	return n, nil
 }
