@@ -15,11 +15,17 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/millrace/millrace/cmd/internal/proc"
 )
 
 // ErrUnavailable says that no broker can run on this machine because Java or
 // Maven is missing. Everything else that goes wrong is another error.
 var ErrUnavailable = errors.New("kafka: no broker can run here")
+
+// errExited says that the broker's process ended before it was ready, as it does
+// when another process has taken its port.
+var errExited = errors.New("kafka: the broker ended before it was ready")
 
 const (
 	// startAttempts bounds how often new ports are tried: another process may
@@ -41,7 +47,7 @@ const (
 type Broker struct {
 	addr    string
 	dir     string
-	process *process
+	process *proc.Child
 }
 
 // Options change how a broker runs. The zero value is right for tests.
@@ -80,19 +86,22 @@ func Start(ctx context.Context, opt Options) (*Broker, error) {
 func (b *Broker) Addr() string { return b.addr }
 
 // PID is the process id of the broker, to measure it.
-func (b *Broker) PID() int { return b.process.pid }
+func (b *Broker) PID() int { return b.process.PID() }
 
 // Stop asks the broker to shut down (SIGTERM), waits until it has and removes
 // its data. A broker that is still there when ctx ends is killed, and that is
 // an error.
 func (b *Broker) Stop(ctx context.Context) error {
-	err := b.process.terminate(ctx)
+	err := b.process.Terminate(ctx)
+	if err != nil {
+		err = fmt.Errorf("kafka: stopping the broker at %s: %w", b.addr, err)
+	}
 	return errors.Join(err, os.RemoveAll(b.dir))
 }
 
 // Kill ends the broker at once (SIGKILL) and removes its data.
 func (b *Broker) Kill() error {
-	b.process.kill()
+	b.process.Kill()
 	return os.RemoveAll(b.dir)
 }
 
@@ -106,7 +115,7 @@ func start(ctx context.Context, java, jars, source string, opt Options) (_ *Brok
 	defer func() {
 		if err != nil {
 			if b.process != nil {
-				b.process.kill()
+				b.process.Kill()
 			}
 			err = errors.Join(err, os.RemoveAll(dir))
 		}
@@ -123,10 +132,13 @@ func start(ctx context.Context, java, jars, source string, opt Options) (_ *Brok
 	if err := format(ctx, java, jars, settings); err != nil {
 		return nil, err
 	}
-	b.process, err = launch(filepath.Join(dir, "broker.log"), java,
-		"-Xmx"+heap, "-Dorg.apache.logging.log4j.level=WARN", "-cp", filepath.Join(jars, "*"), "kafka.Kafka", settings)
+	log := filepath.Join(dir, "broker.log")
+	b.process, err = proc.Start(proc.Command{
+		Args:   []string{java, "-Xmx" + heap, "-Dorg.apache.logging.log4j.level=WARN", "-cp", filepath.Join(jars, "*"), "kafka.Kafka", settings},
+		Stdout: log, Stderr: log,
+	})
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("kafka: the broker: %w", err)
 	}
 	return b, b.awaitReady(ctx)
 }
@@ -149,10 +161,10 @@ func (b *Broker) awaitReady(ctx context.Context) error {
 			return nil
 		}
 		select {
-		case <-b.process.done:
-			return fmt.Errorf("%w; its log ends: %s", errExited, b.process.lastWords())
+		case <-b.process.Done():
+			return fmt.Errorf("%w; its log ends: %s", errExited, b.process.LastWords())
 		case <-ctx.Done():
-			return fmt.Errorf("kafka: the broker at %s: %w (%v); its log ends: %s", b.addr, context.Cause(ctx), err, b.process.lastWords())
+			return fmt.Errorf("kafka: the broker at %s: %w (%v); its log ends: %s", b.addr, context.Cause(ctx), err, b.process.LastWords())
 		case <-time.After(readyInterval):
 		}
 	}

@@ -1,7 +1,6 @@
 package kafka
 
 import (
-	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -95,48 +94,5 @@ func TestClusterID(t *testing.T) {
 			t.Fatalf("id %q, %v", id, err)
 		}
 		seen[id] = true
-	}
-}
-
-// A process that ends by itself, one that obeys and one that does not.
-func TestProcess(t *testing.T) {
-	log := filepath.Join(t.TempDir(), "log")
-	p, err := launch(log, "sh", "-c", "echo last words; exit 3")
-	if err != nil {
-		t.Fatal(err)
-	}
-	<-p.done
-	if p.err == nil || p.lastWords() != "last words" {
-		t.Errorf("ended with %v, said %q", p.err, p.lastWords())
-	}
-	if err := p.terminate(t.Context()); err != nil {
-		t.Errorf("stopping what has ended: %v", err)
-	}
-	p.kill()
-
-	p, err = launch(log, "sleep", "600")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := p.terminate(t.Context()); err != nil {
-		t.Error(err)
-	}
-
-	p, err = launch(log, "sh", "-c", "trap '' TERM; echo deaf; while :; do sleep 1; done")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for p.lastWords() != "deaf" {
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := p.terminate(ctx); !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v", err)
-	}
-}
-
-func TestLaunchFails(t *testing.T) {
-	if _, err := launch(filepath.Join(t.TempDir(), "log"), "/nothing/here"); err == nil {
-		t.Error("started a program that is not there")
 	}
 }

@@ -105,10 +105,11 @@ func (c *Child) Err() error {
 	return c.err
 }
 
-// Terminate sends SIGTERM and waits for the end; when ctx ends first it kills, and
-// that is an error.
+// Terminate sends SIGTERM and waits for the end; when that cannot be sent, or ctx
+// ends first, it kills, and that is an error. In any case the process is gone then.
 func (c *Child) Terminate(ctx context.Context) error {
 	if err := c.proc.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		c.Kill()
 		return fmt.Errorf("proc: asking process %d to stop: %w", c.pid, err)
 	}
 	select {

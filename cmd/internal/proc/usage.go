@@ -1,4 +1,4 @@
-// Package proc starts, pins, measures and ends the processes of a benchmark.
+// Package proc starts, pins, measures and ends the processes of tests and benchmarks.
 // What it measures it reads from /proc, so that every process is measured alike,
 // whatever it is written in.
 package proc

@@ -1,4 +1,4 @@
-package kafka
+package proc
 
 import (
 	"bufio"
@@ -14,12 +14,15 @@ import (
 // parentRole has this test binary play the parent that is killed.
 const parentRole = "MILLRACE_TEST_PARENT"
 
-// A killed test must not leave its broker behind.
+// A killed test or benchmark must not leave its processes behind.
 func TestChildDiesWithParent(t *testing.T) {
 	if log := os.Getenv(parentRole); log != "" {
-		p, err := launch(log, "sleep", "600")
-		fmt.Println(p.pid, err)
-		<-p.done
+		c, err := Start(Command{Args: []string{"sleep", "600"}, Stdout: log, Stderr: log})
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Println(c.PID(), "started")
+		<-c.Done()
 		return
 	}
 	parent := exec.Command(os.Args[0], "-test.run=^TestChildDiesWithParent$")
