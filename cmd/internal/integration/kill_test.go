@@ -32,6 +32,7 @@ const (
 	processes   = 2
 	mostCommits = 40 // of a process before it is killed
 	testLimit   = 5 * time.Minute
+	lookAgain   = 200 * time.Millisecond
 )
 
 // haltSteps are the steps of a commit at which a transaction is open.
@@ -217,8 +218,12 @@ func (s *scene) kill(ctx context.Context, c *child, wipe bool) {
 
 // drain waits until the input is loaded and the group has committed the end of
 // every partition. It goes on listening: a child whose lines nobody reads stops.
+// It looks again by itself, too: offsets of a transaction show only some time
+// after its end, and after the last one no child has anything more to say.
 func (s *scene) drain(ctx context.Context, loaded <-chan error) {
 	s.t.Helper()
+	look := time.NewTicker(lookAgain)
+	defer look.Stop()
 	for complete := false; !complete || !s.drained(ctx); {
 		select {
 		case l := <-s.lines:
@@ -230,8 +235,9 @@ func (s *scene) drain(ctx context.Context, loaded <-chan error) {
 				s.t.Fatal(err)
 			}
 			complete, loaded = true, nil
+		case <-look.C:
 		case <-ctx.Done():
-			s.t.Fatal("the input was not drained when the time was up")
+			s.t.Fatalf("the input was not drained when the time was up: %s", s.stuck())
 		}
 	}
 }
@@ -243,6 +249,31 @@ func (s *scene) drained(ctx context.Context) bool {
 	}
 	g := lag[applicationID]
 	return len(g.Lag[topicIn]) == partitions && g.Lag.Total() == 0
+}
+
+// stuck says what keeps the application from being done: how far behind it is,
+// and what its processes were doing.
+func (s *scene) stuck() string {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	var b strings.Builder
+	lag, err := s.admin.Lag(ctx, applicationID)
+	fmt.Fprintf(&b, "%v %v", err, lag.Error())
+	for _, l := range lag[applicationID].Lag.Sorted() {
+		if l.Lag != 0 {
+			fmt.Fprintf(&b, "\n%s/%d: committed %d of %d", l.Topic, l.Partition, l.Commit.At, l.End.Offset)
+		}
+	}
+	for _, c := range s.children {
+		c.killed = true
+		_ = c.cmd.Process.Signal(syscall.SIGQUIT) // it ends with its goroutines
+		go func() {
+			for range s.lines { // so that it can
+			}
+		}()
+		fmt.Fprintf(&b, "\nprocess %d:\n%s", c.slot, c.talk())
+	}
+	return b.String()
 }
 
 // verify compares a sink with the truth.
@@ -322,7 +353,7 @@ func (c *child) stop(t *testing.T) {
 // talk is the end of what a child that has ended wrote to its log.
 func (c *child) talk() string {
 	<-c.ended
-	const most = 4000
+	const most = 20_000
 	s := c.stderr.String()
 	return s[max(0, len(s)-most):]
 }
