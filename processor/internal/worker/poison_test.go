@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+
 	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/state"
 )
@@ -63,6 +65,26 @@ func TestTooLarge(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), `topic "out" partition 0`) || !strings.Contains(err.Error(), "max.message.bytes") {
 		t.Errorf("the worker ended with %v", err)
 	}
+}
+
+// A task that moves over the marker of an aborted transaction takes part in the
+// commit with the result that is too large, and is not to blame.
+func TestTooLargeBesideAnother(t *testing.T) {
+	c := newCluster(t, 2, "in", "out", "dead")
+	cl := c.client(kgo.TransactionalID("other"), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	if err := cl.BeginTransaction(); err != nil {
+		t.Fatal(err)
+	}
+	if err := cl.ProduceSync(t.Context(), &kgo.Record{Topic: "in", Partition: 1, Value: []byte("undone")}).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	if err := cl.EndTransaction(t.Context(), kgo.TryAbort); err != nil {
+		t.Fatal(err)
+	}
+	c.load(row{0, "a", "large2000000"})
+	p := start(t, c.config(counting(t, graph.ErrorPolicy{OnError: graph.DeadLetter, Topic: "dead"}), state.NewMemory(), newWitness(t)))
+	c.output("dead", 1)
+	p.end()
 }
 
 // Where the policy has an answer, the record behind a result that no broker

@@ -21,6 +21,7 @@ const waitPoll = 10 * time.Millisecond
 // loop takes turns until ctx ends, a bounded run is over or a turn fails.
 func (w *Worker) loop(ctx context.Context) error {
 	w.lastCommit = time.Now()
+	defer w.drainAfter(ctx)()
 	for ctx.Err() == nil {
 		if err := w.turn(ctx); err != nil {
 			return err
@@ -157,8 +158,16 @@ func (w *Worker) step(ctx context.Context) error {
 	return nil
 }
 
-// stepSlowly processes a few records and commits them.
+// stepSlowly processes a few records and commits them. A record that is alone is
+// to be alone in its commit too, so that a failure can be put down to it: what
+// else waits is committed before.
 func (w *Worker) stepSlowly(ctx context.Context, l *lease, now int64) error {
+	if slow := l.task; l.limit == 1 && w.dirty() {
+		w.busy = true
+		if err := w.commitAll(ctx); err != nil || l.task != slow || l.limit != 1 {
+			return err
+		}
+	}
 	n, err := l.task.Step(now, l.limit)
 	if err != nil {
 		return w.failed(ctx, l, err)
