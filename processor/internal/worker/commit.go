@@ -117,7 +117,7 @@ func (w *Worker) land(ctx context.Context) error {
 func (w *Worker) landOne(ctx context.Context) error {
 	b := w.pipe.take()
 	if b.verdict.outcome == done || b.verdict.outcome == unknown && w.cfg.Faults.UnknownAsCommitted {
-		return w.applied(b)
+		return w.applied(ctx, b)
 	}
 	failed := []*batch{b}
 	for w.pipe.flying > 0 {

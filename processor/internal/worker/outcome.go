@@ -7,10 +7,12 @@ import (
 	"time"
 )
 
-// applied ends a commit that Kafka has: only now the state is written.
-func (w *Worker) applied(b *batch) error {
+// applied ends a commit that Kafka has: only now the state is written. Where that
+// fails the state is read back, but not before what is behind the commit has
+// landed: a restore in the middle of that would miss it.
+func (w *Worker) applied(ctx context.Context, b *batch) error {
 	w.cfg.Faults.at(AfterEnd)
-	c := Committed{Tasks: len(b.parts)}
+	c, mended := Committed{Tasks: len(b.parts)}, false
 	c.Outputs, c.Entries = b.records()
 	for i := range b.parts {
 		p := &b.parts[i]
@@ -18,13 +20,14 @@ func (w *Worker) applied(b *batch) error {
 		c.Offsets = append(c.Offsets, p.commit.Offsets...)
 		w.cfg.Events.counted(p.lease.id, p.commit.Counters)
 		if !p.current() {
-			continue // its state is being read back, this commit too
+			continue // its state is going to be read back, this commit too
 		}
 		if !b.early {
 			if err := p.apply(b.at); err != nil {
 				if err := w.mend(p.lease, err); err != nil {
 					return err
 				}
+				mended = true
 				continue
 			}
 		}
@@ -33,6 +36,9 @@ func (w *Worker) applied(b *batch) error {
 	w.cfg.Faults.at(AfterApply)
 	c.Duration = time.Since(b.began)
 	w.cfg.Events.committed(c)
+	if mended {
+		return w.land(ctx)
+	}
 	return nil
 }
 

@@ -37,7 +37,8 @@ type pipe struct {
 	out     chan landing // has room for all that can ever be in it
 	stages  sync.WaitGroup
 	flying  int         // batches put in and not taken out; the worker's
-	broken  atomic.Bool // a batch has failed
+	broken  atomic.Bool // a batch has failed: nothing is written any more
+	lost    atomic.Bool // it has passed the second stage: nothing is committed any more
 }
 
 // A landing is a batch that has come through, or the end of a stage, which the
@@ -101,7 +102,7 @@ func (p *pipe) finish() {
 	for b := range p.mid {
 		if b.verdict.outcome == done {
 			ctx, cancel := context.WithTimeout(p.ctx, max(commitTimeout-time.Since(b.began), endTimeout))
-			if p.broken.Load() && !p.faults.CommitBehind {
+			if p.lost.Load() && !p.faults.CommitBehind {
 				b.verdict = p.committer.abandon(ctx, b, errBehind)
 			} else {
 				b.verdict = p.committer.finish(ctx, b)
@@ -109,12 +110,15 @@ func (p *pipe) finish() {
 			cancel()
 			p.heed(b)
 		}
+		if b.verdict.outcome != done {
+			p.lost.Store(true)
+		}
 		p.out <- landing{batch: b}
 		p.waker.wake()
 	}
 }
 
-// heed makes everything behind a failure fail too.
+// heed keeps what is behind a failure from being written.
 func (p *pipe) heed(b *batch) {
 	if b.verdict.outcome != done {
 		p.broken.Store(true)
@@ -140,7 +144,10 @@ func (p *pipe) take() *batch {
 }
 
 // mend lets batches through again after a failure; the pipe is empty.
-func (p *pipe) mend() { p.broken.Store(false) }
+func (p *pipe) mend() {
+	p.broken.Store(false)
+	p.lost.Store(false)
+}
 
 // drain gives what is on its way so much time to land, whatever comes of it.
 func (p *pipe) drain(d time.Duration) {

@@ -152,8 +152,14 @@ func (p *producer) close() {
 	}
 }
 
+// errNoClient says that a stop came while the client was being replaced.
+var errNoClient = errors.New("the producing client was closed and could not be replaced")
+
 // begin opens a transaction, if there are any.
 func (p *producer) begin() error {
+	if p.client == nil {
+		return errNoClient
+	}
 	p.acks.done.Store(0)
 	p.acks.first.Store(nil)
 	p.slab.reset()

@@ -72,7 +72,8 @@ func New(cfg Config) (*Worker, error) {
 // needs a human; only the last is an error. It may be called once.
 //
 // When ctx ends, what is in hand is committed, the group is left and the stores
-// are flushed and closed. After an error or a panic, nothing is committed.
+// are flushed and closed. After an error, what is already on its way into Kafka
+// has a moment to arrive; nothing else is committed then, nor after a panic.
 func (w *Worker) Run(ctx context.Context) error {
 	defer w.release()
 	over, err := w.open(ctx)
@@ -157,6 +158,12 @@ func (w *Worker) buryFormer(ctx context.Context) {
 	if err != nil {
 		w.cfg.Events.warning(fmt.Errorf("a former incarnation keeps its tasks until its session ends: %w", err))
 	}
+}
+
+// drainAfter bounds what is on its way into Kafka from the end of ctx on, for the
+// worker may be waiting for it then. The caller calls what it returns.
+func (w *Worker) drainAfter(ctx context.Context) (stop func() bool) {
+	return context.AfterFunc(ctx, func() { time.AfterFunc(w.cfg.Drain, w.pipe.cancel) })
 }
 
 // shutdown ends an orderly run.
