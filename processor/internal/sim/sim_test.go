@@ -139,6 +139,7 @@ func simulate(t *testing.T, o Options, mutant worker.Faults, script func(*sim)) 
 			t.Fatalf("seed %d: set up: %v", o.Seed, err)
 		}
 		s.play()
+		time.Sleep(2 * refetch) // a cluster that is closed while fetches are held back never lets go of them: the bubble would not end
 		s.cluster.Close()
 		time.Sleep(lingering)
 		r = result{opt: o, violations: s.violations, trace: s.trace.all(), stats: s.stats, log: s.log, virtual: time.Since(s.began) - lingering}
