@@ -84,7 +84,7 @@ func run(ctx context.Context, args []string, out, talk io.Writer) error {
 	}
 	fmt.Fprintln(talk, "usage: bench COMMAND [flags]   (COMMAND -h lists the flags)")
 	for _, c := range commands() {
-		fmt.Fprintf(talk, "  %-6s %s\n", c.name, c.help)
+		fmt.Fprintf(talk, "  %-7s %s\n", c.name, c.help)
 	}
 	return errUsage
 }
