@@ -127,6 +127,7 @@ var textFixtures = []fixture{
 	{"a home", one("NOTES.md", "/"+"home/me/x\n"), "a path of one machine"},
 	{"a worker", one("NOTES.md", "low/worker and /workers\n"), ""},
 	{"a tracker", one("NOTES.md", "as is"+"sue 12 says\n"), "numbers of a tracker"},
+	{"a checkout beside another", one(".git", "gitdir: /"+"home/me/x/.git/worktrees/y\n"), ""},
 	{"in a hidden folder of ours", one(".ci/run", "cd /"+"root/x\n"), "a path of one machine"},
 }
 

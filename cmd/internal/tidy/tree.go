@@ -54,6 +54,8 @@ func readTree(fsys fs.FS) (*tree, error) {
 				return fs.SkipDir
 			}
 			return nil
+		case name == ".git": // a file where git worktree made the checkout; it names the other one
+			return nil
 		}
 		return t.read(fsys, name, d)
 	})
