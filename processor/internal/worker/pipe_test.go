@@ -19,6 +19,7 @@ type scripted struct {
 	held   chan struct{} // closed when it waits
 	resume chan struct{}
 	names  map[*batch]string
+	begun  chan string // each step as it begins
 }
 
 func (s *scripted) do(step string, b *batch) error {
@@ -26,6 +27,7 @@ func (s *scripted) do(step string, b *batch) error {
 	s.mu.Lock()
 	s.log = append(s.log, step)
 	s.mu.Unlock()
+	s.begun <- step
 	if step == s.hold {
 		close(s.held)
 		<-s.resume
@@ -55,6 +57,12 @@ func (s *scripted) abandon(_ context.Context, b *batch, reason error) verdict {
 	return verdict{undone, reason, false}
 }
 
+// await waits until a step has begun.
+func (s *scripted) await(step string) {
+	for <-s.begun != step {
+	}
+}
+
 func (s *scripted) steps() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -63,7 +71,7 @@ func (s *scripted) steps() string {
 
 func newScripted(fail, hold string) (*scripted, *pipe, *batch, *batch) {
 	a, b := &batch{began: time.Now()}, &batch{began: time.Now()}
-	s := &scripted{fail: fail, hold: hold, held: make(chan struct{}), resume: make(chan struct{}), names: map[*batch]string{a: "A", b: "B"}}
+	s := &scripted{fail: fail, hold: hold, held: make(chan struct{}), resume: make(chan struct{}), names: map[*batch]string{a: "A", b: "B"}, begun: make(chan string, 100)}
 	return s, newPipe(s, &Faults{}, &waker{}), a, b
 }
 
@@ -74,9 +82,7 @@ func TestPipeOverlaps(t *testing.T) {
 	p.put(a)
 	<-s.held
 	p.put(b)
-	for !strings.Contains(s.steps(), "write B") {
-		time.Sleep(time.Millisecond)
-	}
+	s.await("write B")
 	if got := s.steps(); got != "write A, finish A, write B" {
 		t.Errorf("%s", got)
 	}
@@ -121,8 +127,8 @@ func TestPipeFailsBehindAFailure(t *testing.T) {
 			p.put(a)
 			<-s.held
 			p.put(b)
-			for strings.Contains(tt.steps, "write B") && !strings.Contains(s.steps(), "write B") {
-				time.Sleep(time.Millisecond)
+			if strings.Contains(tt.steps, "write B") {
+				s.await("write B")
 			}
 			close(s.resume)
 			landed := []*batch{p.take(), p.take()}
