@@ -48,7 +48,7 @@ func addSource[K, V any](b *Builder, topic Topic[K, V], n graph.Node) Stream[K, 
 			return graph.Instance{}, err
 		}
 		key, value, err := topic.codecs()
-		return graph.Instance{Source: &source[K, V]{node: node, topic: topic, key: key, value: value, down: down}}, err
+		return graph.Instance{Source: &source[K, V]{node: node, topic: topic, key: key, value: value, down: down, decoded: -1}}, err
 	}
 	return Stream[K, V]{b: b, at: graph.Edge{From: b.graph.Add(n)}, key: topic.Key}
 }
@@ -63,7 +63,7 @@ type source[K, V any] struct {
 	down    graph.Receiver[K, V]
 	rec     Record[K, V]
 	headers graph.Headers
-	decoded *graph.Message // what rec holds
+	decoded int64 // the offset of what rec holds, -1 if of nothing
 }
 
 // Time implements graph.Source.
@@ -94,17 +94,17 @@ func (s *source[K, V]) Push(m *graph.Message, at, watermark windowing.EventTime)
 	if err := s.decode(m); err != nil {
 		return err
 	}
-	s.decoded = nil
+	s.decoded = -1
 	s.rec.Time = at
 	graph.MetaOf(&s.rec).Watermark = watermark
 	return s.down(&s.rec)
 }
 
 func (s *source[K, V]) decode(m *graph.Message) (err error) {
-	if s.decoded == m {
+	if s.decoded == m.Offset {
 		return nil
 	}
-	s.decoded = nil
+	s.decoded = -1
 	meta := graph.MetaOf(&s.rec)
 	meta.Key, meta.NullKey = m.Key, m.Key == nil
 	if meta.NullKey {
@@ -118,7 +118,7 @@ func (s *source[K, V]) decode(m *graph.Message) (err error) {
 	}
 	s.rec.Time = windowing.EventTime(m.Timestamp)
 	s.rec.Headers = graph.ReuseHeaders(&s.headers, m.Headers)
-	s.decoded = m
+	s.decoded = m.Offset
 	return nil
 }
 

@@ -45,7 +45,7 @@ func quiet(seed uint64) Options {
 	o.BrokerFault, o.Outage, o.Freeze, o.Restart = 0, 0, 0, 0
 	o.Bounded, o.Hollow, o.Stepped, o.InputTxn, o.Trouble, o.Shared, o.Workers = false, false, false, false, false, true, 1
 	o.Workloads = []string{countEach, countWindows}
-	o.CommitInterval, o.CommitRecords, o.PollRecords, o.QueueRecords = 100*time.Millisecond, 0, 100, 1000
+	o.CommitInterval, o.CommitRecords, o.TurnRecords, o.QueueRecords = 100*time.Millisecond, 0, 100, 1000
 	o.Preload, o.Quiet, o.Behind, o.Clocked, o.Idle, o.Down = false, false, false, false, 0, 3
 	o.Calm = 100 * time.Second
 	return o

@@ -41,7 +41,7 @@ type Options struct {
 
 	CommitInterval time.Duration
 	CommitRecords  int
-	PollRecords    int
+	TurnRecords    int
 	QueueRecords   int
 	Session        time.Duration
 	Transaction    time.Duration
@@ -79,7 +79,7 @@ func draw(seed uint64) Options {
 
 		CommitInterval: pick(d, 20*time.Millisecond, 100*time.Millisecond, 500*time.Millisecond),
 		CommitRecords:  pick(d, 0, 0, 5, 25),
-		PollRecords:    pick(d, 3, 20, 100),
+		TurnRecords:    pick(d, 3, 20, 100),
 		QueueRecords:   pick(d, 10, 50, 1000),
 		Session:        8 * time.Second,
 		Transaction:    12 * time.Second,

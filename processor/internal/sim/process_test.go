@@ -24,7 +24,7 @@ func (p *process) config(index int) worker.Config {
 		Storage:        deadDisk{p.host.disk, p},
 		Client:         []kgo.Opt{kgo.SeedBrokers("127.0.0.1:9092", "127.0.0.1:9093"), kgo.Dialer(p.link.dial)},
 		CommitInterval: o.CommitInterval, CommitRecords: o.CommitRecords,
-		PollRecords: o.PollRecords, QueueRecords: o.QueueRecords,
+		TurnRecords: o.TurnRecords, QueueRecords: o.QueueRecords,
 		SessionTimeout: o.Session, RebalanceTimeout: 15 * time.Second, HeartbeatInterval: time.Second,
 		TransactionTimeout: o.Transaction,
 		Events:             p.events(), Faults: p.host.s.mutant,

@@ -59,10 +59,10 @@ type Config struct {
 	TransactionTimeout time.Duration
 	// Drain bounds the last commits of an orderly stop. Default 30 s.
 	Drain time.Duration
-	// PollRecords bounds the records of one turn. Default 2000.
-	PollRecords int
-	// QueueRecords bounds the records of one partition that wait in a task;
-	// beyond it the partition is paused. Default 10 000.
+	// TurnRecords bounds the records of one turn. Default 2000.
+	TurnRecords int
+	// QueueRecords is how many records of one partition may wait before no more
+	// are fetched. Default 10 000.
 	QueueRecords int
 	// MaxTaskIdle is how long a task with several inputs waits for one that is
 	// empty before it goes on without it: negative not at all; 0 for what is
@@ -100,7 +100,7 @@ func (c *Config) setDefaults() {
 	orDuration(&c.Drain, 30*time.Second)
 	orInt(&c.CommitRecords, 100_000)
 	orInt(&c.CommitBytes, 64<<20)
-	orInt(&c.PollRecords, 2000)
+	orInt(&c.TurnRecords, 2000)
 	orInt(&c.QueueRecords, 10_000)
 	if c.Now == nil {
 		c.Now = time.Now
@@ -133,7 +133,7 @@ func (c *Config) validate() error {
 	complain(len(c.Client) == 0, "no client options: the seed brokers are among them")
 	complain(c.CommitInterval < 0, "commit interval %v is negative", c.CommitInterval)
 	complain(c.TransactionTimeout < 2*c.CommitInterval, "transaction timeout %v is below twice the commit interval %v", c.TransactionTimeout, c.CommitInterval)
-	complain(c.CommitRecords < 0 || c.CommitBytes < 0 || c.PollRecords < 0 || c.QueueRecords < 0, "a limit is negative")
+	complain(c.CommitRecords < 0 || c.CommitBytes < 0 || c.TurnRecords < 0 || c.QueueRecords < 0, "a limit is negative")
 	complain(c.Bounded != nil && (c.Bounded.Run == "" || len(c.Bounded.Run) > runNameLimit), "the name of a bounded run has 1 to %d bytes", runNameLimit)
 	return errors.Join(errs...)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -43,9 +44,14 @@ func newFetcher(opts []kgo.Opt, w *waker) (*fetcher, error) {
 		kgo.FetchMaxWait(fetchWait),
 		kgo.FetchMaxBytes(fetchBytes),
 		kgo.MetadataMinAge(fetchMetadata),
+		kgo.WithPools(new(recordPool)),
 	)...)
 	if err != nil {
 		return nil, fmt.Errorf("open the reading client: %w", err)
+	}
+	if pools := reflect.ValueOf(client.OptValue(kgo.WithPools)); pools.Len() != 1 {
+		client.Close()
+		return nil, errors.New("open the reading client: kgo.WithPools cannot be among the client's options: the runtime has pools of its own")
 	}
 	return &fetcher{client: client, waker: w}, nil
 }
@@ -72,13 +78,14 @@ func (f *fetcher) resume(tp topicPartition) {
 	f.client.ResumeFetchPartitions(map[string][]int32{tp.topic: {tp.partition}})
 }
 
-// poll hands up to limit records to take, one partition at a time. When there
-// are none it waits for them, but not past until, not after the waker, and not
-// at all if something is pending once the waker is armed.
-func (f *fetcher) poll(ctx context.Context, limit int, until time.Time, pending func() bool, take func(topicPartition, []*kgo.Record) error) error {
-	fetches := f.client.PollRecords(nil, limit) //nolint:staticcheck // nil means: do not wait
+// poll hands what was fetched to take, one partition at a time: all of it, at
+// most fetchBytes from each broker, for the client asks for more only when
+// nothing is left. When there is nothing it waits, but not past until, not after
+// the waker, and not at all if something is pending once the waker is armed.
+func (f *fetcher) poll(ctx context.Context, until time.Time, pending func() bool, take func(topicPartition, []*kgo.Record) error) error {
+	fetches := f.client.PollFetches(nil) //nolint:staticcheck // nil means: do not wait
 	if len(fetches) == 0 {
-		fetches = f.wait(ctx, limit, until, pending)
+		fetches = f.wait(ctx, until, pending)
 	}
 	var failed error
 	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
@@ -93,7 +100,7 @@ func (f *fetcher) poll(ctx context.Context, limit int, until time.Time, pending 
 	return failed
 }
 
-func (f *fetcher) wait(ctx context.Context, limit int, until time.Time, pending func() bool) kgo.Fetches {
+func (f *fetcher) wait(ctx context.Context, until time.Time, pending func() bool) kgo.Fetches {
 	ctx, disarm := f.waker.arm(ctx)
 	defer disarm()
 	ctx, cancel := context.WithDeadline(ctx, until)
@@ -101,7 +108,7 @@ func (f *fetcher) wait(ctx context.Context, limit int, until time.Time, pending 
 	if pending() {
 		return nil
 	}
-	return f.client.PollRecords(ctx, limit)
+	return f.client.PollFetches(ctx)
 }
 
 // fetchError returns nil for what is not an error or heals by itself.

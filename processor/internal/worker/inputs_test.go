@@ -29,7 +29,7 @@ func TestTwoInputs(t *testing.T) {
 	}
 	w := newWitness(t)
 	cfg := c.config(merging(t), state.NewMemory(), w)
-	cfg.Bounded, cfg.QueueRecords, cfg.PollRecords = &BoundedRun{Run: "r"}, 20, 10
+	cfg.Bounded, cfg.QueueRecords, cfg.TurnRecords = &BoundedRun{Run: "r"}, 20, 10
 	if err := start(t, cfg).wait(); err != nil {
 		t.Fatal(err)
 	}

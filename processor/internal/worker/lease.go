@@ -45,8 +45,9 @@ type source struct {
 	upstream  []state.Upstream
 	end       int64 // of a bounded run
 	finished  bool  // of a bounded run, committed
-	polled    int64 // behind what was handed to the task
+	polled    int64 // behind what was fetched
 	paused    bool
+	backlog   []*kgo.Record     // fetched and not handed to the task yet
 	slabs     [][]graph.Message // lent to the task
 }
 
@@ -80,6 +81,19 @@ func (w *Worker) running() iter.Seq[*lease] {
 	}
 }
 
+// inTurn yields them too, and begins with another one each time.
+func (w *Worker) inTurn() iter.Seq[*lease] {
+	return func(yield func(*lease) bool) {
+		leases := w.leases
+		w.first++
+		for i := range leases {
+			if l := leases[(w.first+i)%len(leases)]; l.task != nil && !yield(l) {
+				return
+			}
+		}
+	}
+}
+
 // drop throws away everything that is not committed.
 func (l *lease) drop(keepOverlay bool) {
 	if l.stores != nil && !keepOverlay {
@@ -87,7 +101,7 @@ func (l *lease) drop(keepOverlay bool) {
 	}
 	l.task = nil
 	for i := range l.inputs {
-		l.inputs[i].slabs, l.inputs[i].paused = nil, false
+		l.inputs[i].slabs, l.inputs[i].backlog, l.inputs[i].paused = nil, nil, false
 	}
 }
 
@@ -107,24 +121,69 @@ func (l *lease) close(flush bool) error {
 // finished says that a bounded run is over for this task.
 func (l *lease) finished() bool { return l.task != nil && l.task.Finished() }
 
-// take hands records of one input to the task.
-func (l *lease) take(index int, records []*kgo.Record, slabs *messageSlabs) error {
+// take puts fetched records of one input behind those that wait.
+func (l *lease) take(index int, records []*kgo.Record) {
+	in := &l.inputs[index]
+	in.polled = records[len(records)-1].Offset + 1
+	if len(in.backlog) == 0 {
+		in.backlog = records
+		return
+	}
+	in.backlog = append(in.backlog, records...)
+}
+
+// feed hands the task what it may process in a step of so many records. It gets
+// no more than that at a time: what is copied just before it is processed is
+// still in the cache then. A task with several inputs, which chooses among
+// their heads, never runs out of one that has more.
+func (l *lease) feed(records int, slabs *messageSlabs) error {
+	low := 1
+	if len(l.inputs) > 1 {
+		low = records
+	}
+	for i := range l.inputs {
+		for len(l.inputs[i].backlog) > 0 && l.task.Queued(i) < low {
+			if err := l.hand(i, records, slabs); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// hand gives the task the next records of one input. The client's records are
+// not needed any more then, but for the bytes of their keys and values.
+func (l *lease) hand(index, limit int, slabs *messageSlabs) error {
 	in := &l.inputs[index]
 	if l.task.Queued(index) == 0 {
 		slabs.giveBack(in.slabs)
 		in.slabs = in.slabs[:0]
 	}
+	records := in.backlog[:min(limit, len(in.backlog))]
+	in.backlog = in.backlog[len(records):]
+	next := records[len(records)-1].Offset + 1
 	batch := slabs.take(len(records))
 	headers := headerSlab(records)
 	for _, r := range records {
-		if r.Attrs.IsControl() {
-			continue
+		if !r.Attrs.IsControl() {
+			batch = append(batch, message(r, &headers))
 		}
-		batch = append(batch, message(r, &headers))
+		r.Recycle()
 	}
-	in.polled = records[len(records)-1].Offset + 1
+	clear(records)
 	in.slabs = append(in.slabs, batch)
-	return l.task.Enqueue(index, batch, in.polled)
+	return l.task.Enqueue(index, batch, next)
+}
+
+// waiting counts the records of one input that were fetched and not processed.
+func (l *lease) waiting(index int) int { return l.task.Queued(index) + len(l.inputs[index].backlog) }
+
+// queued counts those of all inputs.
+func (l *lease) queued() (n int) {
+	for i := range l.inputs {
+		n += l.waiting(i)
+	}
+	return n
 }
 
 // headerSlab has room for the headers of all records: one allocation for a

@@ -33,7 +33,7 @@ func TestMissingTopics(t *testing.T) {
 }
 
 func TestConfigComplaints(t *testing.T) {
-	_, err := New(Config{CommitInterval: time.Minute, TransactionTimeout: time.Second, PollRecords: -1, Bounded: &BoundedRun{}})
+	_, err := New(Config{CommitInterval: time.Minute, TransactionTimeout: time.Second, TurnRecords: -1, Bounded: &BoundedRun{}})
 	if err == nil {
 		t.Fatal("accepted")
 	}

@@ -18,6 +18,11 @@ const idlePoll = time.Second
 // waitPoll is how often a task that waits for one of its inputs looks again.
 const waitPoll = 10 * time.Millisecond
 
+// busyPoll is how long a worker may process what it has before it looks whether
+// more was fetched. It takes everything then, and the client fetches the next
+// while that is processed.
+const busyPoll = 50 * time.Millisecond
+
 // loop takes turns until ctx ends, a bounded run is over or a turn fails.
 func (w *Worker) loop(ctx context.Context) error {
 	w.lastCommit = time.Now()
@@ -49,10 +54,8 @@ func (w *Worker) turn(ctx context.Context) error {
 	if w.hold(ctx) {
 		return nil
 	}
-	if err := w.fetcher.poll(ctx, w.cfg.PollRecords, w.wakeAt(), w.pending, w.enqueue); err != nil {
-		if err := w.outrun(ctx, err); err != nil {
-			return err
-		}
+	if err := w.poll(ctx); err != nil {
+		return err
 	}
 	if err := w.step(ctx); err != nil {
 		return err
@@ -69,6 +72,38 @@ func (w *Worker) turn(ctx context.Context) error {
 		return w.landOne(ctx)
 	}
 	return nil
+}
+
+// poll takes what was fetched, unless there is still enough to do.
+func (w *Worker) poll(ctx context.Context) error {
+	if w.busy && time.Since(w.lastPoll) < busyPoll {
+		return nil
+	}
+	w.regulate()
+	if err := w.fetcher.poll(ctx, w.wakeAt(), w.pending, w.enqueue); err != nil {
+		if err := w.outrun(ctx, err); err != nil {
+			return err
+		}
+	}
+	w.lastPoll = time.Now()
+	return nil
+}
+
+// regulate pauses the partitions of which too much waits, and reads on where
+// half of that is left.
+func (w *Worker) regulate() {
+	for l := range w.running() {
+		for i := range l.inputs {
+			switch in, n := &l.inputs[i], l.waiting(i); {
+			case !in.paused && n >= w.cfg.QueueRecords:
+				in.paused = true
+				w.fetcher.pause(in.topicPartition)
+			case in.paused && n <= w.cfg.QueueRecords/2:
+				in.paused = false
+				w.fetcher.resume(in.topicPartition)
+			}
+		}
+	}
 }
 
 // wakeAt is how long a poll without records may wait.
@@ -113,30 +148,38 @@ func (w *Worker) spokenTo() bool {
 	return len(w.member.events) > 0 || len(w.restorer.out) > 0 || len(w.restorer.notes) > 0 || len(w.pipe.out) > 0
 }
 
-// enqueue hands polled records to their task and pauses the partition if too
-// many wait there.
+// enqueue hands fetched records to the lease of their task.
 func (w *Worker) enqueue(tp topicPartition, records []*kgo.Record) error {
 	r, ok := w.routes[tp]
 	if !ok {
 		return fmt.Errorf("topic %q partition %d: records arrived that no task reads", tp.topic, tp.partition)
 	}
-	if err := r.lease.take(r.input, records, &w.slabs); err != nil {
-		return err
-	}
-	if in := &r.lease.inputs[r.input]; !in.paused && r.lease.task.Queued(r.input) >= w.cfg.QueueRecords {
-		in.paused = true
-		w.fetcher.pause(tp)
+	r.lease.take(r.input, records)
+	return nil
+}
+
+// feed hands the tasks what they may process in this turn.
+func (w *Worker) feed() error {
+	for l := range w.running() {
+		if err := l.feed(w.cfg.TurnRecords, &w.slabs); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// step lets the tasks process what they have, within the caps of a commit.
+// step lets the tasks process what they have, within the bounds of a turn and
+// the caps of a commit. Another one is the first in each turn, so that none
+// starves behind those before it.
 func (w *Worker) step(ctx context.Context) error {
+	if err := w.feed(); err != nil {
+		return err
+	}
 	w.busy, w.waiting = false, false
 	now := w.cfg.Now().UnixMilli()
 	w.align()
-	left := w.cfg.CommitRecords - w.processed()
-	for l := range w.running() {
+	left := min(w.cfg.TurnRecords, w.cfg.CommitRecords-w.processed())
+	for l := range w.inTurn() {
 		if l.limit > 0 {
 			if err := w.stepSlowly(ctx, l, now); err != nil {
 				return err
@@ -153,7 +196,6 @@ func (w *Worker) step(ctx context.Context) error {
 		left -= n
 		w.busy = w.busy || (n > 0 || left <= 0) && l.queued() > 0
 		w.waiting = w.waiting || n == 0 && l.queued() > 0
-		w.unpause(l)
 	}
 	return nil
 }
@@ -173,7 +215,6 @@ func (w *Worker) stepSlowly(ctx context.Context, l *lease, now int64) error {
 		return w.failed(ctx, l, err)
 	}
 	w.busy = w.busy || n > 0
-	w.unpause(l)
 	if n == 0 {
 		return nil
 	}
@@ -205,25 +246,6 @@ func (w *Worker) failed(ctx context.Context, l *lease, err error) error {
 	w.busy = true
 	l.drop(w.cfg.Faults.KeepOverlay)
 	return w.begin(l)
-}
-
-// queued counts the records that wait in the lease's task.
-func (l *lease) queued() (n int) {
-	for i := range l.inputs {
-		n += l.task.Queued(i)
-	}
-	return n
-}
-
-// unpause reads on where the queue is half empty again.
-func (w *Worker) unpause(l *lease) {
-	for i := range l.inputs {
-		in := &l.inputs[i]
-		if in.paused && l.task.Queued(i) <= w.cfg.QueueRecords/2 {
-			in.paused = false
-			w.fetcher.resume(in.topicPartition)
-		}
-	}
 }
 
 // processed counts the records since the last commit was prepared.

@@ -34,6 +34,7 @@ type Worker struct {
 	restorer *restorer
 
 	leases []*lease // by task id
+	first  int      // see inTurn
 	routes map[topicPartition]route
 	slabs  messageSlabs
 
@@ -41,6 +42,7 @@ type Worker struct {
 	away   *lease   // with the restorer
 	recall context.CancelFunc
 
+	lastPoll   time.Time
 	lastCommit time.Time
 	held       time.Time // see hold
 	lastLook   time.Time // see over

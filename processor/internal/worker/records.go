@@ -1,0 +1,42 @@
+package worker
+
+import (
+	"math/bits"
+	"sync"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// recordsKept bounds the free batches of one size.
+const recordsKept = 128
+
+// A recordPool is where the reading client takes the records from that it
+// decodes a batch into, and where they return once the batch was handed to its
+// task. They are most of what a fetch would otherwise leave to the garbage
+// collector. The client calls it from goroutines of its own.
+type recordPool struct {
+	mu   sync.Mutex
+	free [32][][]kgo.Record // by the power of two of their capacity
+}
+
+// GetRecords implements kgo.PoolRecords.
+func (p *recordPool) GetRecords(n int) []kgo.Record {
+	class := bits.Len(uint(max(n, 1) - 1))
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if f := p.free[class]; len(f) > 0 {
+		p.free[class] = f[:len(f)-1]
+		return f[len(f)-1]
+	}
+	return make([]kgo.Record, 1<<class)
+}
+
+// PutRecords implements kgo.PoolRecords.
+func (p *recordPool) PutRecords(records []kgo.Record) {
+	class := bits.Len(uint(cap(records) - 1))
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.free[class]) < recordsKept {
+		p.free[class] = append(p.free[class], records)
+	}
+}

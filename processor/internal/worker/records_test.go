@@ -1,0 +1,44 @@
+package worker
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/state"
+)
+
+// What is put back is used again, by whoever asks for so many or a few less.
+func TestRecordPool(t *testing.T) {
+	var p recordPool
+	for _, n := range []int{0, 1, 2, 3, 1000, 2000} {
+		if got := p.GetRecords(n); len(got) < n {
+			t.Errorf("asked for %d, got %d", n, len(got))
+		}
+	}
+	b := p.GetRecords(3)
+	p.PutRecords(b)
+	if again := p.GetRecords(4); &again[0] != &b[0] {
+		t.Error("what was put back is not used again")
+	}
+	for range 3 * recordsKept {
+		p.PutRecords(make([]kgo.Record, 8))
+	}
+	if n := len(p.free[3]); n != recordsKept {
+		t.Errorf("%d batches are kept, want %d", n, recordsKept)
+	}
+}
+
+// Records are given back to the client's pool as soon as they are handed to the
+// task, so a pool of the user's, of which the keys and values may be part, would
+// be used again too early.
+func TestPoolOfTheUser(t *testing.T) {
+	c := newCluster(t, 1, "in", "out")
+	cfg := c.config(counting(t, graph.ErrorPolicy{}), state.NewMemory(), newWitness(t))
+	cfg.Client = append(cfg.Client, kgo.WithPools(new(recordPool)))
+	if err := start(t, cfg).wait(); err == nil || !strings.Contains(err.Error(), "kgo.WithPools") {
+		t.Errorf("the worker ended with %v", err)
+	}
+}
