@@ -101,6 +101,10 @@ func (t *Task) passGap(in *input, next int64) {
 // Queued returns the number of records of an input that wait.
 func (t *Task) Queued(index int) int { return t.inputs[index].queued }
 
+// Batches returns how many of the batches of an input the task still uses: the
+// latest ones that were enqueued.
+func (t *Task) Batches(index int) int { return len(t.inputs[index].batches) }
+
 // Position returns the offset of an input that the task processes next.
 func (t *Task) Position(index int) int64 { return t.inputs[index].position }
 

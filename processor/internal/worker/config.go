@@ -48,7 +48,7 @@ type Config struct {
 	// CommitInterval is the time between two commits while there is something
 	// to commit. Default 100 ms.
 	CommitInterval time.Duration
-	// CommitRecords and CommitBytes end an interval early. Defaults 100 000
+	// CommitRecords and CommitBytes end an interval early. Defaults 200 000
 	// records and 64 MiB of outputs and state.
 	CommitRecords, CommitBytes int
 	// SessionTimeout, RebalanceTimeout and HeartbeatInterval are those of the
@@ -98,7 +98,7 @@ func (c *Config) setDefaults() {
 	orDuration(&c.HeartbeatInterval, 3*time.Second)
 	orDuration(&c.TransactionTimeout, max(10*time.Second, 2*c.CommitInterval))
 	orDuration(&c.Drain, 30*time.Second)
-	orInt(&c.CommitRecords, 100_000)
+	orInt(&c.CommitRecords, 200_000)
 	orInt(&c.CommitBytes, 64<<20)
 	orInt(&c.TurnRecords, 2000)
 	orInt(&c.QueueRecords, 10_000)

@@ -3,6 +3,7 @@ package worker
 import (
 	"fmt"
 	"iter"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -48,7 +49,7 @@ type source struct {
 	polled    int64 // behind what was fetched
 	paused    bool
 	backlog   []*kgo.Record     // fetched and not handed to the task yet
-	slabs     [][]graph.Message // lent to the task
+	slabs     [][]graph.Message // lent to the task, oldest first; it may be done with the first
 }
 
 func newLease(id task.ID, sub *graph.Subtopology, owner identity) *lease {
@@ -155,14 +156,26 @@ func (l *lease) feed(records int, slabs *messageSlabs) error {
 // not needed any more then, but for the bytes of their keys and values.
 func (l *lease) hand(index, limit int, slabs *messageSlabs) error {
 	in := &l.inputs[index]
-	if l.task.Queued(index) == 0 {
-		slabs.giveBack(in.slabs)
-		in.slabs = in.slabs[:0]
-	}
+	used := len(in.slabs) - l.task.Batches(index)
+	slabs.giveBack(in.slabs[:used])
+	in.slabs = slices.Delete(in.slabs, 0, used)
+
 	records := in.backlog[:min(limit, len(in.backlog))]
 	in.backlog = in.backlog[len(records):]
 	next := records[len(records)-1].Offset + 1
-	batch := slabs.take(len(records))
+	batch := messages(slabs.take(len(records)), records)
+	if err := l.task.Enqueue(index, batch, next); err != nil {
+		return err
+	}
+	if in.slabs = append(in.slabs, batch); l.task.Batches(index) < len(in.slabs) { // nothing in it was for the task
+		in.slabs = in.slabs[:len(in.slabs)-1]
+		slabs.giveBack([][]graph.Message{batch})
+	}
+	return nil
+}
+
+// messages appends what is in the records to batch, and gives the records back.
+func messages(batch []graph.Message, records []*kgo.Record) []graph.Message {
 	headers := headerSlab(records)
 	for _, r := range records {
 		if !r.Attrs.IsControl() {
@@ -171,8 +184,7 @@ func (l *lease) hand(index, limit int, slabs *messageSlabs) error {
 		r.Recycle()
 	}
 	clear(records)
-	in.slabs = append(in.slabs, batch)
-	return l.task.Enqueue(index, batch, next)
+	return batch
 }
 
 // waiting counts the records of one input that were fetched and not processed.
