@@ -56,7 +56,7 @@ func New(t *Topology, cfg Config) (*App, error) {
 // a record the error policy does not cover, or a state directory in use.
 func (a *App) Run(ctx context.Context) error {
 	dir := filepath.Join(a.cfg.StateDir, a.cfg.ApplicationID)
-	disk, err := state.OpenDisk(dir, a.cfg.ApplicationID, state.DiskOptions{})
+	disk, err := state.OpenDisk(dir, a.cfg.ApplicationID, state.DiskOptions{MemoryBytes: a.cfg.StateMemory})
 	if err != nil {
 		return fmt.Errorf("processor: %w", err)
 	}

@@ -3,8 +3,10 @@ package processor
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -29,8 +31,11 @@ const (
 	minCommitInterval  = time.Millisecond
 	maxWorkers         = 1024
 	defaultInterval    = 100 * time.Millisecond
+	minStateMemory     = 16 << 20
 	defaultTransaction = 10 * time.Second
 	defaultDrain       = 30 * time.Second
+	// unlimitedStateMemory is the default where the Go runtime has no limit.
+	unlimitedStateMemory = 1 << 30
 )
 
 // Config is how an application runs. ApplicationID and Brokers are needed; the
@@ -44,6 +49,12 @@ type Config struct {
 	// StateDir (state.dir) holds a directory for each application; the default
 	// is "millrace" in the system's temporary directory.
 	StateDir string
+	// StateMemory is how many bytes of state this process may keep in memory,
+	// beside what is not committed yet (statestore.cache.max.bytes, and what
+	// RocksDB has): decoded values, caches and write buffers of all its tasks.
+	// The default is half of GOMEMLIMIT, or 1 GiB where that is not set; at
+	// least 16 MiB. State that is larger is read from disk.
+	StateMemory int64
 	// Guarantee (processing.guarantee); the default is ExactlyOnce.
 	Guarantee Guarantee
 	// Workers (num.stream.threads) is the number of group members in this
@@ -103,6 +114,9 @@ func (c Config) withDefaults() Config {
 	if c.StateDir == "" {
 		c.StateDir = filepath.Join(os.TempDir(), "millrace")
 	}
+	if c.StateMemory == 0 {
+		c.StateMemory = defaultStateMemory(debug.SetMemoryLimit(-1))
+	}
 	if c.Workers == 0 {
 		c.Workers = 1
 	}
@@ -121,6 +135,14 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
+// defaultStateMemory is half of the limit that the Go runtime keeps to.
+func defaultStateMemory(limit int64) int64 {
+	if limit == math.MaxInt64 {
+		return unlimitedStateMemory
+	}
+	return max(limit/2, minStateMemory)
+}
+
 // Validate returns every complaint about c at once, nil if there is none.
 func (c Config) Validate() error {
 	d := c.withDefaults()
@@ -136,6 +158,7 @@ func (c Config) Validate() error {
 	complain(len(d.Brokers) == 0, "Brokers is empty: name at least one host:port")
 	complain(d.Guarantee != ExactlyOnce && d.Guarantee != AtLeastOnce, "Guarantee %d is neither ExactlyOnce nor AtLeastOnce", d.Guarantee)
 	complain(d.Workers < 0 || d.Workers > maxWorkers, "Workers is %d, not from 1 to %d", d.Workers, maxWorkers)
+	complain(d.StateMemory < minStateMemory, "StateMemory is %d bytes, less than %d", d.StateMemory, minStateMemory)
 	complain(d.CommitInterval < minCommitInterval, "CommitInterval is %v, less than %v", d.CommitInterval, minCommitInterval)
 	complain(d.CommitRecords < 0, "CommitRecords is %d", d.CommitRecords)
 	complain(d.TransactionTimeout < 2*d.CommitInterval, "TransactionTimeout %v is less than twice the CommitInterval %v", d.TransactionTimeout, d.CommitInterval)

@@ -12,7 +12,7 @@ func TestValidateComplainsOfEverythingAtOnce(t *testing.T) {
 	bad := processor.Config{
 		ApplicationID: "no spaces", Guarantee: 9, Workers: -1, CommitInterval: time.Microsecond, CommitRecords: -1,
 		TransactionTimeout: time.Nanosecond, SessionTimeout: time.Second, HeartbeatInterval: time.Second, Drain: -1,
-		BoundedRun: strings.Repeat("x", 256),
+		StateMemory: 1, BoundedRun: strings.Repeat("x", 256),
 	}
 	err := bad.Validate()
 	if err == nil {
@@ -20,7 +20,7 @@ func TestValidateComplainsOfEverythingAtOnce(t *testing.T) {
 	}
 	for _, field := range []string{
 		"ApplicationID", "Brokers", "Guarantee", "Workers", "CommitInterval", "CommitRecords", "TransactionTimeout",
-		"HeartbeatInterval", "Drain", "BoundedRun",
+		"HeartbeatInterval", "Drain", "BoundedRun", "StateMemory",
 	} {
 		if !strings.Contains(err.Error(), field) {
 			t.Errorf("no complaint about %s in:\n%v", field, err)

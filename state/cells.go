@@ -18,12 +18,14 @@ type cells[V any] struct {
 	order   []sorted // buffer of each; nil while an iteration has it
 }
 
-// slot returns the index of a live, dirty entry for key, made with the zero value if the store has none. prefix is
-// the part of the engine key between store id and key.
-func (c *cells[V]) slot(t *table[V], prefix int64, windowed bool, key []byte, hash uint32) (int, bool, error) {
-	i, err := c.entry(t, prefix, windowed, key, hash)
-	if err != nil {
-		return 0, false, err
+// slot returns the index of a live, dirty entry for key, made with the zero value if the store has none; i is the
+// entry that the table has for it, or -1. start is the part of the engine key between store id and key, if windowed.
+func (c *cells[V]) slot(t *table[V], i int, start int64, windowed bool, key []byte, hash uint32) (int, bool, error) {
+	if i < 0 {
+		var err error
+		if i, err = c.load(t, start, windowed, key, hash); err != nil {
+			return 0, false, err
+		}
 	}
 	existed := t.entries[i].flags&flagAbsent == 0
 	if !existed {
@@ -34,11 +36,8 @@ func (c *cells[V]) slot(t *table[V], prefix int64, windowed bool, key []byte, ha
 	return i, existed, nil
 }
 
-// entry returns the index of the entry for key, loaded or made absent.
-func (c *cells[V]) entry(t *table[V], start int64, windowed bool, key []byte, hash uint32) (int, error) {
-	if i := t.find(key, hash); i >= 0 {
-		return i, nil
-	}
+// load makes the entry for a key that the table does not have, with what the engine has for it or absent.
+func (c *cells[V]) load(t *table[V], start int64, windowed bool, key []byte, hash uint32) (int, error) {
 	s := c.stores
 	if s.broken != nil {
 		return 0, s.broken
@@ -101,7 +100,7 @@ func (c *cells[V]) dirty(t *table[V], i int) {
 }
 
 // roomy reports whether clean entries may still be kept.
-func (c *cells[V]) roomy(t *table[V]) bool { return t.bytes() < c.stores.overlayBytes }
+func (c *cells[V]) roomy(t *table[V]) bool { return t.bytes() < c.stores.budget.share() }
 
 // prepare encodes the dirty entries of one table, which makes them pending. tag and, for window stores, start precede
 // the keys.
@@ -153,7 +152,7 @@ func (c *cells[V]) peek(t *table[V], start int64, windowed bool, key []byte) (*V
 	}
 	if i < 0 {
 		var err error
-		if i, err = c.entry(t, start, windowed, key, hash); err != nil {
+		if i, err = c.load(t, start, windowed, key, hash); err != nil {
 			return nil, false, err
 		}
 	}

@@ -83,9 +83,10 @@ func (s *Stores) accept(c *commit, next []int64, wallMillis int64) {
 			total += st.overlay.bytes()
 		}
 	}
+	drop := s.budget.excess(total)
 	for _, st := range s.stores {
 		if st.overlay != nil {
-			st.overlay.settle(c.slot, total > s.overlayBytes)
+			st.overlay.settle(c.slot, drop)
 		}
 	}
 	if c.position.seq > 0 {

@@ -31,32 +31,40 @@ const (
 
 // Defaults of DiskOptions.
 const (
-	defaultBlockCacheBytes = 64 << 20
-	defaultMemtableBytes   = 16 << 20
-	defaultOverlayBytes    = 64 << 20
+	defaultMemoryBytes = 1 << 30
+	// A memtable is a part of the memory, within bounds.
+	memtableParts = 64
+	memtableLeast = 256 << 10
+	memtableMost  = 64 << 20
 )
 
-// DiskOptions are the memory bounds of a Disk. The zero value is useful.
+// DiskOptions are the memory bounds of a Disk, for all its tasks together. The zero value is useful.
 type DiskOptions struct {
-	// BlockCacheBytes is the size of the block cache that all tasks of the process share. Default 64 MiB.
+	// MemoryBytes is how much of the state may be in memory, beside what is dirty: that the worker bounds by
+	// committing. Default 1 GiB. The fields below say how it is used.
+	MemoryBytes int64
+	// OverlayBytes of it are decoded values, each open task has an equal share. Default one half.
+	OverlayBytes int
+	// BlockCacheBytes of it are Pebble's memtables and what they leave, cached blocks. Default one half.
 	BlockCacheBytes int64
 	// MemtableBytes is the size of one memtable. A task has one, and up to four while the disk lags behind; an
-	// idle task's is smaller. It is also what has to be replayed after a crash. Default 16 MiB.
+	// idle task's is smaller. It is also what has to be replayed after a crash. Default 1/64 of the memory, from
+	// 256 KiB to 64 MiB.
 	MemtableBytes int
-	// OverlayBytes is how much clean state a task keeps decoded in memory between commits. What is dirty is not
-	// counted: the worker bounds it by committing. Default 64 MiB.
-	OverlayBytes int
 }
 
 func (o DiskOptions) withDefaults() DiskOptions {
-	if o.BlockCacheBytes <= 0 {
-		o.BlockCacheBytes = defaultBlockCacheBytes
-	}
-	if o.MemtableBytes <= 0 {
-		o.MemtableBytes = defaultMemtableBytes
+	if o.MemoryBytes <= 0 {
+		o.MemoryBytes = defaultMemoryBytes
 	}
 	if o.OverlayBytes <= 0 {
-		o.OverlayBytes = defaultOverlayBytes
+		o.OverlayBytes = int(o.MemoryBytes / 2)
+	}
+	if o.BlockCacheBytes <= 0 {
+		o.BlockCacheBytes = o.MemoryBytes / 2
+	}
+	if o.MemtableBytes <= 0 {
+		o.MemtableBytes = int(min(max(o.MemoryBytes/memtableParts, memtableLeast), memtableMost))
 	}
 	return o
 }
@@ -73,6 +81,7 @@ type Disk struct {
 	lock    io.Closer
 	process process
 	options DiskOptions
+	budget  budget
 
 	mu   sync.Mutex // guards open; never held while anything else is called
 	open map[string]bool
@@ -106,6 +115,7 @@ func (o DiskOptions) sizes() engine.Sizes {
 // application id any application may open its tasks there. The Disk owns v, also when OpenVolume fails.
 func OpenVolume(v *engine.Volume, applicationID string, opt DiskOptions) (*Disk, error) {
 	d := &Disk{volume: v, options: opt.withDefaults(), open: map[string]bool{}}
+	d.budget.total = d.options.OverlayBytes
 	var err error
 	if d.lock, err = v.Lock(lockFile); err != nil {
 		return nil, errors.Join(advise(v.Dir(), err), v.Close())
@@ -181,7 +191,7 @@ func (d *Disk) openTask(task string, id Identity, specs []Spec) (*Stores, error)
 		rebuilt: func() error { return d.acquit(task, e) },
 		closed:  func() { d.release(task) },
 	}
-	s, err := openStores(e, id, specs, d.options.OverlayBytes, hooks)
+	s, err := openStores(e, id, specs, &d.budget, hooks)
 	if err != nil {
 		return nil, errors.Join(err, e.Close())
 	}

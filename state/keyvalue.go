@@ -92,11 +92,12 @@ func (kv *KeyValueStore[K, V]) Err() error { return kv.err }
 // and existed is false. The pointer is valid until the next call on the store; the key is copied.
 func (kv *KeyValueStore[K, V]) Slot(key []byte) (v *V, existed bool, err error) {
 	hash := hashKey(key)
-	if i := kv.table.find(key, hash); i >= 0 && kv.table.entries[i].flags&(flagDirty|flagAbsent) == flagDirty {
+	i := kv.table.find(key, hash)
+	if i >= 0 && kv.table.entries[i].flags&(flagDirty|flagAbsent) == flagDirty {
 		kv.stores.writes++
 		return &kv.table.entries[i].value, true, nil
 	}
-	i, existed, err := kv.slot(&kv.table, 0, false, key, hash)
+	i, existed, err = kv.slot(&kv.table, i, 0, false, key, hash)
 	if err != nil {
 		return nil, false, err
 	}
@@ -173,7 +174,7 @@ func (kv *KeyValueStore[K, V]) prepare(c *commit) error {
 	return kv.cells.prepare(c, &kv.table, 0, false)
 }
 
-func (kv *KeyValueStore[K, V]) settle(slot int, trim bool) { kv.table.settle(slot, trim) }
+func (kv *KeyValueStore[K, V]) settle(slot int, drop float64) { kv.table.settle(slot, drop) }
 
 func (kv *KeyValueStore[K, V]) reload() error {
 	from, to := storeRange(kv.store.id)

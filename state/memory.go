@@ -12,6 +12,7 @@ import (
 // Memory value find what was applied. Nothing in it is ever corrupt, so Quarantine is Remove.
 type Memory struct {
 	processID string
+	budget    budget
 
 	mu    sync.Mutex // guards all below; never held while anything else is called that can wait
 	notes map[string]string
@@ -25,6 +26,7 @@ var _ Storage = (*Memory)(nil)
 func NewMemory() *Memory {
 	return &Memory{
 		processID: newProcessID(),
+		budget:    budget{total: defaultMemoryBytes / 2},
 		notes:     map[string]string{},
 		tasks:     map[string]*engine.Memory{},
 		open:      map[string]bool{},
@@ -70,7 +72,7 @@ func (m *Memory) Open(task string, id Identity, specs []Spec) (*Stores, error) {
 		return nil, err
 	}
 	hooks := storeHooks{rebuilt: func() error { return nil }, closed: func() { m.release(task) }}
-	s, err := openStores(e, id, specs, defaultOverlayBytes, hooks)
+	s, err := openStores(e, id, specs, &m.budget, hooks)
 	if err != nil {
 		m.release(task)
 		return nil, err

@@ -33,11 +33,11 @@ type Stores struct {
 	broken  error
 	restore bool // records were restored since the last FinishRestore
 
-	dirtyBytes   int
-	overlayBytes int // bound of what stays in memory after an Apply
-	writes       uint64
-	key, value   []byte // scratch for one engine read
-	sorter       sorter
+	dirtyBytes int
+	budget     *budget // of what stays in memory after an Apply
+	writes     uint64
+	key, value []byte // scratch for one engine read
+	sorter     sorter
 }
 
 // store is one store of a task, untyped.
@@ -55,9 +55,9 @@ type store struct {
 type overlay interface {
 	// prepare encodes every dirty entry into c, keys ascending.
 	prepare(c *commit) error
-	// settle is called when the engine has got the pending commit of a slot. With trim set it drops the clean entries
-	// that the commit did not touch.
-	settle(slot int, trim bool)
+	// settle is called when the engine has got the pending commit of a slot. It drops the clean entries that the
+	// commit did not touch from so large a part of all, from 0 to 1, the part that came first.
+	settle(slot int, drop float64)
 	// reload drops everything and looks afresh at what the engine holds.
 	reload() error
 	// bytes is about the memory in use.
@@ -65,11 +65,11 @@ type overlay interface {
 }
 
 // openStores opens the stores in e. It does not close e on error.
-func openStores(e engine.Engine, id Identity, specs []Spec, overlayBytes int, hooks storeHooks) (*Stores, error) {
+func openStores(e engine.Engine, id Identity, specs []Spec, b *budget, hooks storeHooks) (*Stores, error) {
 	if err := checkSpecs(specs); err != nil {
 		return nil, err
 	}
-	s := &Stores{id: id, engine: e, hooks: hooks, overlayBytes: overlayBytes}
+	s := &Stores{id: id, engine: e, hooks: hooks, budget: b}
 	for i, spec := range specs {
 		st := &store{spec: spec, index: i, closing: noClosing(spec.Name)}
 		s.stores = append(s.stores, st)
@@ -83,6 +83,7 @@ func openStores(e engine.Engine, id Identity, specs []Spec, overlayBytes int, ho
 	if err := s.load(); err != nil {
 		return nil, err
 	}
+	b.open.Add(1)
 	return s, nil
 }
 
@@ -160,6 +161,7 @@ func (s *Stores) Close(flush bool) error {
 		err = s.engine.Flush()
 	}
 	err = errors.Join(err, s.engine.Close())
+	s.budget.open.Add(-1)
 	s.broken = fmt.Errorf("state: task %s: the stores are closed: %w", s.id.Task, fs.ErrClosed)
 	s.hooks.closed()
 	return err

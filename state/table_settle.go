@@ -7,11 +7,11 @@ func (t *table[V]) bytes() int {
 	return len(t.keys) + t.values + len(t.entries)*int(unsafe.Sizeof(entry[V]{})) + 8*len(t.slots)
 }
 
-// settle is called when the engine has got a pending commit. With trim it drops the entries that were clean before,
-// otherwise only the absent ones, once they prevail.
-func (t *table[V]) settle(slot int, trim bool) {
-	if trim || t.absent >= absentMin && 2*t.absent > len(t.entries) {
-		t.compact(slot, trim)
+// settle is called when the engine has got a pending commit. Of the given part of the entries, those that came first,
+// it drops the ones that were clean before; and the absent ones everywhere, once they prevail.
+func (t *table[V]) settle(slot int, drop float64) {
+	if drop > 0 || t.absent >= absentMin && 2*t.absent > len(t.entries) {
+		t.compact(slot, int(drop*float64(len(t.entries))))
 	}
 	for _, i := range t.pending[slot] {
 		t.entries[i].flags &^= flagPending << slot
@@ -22,9 +22,9 @@ func (t *table[V]) settle(slot int, trim bool) {
 // unclean are the flags of an entry that differs from the engine, or will.
 const unclean = flagDirty | flagPending | flagPending<<1
 
-// compact drops absent entries, and with trim the clean ones, and moves the rest together in place. The commit in
-// slot counts as applied, but its entries not as clean yet: they were used just now.
-func (t *table[V]) compact(slot int, trim bool) {
+// compact drops absent entries, and the clean ones among the first trim entries, and moves the rest together in place.
+// The commit in slot counts as applied, but its entries not as clean yet: they were used just now.
+func (t *table[V]) compact(slot, trim int) {
 	kept, keys := 0, 0
 	moved := make([]uint32, len(t.entries)) // where each entry went, plus one
 	t.values, t.absent = 0, 0
@@ -34,7 +34,7 @@ func (t *table[V]) compact(slot int, trim bool) {
 		if absent && e.flags&unclean&^(flagPending<<slot) == 0 {
 			continue
 		}
-		if trim && e.flags&unclean == 0 {
+		if i < trim && e.flags&unclean == 0 {
 			t.complete = false
 			continue
 		}

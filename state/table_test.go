@@ -92,7 +92,11 @@ func settleTable(t *testing.T, tb *table[int64], live map[string]int64, dirty ma
 		}
 	}
 	tb.pending[0], tb.dirty = tb.dirty, tb.pending[0]
-	tb.settle(0, trim)
+	drop := 0.0
+	if trim {
+		drop = 1
+	}
+	tb.settle(0, drop)
 	dropped := false
 	for k := range live {
 		if trim && !dirty[k] {
@@ -105,6 +109,30 @@ func settleTable(t *testing.T, tb *table[int64], live map[string]int64, dirty ma
 	}
 	clear(dirty)
 	checkTable(t, tb, live)
+}
+
+// Where a part is to be dropped, those go that came first, but for what is not in the engine yet.
+func TestTableDropsWhatCameFirst(t *testing.T) {
+	tb := &table[int64]{complete: true}
+	for i := range 100 {
+		key := fmt.Appendf(nil, "%03d", i)
+		at, err := tb.insert(key, hashKey(key))
+		if err != nil {
+			t.Fatal(err)
+		}
+		tb.fill(at, int64(i), 8)
+	}
+	tb.mark(7)
+	tb.settle(0, 0.4)
+	for i := range 100 {
+		key := fmt.Appendf(nil, "%03d", i)
+		if at := tb.find(key, hashKey(key)); (at >= 0) != (i == 7 || i >= 40) || at >= 0 && tb.entries[at].value != int64(i) {
+			t.Errorf("key %d is at %d", i, at)
+		}
+	}
+	if tb.complete {
+		t.Error("the table claims to be complete after entries were dropped")
+	}
 }
 
 // Keys whose hashes are equal, or collide in the table, must be told apart by their bytes.

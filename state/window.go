@@ -37,11 +37,12 @@ func (w *WindowStore[V]) Slot(start int64, key []byte) (v *V, existed bool, err 
 			return nil, false, err
 		}
 	}
-	if i := t.find(key, hash); i >= 0 && t.entries[i].flags&(flagDirty|flagAbsent) == flagDirty {
+	i := t.find(key, hash)
+	if i >= 0 && t.entries[i].flags&(flagDirty|flagAbsent) == flagDirty {
 		w.stores.writes++
 		return &t.entries[i].value, true, nil
 	}
-	i, existed, err := w.slot(t, start, true, key, hash)
+	i, existed, err = w.slot(t, i, start, true, key, hash)
 	if err != nil {
 		return nil, false, err
 	}

@@ -100,10 +100,10 @@ func (w *WindowStore[V]) prepare(c *commit) error {
 	return nil
 }
 
-func (w *WindowStore[V]) settle(slot int, trim bool) {
+func (w *WindowStore[V]) settle(slot int, drop float64) {
 	for _, win := range w.windows {
 		if win.table != nil {
-			win.table.settle(slot, trim)
+			win.table.settle(slot, drop)
 		}
 	}
 }

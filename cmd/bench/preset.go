@@ -22,7 +22,8 @@ type preset struct {
 func presets() []preset {
 	return []preset{
 		{"M1", "the defaults", ""},
-		{"M2", "larger fetches", "max.partition.fetch.bytes=4194304"},
+		{"M2", "3 GiB of state in memory", "state.memory.bytes=3221225472"},
+		{"M3", "256 MiB of state in memory", "state.memory.bytes=268435456"},
 	}
 }
 
@@ -81,6 +82,7 @@ func settings() []setting {
 		{"max.partition.fetch.bytes", func(c *processor.Config, n int) { client(c, kgo.FetchMaxPartitionBytes(int32(n))) }},
 		{"max.task.idle.ms", func(c *processor.Config, n int) { c.MaxTaskIdle = millis(n) }},
 		{"transaction.timeout.ms", func(c *processor.Config, n int) { c.TransactionTimeout = millis(n) }},
+		{"state.memory.bytes", func(c *processor.Config, n int) { c.StateMemory = int64(n) }},
 		{"commit.records", func(c *processor.Config, n int) { c.CommitRecords = n }},
 	}
 }

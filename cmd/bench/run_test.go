@@ -60,14 +60,14 @@ func TestBootstrapIsBrokers(t *testing.T) {
 func TestRunConfig(t *testing.T) {
 	r := contenderRun{
 		appID: "app", brokers: "a:1,b:2", stateDir: "d", config: "M2", guarantee: "alo", commitMS: 20, workers: 2,
-		set: "transaction.timeout.ms=7000,commit.records=5,max.task.idle.ms=3,commit.records=6",
+		set: "max.partition.fetch.bytes=4194304,transaction.timeout.ms=7000,commit.records=5,max.task.idle.ms=3,commit.records=6",
 	}
 	cfg, err := r.processorConfig()
 	if err != nil {
 		t.Fatal(err)
 	}
 	if cfg.ApplicationID != "app" || len(cfg.Brokers) != 2 || cfg.StateDir != "d" || cfg.Workers != 2 || cfg.BoundedRun != "" ||
-		cfg.Guarantee != processor.AtLeastOnce || cfg.CommitInterval != 20*time.Millisecond || len(cfg.Client) != 1 ||
+		cfg.Guarantee != processor.AtLeastOnce || cfg.CommitInterval != 20*time.Millisecond || len(cfg.Client) != 1 || cfg.StateMemory != 3<<30 ||
 		cfg.TransactionTimeout != 7*time.Second || cfg.CommitRecords != 6 || cfg.MaxTaskIdle != 3*time.Millisecond {
 		t.Errorf("%+v", cfg)
 	}
@@ -85,7 +85,7 @@ func TestBadRuns(t *testing.T) {
 	for args, complaint := range map[string]string{
 		"":                                     "-in and -out are required",
 		"-in in -out out -workload dance":      `no workload "dance", want one of map, tumble,`,
-		"-in in -out out -config M9":           `no config "M9", want one of M1, M2`,
+		"-in in -out out -config M9":           `no config "M9", want one of M1, M2, M3`,
 		"-in in -out out -set dance=1":         `no setting "dance"`,
 		"-in in -out out -set commit.records=": `"" is not a whole number`,
 		"-in in -out out -guarantee maybe":     `no guarantee "maybe"`,

@@ -85,8 +85,7 @@ func Loads() []Load {
 		drain("hopfinal", "hopfinal", 10_000, onClose(streams("K3", 1_500_000)), flink("F1", 25*million)),
 		drain("session", "session", 10_000, streams("K2", 5*million), nil),
 		drain("sessionfinal", "sessionfinal", 10_000, onClose(streams("K2", 3*million)), flink("F1", most)),
-		// Its state grows with the input: all get the same.
-		drain("dedupkeys", "dedupkeys", 10*million, streams("K3", most), flink("F1", most)),
+		inMemory(drain("dedupkeys", "dedupkeys", 10*million, streams("K3", most), flink("F1", most))),
 		latency("lat5k", 5_000),
 		latency("lat20k", 20_000),
 	}
@@ -103,6 +102,19 @@ func drain(name, workload string, keys int64, streams, flink []Entry) Load {
 		{Peer: Loop, Config: matchedPipe, CommitMS: 100, Records: most},
 	}
 	return Load{Name: name, Workload: workload, Keys: keys, Entries: slices.Concat(loops, streams, flink)}
+}
+
+// inMemory has Millrace hold state that does not fit into its default of memory, as
+// Flink does on the heap; and as another entry with much less than that. The state grows
+// with the input: all get the same.
+func inMemory(l Load) Load {
+	for i := range l.Entries {
+		if l.Entries[i].Peer == Millrace {
+			l.Entries[i].Config = "M2"
+		}
+	}
+	l.Entries = append(l.Entries, Entry{Peer: Millrace, Config: "M3", CommitMS: 100, Records: most, Extra: true})
+	return l
 }
 
 // streams are the configurations of Kafka Streams, the best one first.

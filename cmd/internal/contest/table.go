@@ -92,7 +92,7 @@ func drainSection(b *strings.Builder, step Step, lines []line) {
 	fmt.Fprintf(b, "### %s, %s (%s keys)\n\n", step.Load.Name, step.Layout, short(step.Load.Keys))
 	b.WriteString("| contender | input | runs | k records/s | Millrace : | CPU | broker | RSS MB | rows out | others % | check |\n")
 	b.WriteString("|---|---|---|---|---|---|---|---|---|---|---|\n")
-	ours := rateOf(lines, Millrace, "")
+	ours := rateOf(lines, func(e Entry) bool { return e.Peer == Millrace })
 	for _, l := range lines {
 		rate := each(l.passed, func(r Result) float64 { return r.Rate })
 		fmt.Fprintf(b, "| %s | %s | %d | %s | %s | %s | %s | %s | %s | %s | %s |\n",
@@ -103,7 +103,7 @@ func drainSection(b *strings.Builder, step Step, lines []line) {
 			figure(each(l.passed, func(r Result) float64 { return float64(r.Sink) / float64(max(1, r.Records)) }), "%.2f"),
 			figure(each(l.passed, func(r Result) float64 { return r.Others }), "%.0f"), l.check())
 	}
-	if one := ratio(ours, rateOf(lines, Loop, matchedLoop)); one != "" {
+	if one := ratio(ours, rateOf(lines, func(e Entry) bool { return e.Config == matchedLoop })); one != "" {
 		fmt.Fprintf(b, "\nlambda, to the matched loop: %s\n", one)
 	}
 }
@@ -120,10 +120,10 @@ func latencySection(b *strings.Builder, step Step, lines []line) {
 	}
 }
 
-// rateOf is the rate of the line of a peer in a configuration.
-func rateOf(lines []line, peer, config string) Spread {
+// rateOf is the rate of the first line of such an entry.
+func rateOf(lines []line, such func(Entry) bool) Spread {
 	for _, l := range lines {
-		if l.step.Entry.Peer == peer && l.step.Entry.Config == config {
+		if such(l.step.Entry) {
 			return each(l.passed, func(r Result) float64 { return r.Rate })
 		}
 	}

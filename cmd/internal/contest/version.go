@@ -12,14 +12,19 @@ import (
 // dirtySuffix marks a version whose sources differ from those of its commit.
 const dirtySuffix = "-dirty"
 
-// Version names what is under test: the commit, marked where a source file differs
-// from it. Two marked runs need not be of the same sources.
+// measured are the files that a figure depends on.
+func measured() []string {
+	return []string{"--", "*.go", ":!*_test.go", "*.pgo", "go.mod", "go.sum", "testdata/peers"}
+}
+
+// Version names what is under test: the last commit of a source file, marked where one
+// differs from it. Two marked runs need not be of the same sources.
 func Version(ctx context.Context, root string) (string, error) {
-	commit, err := git(ctx, root, "rev-parse", "--short=12", "HEAD")
+	commit, err := git(ctx, root, append([]string{"log", "-1", "--abbrev=12", "--format=%h"}, measured()...)...)
 	if err != nil {
 		return "", err
 	}
-	changed, err := git(ctx, root, "status", "--porcelain", "--", "*.go", "*.pgo", "go.mod", "go.sum", "testdata/peers")
+	changed, err := git(ctx, root, append([]string{"status", "--porcelain"}, measured()...)...)
 	if err != nil {
 		return "", err
 	}

@@ -20,6 +20,9 @@ const (
 	bloomBits = 10
 	// memtableStop is the number of memtables, the one being written included, at which writers wait for a flush.
 	memtableStop = 4
+	// l0Compaction is the number of flushed memtables on top of each other at which they are merged into what lies
+	// below. What is read often is in the overlay, so it pays to merge more of them at once and less often.
+	l0Compaction = 8
 )
 
 // pebbleEngine is one Pebble database without write-ahead log: the changelog in Kafka is the log. Memtables are
@@ -53,6 +56,7 @@ func (e *pebbleEngine) options(fs vfs.FS, shared *caches) *pebble.Options {
 		FormatMajorVersion:          pebble.FormatNewest,
 		MemTableSize:                uint64(shared.memtableBytes),
 		MemTableStopWritesThreshold: memtableStop,
+		L0CompactionThreshold:       l0Compaction,
 		Logger:                      silent{e},
 		EventListener: &pebble.EventListener{
 			DataCorruption: func(info pebble.DataCorruptionInfo) {

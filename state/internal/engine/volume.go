@@ -23,7 +23,8 @@ const (
 
 // Sizes are the memory bounds of the databases of one volume.
 type Sizes struct {
-	// BlockCacheBytes is the size of the block cache that all databases share.
+	// BlockCacheBytes is the size of the block cache that all databases share. Pebble takes the memory of memtables
+	// from it: one that is not larger than they are caches nothing, not even indexes and filters.
 	BlockCacheBytes int64
 	// MemtableBytes is the size of one memtable; a database has up to four.
 	MemtableBytes int
