@@ -50,8 +50,15 @@ type producer struct {
 
 // acks collects the answers for the records of one commit.
 type acks struct {
-	done  atomic.Int64
-	first atomic.Pointer[produceError]
+	done    atomic.Int64
+	first   atomic.Pointer[produceError]
+	promise func(*kgo.Record, error) // answer, made once and not for each record
+}
+
+func newAcks() *acks {
+	a := new(acks)
+	a.promise = a.answer
+	return a
 }
 
 // A produceError is a record that Kafka did not take.
@@ -72,7 +79,7 @@ func (e *produceError) Error() string {
 
 func (e *produceError) Unwrap() error { return e.err }
 
-func (a *acks) promise(r *kgo.Record, err error) {
+func (a *acks) answer(r *kgo.Record, err error) {
 	if err != nil && a.first.Load() == nil {
 		a.first.CompareAndSwap(nil, &produceError{r.Topic, r.Partition, len(r.Key) + len(r.Value), err})
 	}
@@ -96,7 +103,7 @@ func newProducer(cfg *Config, txnID string, c *catalog) *producer {
 	if c.stepped {
 		opts = append(opts, kgo.MaxVersions(beforeVersion2()))
 	}
-	return &producer{opts: opts, txnID: txnID, slab: new(slab), acks: new(acks), age: cfg.TransactionTimeout, now: time.Now}
+	return &producer{opts: opts, txnID: txnID, slab: new(slab), acks: newAcks(), age: cfg.TransactionTimeout, now: time.Now}
 }
 
 // largestBatch is the size of batches for a topic: a larger one would be
@@ -141,7 +148,7 @@ func (p *producer) open(ctx context.Context, complain func(error)) error {
 // it.
 func (p *producer) reopen(ctx context.Context, complain func(error)) error {
 	p.close()
-	p.slab, p.acks = new(slab), new(acks)
+	p.slab, p.acks = new(slab), newAcks()
 	return p.open(ctx, complain)
 }
 

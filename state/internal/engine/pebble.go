@@ -18,6 +18,9 @@ const (
 	uncompressedLevels = 3
 	// bloomBits per key give about 1 % false positives.
 	bloomBits = 10
+	// indexBlock is larger than the index of any table file, so that none is split into two levels: a read would have
+	// to find its way through both.
+	indexBlock = 1 << 20
 	// memtableStop is the number of memtables, the one being written included, at which writers wait for a flush.
 	memtableStop = 4
 	// l0Compaction is the number of flushed memtables on top of each other at which they are merged into what lies
@@ -70,6 +73,7 @@ func (e *pebbleEngine) options(fs vfs.FS, shared *caches) *pebble.Options {
 		if i < uncompressedLevels {
 			profile = sstable.NoCompression
 		}
+		o.Levels[i].IndexBlockSize = indexBlock
 		o.Levels[i].Compression = func() *sstable.CompressionProfile { return profile }
 	}
 	return o
