@@ -102,8 +102,14 @@ func (l *lease) drop(keepOverlay bool) {
 	}
 	l.task = nil
 	for i := range l.inputs {
-		l.inputs[i].slabs, l.inputs[i].backlog, l.inputs[i].paused = nil, nil, false
+		l.inputs[i].rewind()
 	}
+}
+
+// rewind goes back to the committed position: what was fetched behind it will be
+// fetched again.
+func (in *source) rewind() {
+	in.polled, in.backlog, in.slabs, in.paused = in.offset, nil, nil, false
 }
 
 // close gives the stores back.

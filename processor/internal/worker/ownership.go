@@ -130,7 +130,7 @@ func (w *Worker) begin(l *lease) error {
 	}
 	for i := range l.inputs {
 		in := &l.inputs[i]
-		in.polled = in.offset
+		in.rewind()
 		if in.finished {
 			continue
 		}

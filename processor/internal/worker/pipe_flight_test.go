@@ -50,13 +50,20 @@ func (e *exposed) Open(name string, id state.Identity, specs []state.Spec) (s *s
 
 // A state that cannot take A is read back, and not before B, which is on its way,
 // is decided: else the task would go on behind A and repeat B.
-func TestMendWaitsForThePipe(t *testing.T) {
+func TestMendWaitsForThePipe(t *testing.T) { mending(t, 0) }
+
+// What was fetched before the state was read back is not for the new task: it
+// begins at the last commit, and has all of it fetched again.
+func TestMendForgetsWhatWasFetched(t *testing.T) { mending(t, 10) }
+
+func mending(t *testing.T, turnRecords int) {
+	t.Helper()
 	c := newCluster(t, 1, "in", "out")
 	input := rows(1, 200, 5)
 	c.load(input...)
 	storage := &exposed{Storage: state.NewMemory()}
 	cfg := c.config(counting(t, graph.ErrorPolicy{}), storage, newWitness(t))
-	cfg.CommitRecords = 10
+	cfg.CommitRecords, cfg.TurnRecords = 10, turnRecords
 	var seen [StepCount]atomic.Int32
 	written, mended := make(chan struct{}), make(chan struct{})
 	restored, tell := 0, cfg.Events.TaskRestored
