@@ -82,22 +82,34 @@ func (f *fetcher) resume(tp topicPartition) {
 // most fetchBytes from each broker, for the client asks for more only when
 // nothing is left. When there is nothing it waits, but not past until, not after
 // the waker, and not at all if something is pending once the waker is armed.
-func (f *fetcher) poll(ctx context.Context, until time.Time, pending func() bool, take func(topicPartition, []*kgo.Record) error) error {
+//
+// It returns what went wrong with single partitions; the others are not touched
+// by that.
+func (f *fetcher) poll(ctx context.Context, until time.Time, pending func() bool, take func(topicPartition, []*kgo.Record) error) []error {
 	fetches := f.client.PollFetches(nil) //nolint:staticcheck // nil means: do not wait
 	if len(fetches) == 0 {
 		fetches = f.wait(ctx, until, pending)
 	}
-	var failed error
+	return deliver(fetches, take)
+}
+
+// deliver hands all records over, also those beside a partition that failed: the
+// client has moved on and will not bring them again.
+func deliver(fetches kgo.Fetches, take func(topicPartition, []*kgo.Record) error) (errs []error) {
 	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
 		tp := topicPartition{p.Topic, p.Partition}
-		if failed == nil && len(p.Records) > 0 {
-			failed = take(tp, p.Records)
+		if len(p.Records) > 0 {
+			if err := take(tp, p.Records); err != nil {
+				errs = append(errs, err)
+			}
 		}
-		if failed == nil && p.Err != nil {
-			failed = fetchError(tp, p.Err)
+		if p.Err != nil {
+			if err := fetchError(tp, p.Err); err != nil {
+				errs = append(errs, err)
+			}
 		}
 	})
-	return failed
+	return errs
 }
 
 func (f *fetcher) wait(ctx context.Context, until time.Time, pending func() bool) kgo.Fetches {

@@ -80,7 +80,7 @@ func (w *Worker) poll(ctx context.Context) error {
 		return nil
 	}
 	w.regulate()
-	if err := w.fetcher.poll(ctx, w.wakeAt(), w.pending, w.enqueue); err != nil {
+	for _, err := range w.fetcher.poll(ctx, w.wakeAt(), w.pending, w.enqueue) {
 		if err := w.outrun(ctx, err); err != nil {
 			return err
 		}
