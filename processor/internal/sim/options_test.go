@@ -55,6 +55,7 @@ type Options struct {
 	Slow                      float64 // chance that a request is held back
 	Unanswered                float64 // chance that the answer to the end of a transaction is lost
 	BrokerFault               time.Duration
+	BadDisk                   float64       // chance that a commit cannot be applied
 	Outage                    time.Duration // mean time between source partitions without a leader; 0: never
 	Freeze                    time.Duration // mean time between held-up links; 0: never
 	Restart                   time.Duration // mean time between clean restarts of a host; 0: never
@@ -112,6 +113,9 @@ func draw(seed uint64) Options {
 		o.Idle = time.Duration(d.between(1, 5)) * time.Second
 	}
 	o.drawFaults(d)
+	if d := newDice(seed, "disk"); d.hit(0.5) {
+		o.BadDisk = pick(d, 0.002, 0.01)
+	}
 	o.drawTime(newDice(seed, "time"))
 	return o
 }

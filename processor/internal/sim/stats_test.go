@@ -15,7 +15,7 @@ import (
 // stats counts what happened in a run, or in many.
 type stats struct {
 	commits, aborts, unknown, crashes, stalls, freezes, restarts atomic.Int64
-	restores, restored, rebuilt, faults, losses, poisoned, exits atomic.Int64
+	broken, restores, restored, rebuilt, faults, losses, poisoned, exits atomic.Int64
 	checked                                                      atomic.Int64 // outputs compared
 
 	mu    sync.Mutex
@@ -27,7 +27,7 @@ func newStats() *stats { return &stats{notes: map[string]int{}} }
 func (s *stats) counters() []*atomic.Int64 {
 	return []*atomic.Int64{
 		&s.commits, &s.aborts, &s.unknown, &s.crashes, &s.stalls, &s.freezes, &s.restarts,
-		&s.restores, &s.restored, &s.rebuilt, &s.faults, &s.losses, &s.poisoned, &s.exits, &s.checked,
+		&s.broken, &s.restores, &s.restored, &s.rebuilt, &s.faults, &s.losses, &s.poisoned, &s.exits, &s.checked,
 	}
 }
 
@@ -65,8 +65,8 @@ func (s *stats) topNotes(limit int) []string {
 
 func (s *stats) line(seeds, violated int, virtual, wall time.Duration) string {
 	return fmt.Sprintf("seeds=%d violated=%d commits=%d aborts=%d unknown=%d crashes=%d stalls=%d freezes=%d restarts=%d exits=%d "+
-		"restores=%d restored=%d rebuilt=%d faults=%d losses=%d poisoned=%d checked=%d virtual=%v wall=%v",
+		"broken=%d restores=%d restored=%d rebuilt=%d faults=%d losses=%d poisoned=%d checked=%d virtual=%v wall=%v",
 		seeds, violated, s.commits.Load(), s.aborts.Load(), s.unknown.Load(), s.crashes.Load(), s.stalls.Load(), s.freezes.Load(),
-		s.restarts.Load(), s.exits.Load(), s.restores.Load(), s.restored.Load(), s.rebuilt.Load(), s.faults.Load(), s.losses.Load(),
+		s.restarts.Load(), s.exits.Load(), s.broken.Load(), s.restores.Load(), s.restored.Load(), s.rebuilt.Load(), s.faults.Load(), s.losses.Load(),
 		s.poisoned.Load(), s.checked.Load(), virtual.Round(time.Second), wall.Round(time.Millisecond))
 }
