@@ -14,9 +14,9 @@ import (
 
 // stats counts what happened in a run, or in many.
 type stats struct {
-	commits, aborts, unknown, crashes, stalls, freezes, restarts atomic.Int64
+	commits, aborts, unknown, crashes, stalls, freezes, restarts         atomic.Int64
 	broken, restores, restored, rebuilt, faults, losses, poisoned, exits atomic.Int64
-	checked                                                      atomic.Int64 // outputs compared
+	checked                                                              atomic.Int64 // outputs compared
 
 	mu    sync.Mutex
 	notes map[string]int // errors and warnings, by their text without numbers
