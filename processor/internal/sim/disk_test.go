@@ -3,6 +3,7 @@
 package sim
 
 import (
+	"context"
 	"sync"
 
 	"github.com/millrace/millrace/processor/internal/graph"
@@ -56,8 +57,9 @@ func (d *failingDisk) fail(id task.ID) bool {
 }
 
 // withDisk gives the worker a disk of its own that fails right before a commit is
-// applied.
-func (p *process) withDisk(c worker.Config) worker.Config {
+// applied. It does not while the worker stops: there is no reading back then, and
+// the worker says so with an error.
+func (p *process) withDisk(ctx context.Context, c worker.Config) worker.Config {
 	s := p.host.s
 	d := &failingDisk{deadDisk: deadDisk{p.host.disk, p}, opened: map[string]*state.Stores{}, running: map[string]bool{}}
 	restored, revoked, counted := c.Events.TaskRestored, c.Events.TaskRevoked, c.Events.Counted
@@ -72,7 +74,7 @@ func (p *process) withDisk(c worker.Config) worker.Config {
 	}
 	c.Events.Counted = func(id task.ID, all []graph.Counters) {
 		counted(id, all)
-		if s.opt.BadDisk > 0 && s.stormy() && p.host.dice.hit(s.opt.BadDisk) && d.fail(id) {
+		if s.opt.BadDisk > 0 && ctx.Err() == nil && s.stormy() && p.host.dice.hit(s.opt.BadDisk) && d.fail(id) {
 			s.stats.broken.Add(1)
 			s.trace.add("%s: the disk of task %s fails", p, id)
 		}

@@ -206,7 +206,7 @@ func (p *process) work(ctx context.Context, index int) {
 			p.mu.Unlock()
 		}
 	}()
-	w, err := worker.New(p.config(index))
+	w, err := worker.New(p.withDisk(ctx, p.config(index)))
 	if err == nil {
 		err = w.Run(ctx)
 	}

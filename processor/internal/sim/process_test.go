@@ -21,6 +21,7 @@ func (p *process) config(index int) worker.Config {
 	o := &p.host.s.opt
 	c := worker.Config{
 		ApplicationID: application, Version: "1", Index: index, Graph: p.host.s.graph,
+		Storage:        deadDisk{p.host.disk, p},
 		Client:         []kgo.Opt{kgo.SeedBrokers("127.0.0.1:9092", "127.0.0.1:9093"), kgo.Dialer(p.link.dial)},
 		CommitInterval: o.CommitInterval, CommitRecords: o.CommitRecords,
 		TurnRecords: o.TurnRecords, QueueRecords: o.QueueRecords,
@@ -35,7 +36,7 @@ func (p *process) config(index int) worker.Config {
 	if p.bounded {
 		c.Bounded = &worker.BoundedRun{Run: "run"}
 	}
-	return p.withDisk(c)
+	return c
 }
 
 // at is called at each step of a commit, on the worker's goroutine.
