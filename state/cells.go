@@ -13,9 +13,13 @@ type cells[V any] struct {
 	stores  *Stores
 	store   *store
 	codec   serde.Codec[V]
-	scratch V        // a value that Peek or an iteration shows without keeping it
+	sizes   sizes    // of the values
+	likely  int      // their mean
+	fresh   uint     // values that became dirty and were never encoded
+	scratch V        // a value that Peek shows without keeping it
 	all     []uint32 // scratch of sortAll
 	order   []sorted // buffer of each; nil while an iteration has it
+	shown   *V       // a value that each shows without keeping it; nil while an iteration has it
 }
 
 // slot returns the index of a live, dirty entry for key, made with the zero value if the store has none; i is the
@@ -95,7 +99,11 @@ func (c *cells[V]) dirty(t *table[V], i int) {
 	e := &t.entries[i]
 	if e.flags&flagDirty == 0 {
 		t.mark(i)
-		c.stores.dirtied(int(e.length), e.size, unsafe.Sizeof(e.value))
+		size := int(e.size)
+		if size == 0 && e.flags&flagAbsent == 0 {
+			size = c.guess(t)
+		}
+		c.stores.dirtied(int(e.length), max(size, int(unsafe.Sizeof(e.value))))
 	}
 }
 
@@ -105,6 +113,7 @@ func (c *cells[V]) roomy(t *table[V]) bool { return t.bytes() < c.stores.budget.
 // prepare encodes the dirty entries of one table, which makes them pending. tag and, for window stores, start precede
 // the keys.
 func (c *cells[V]) prepare(m *commit, t *table[V], start int64, windowed bool) error {
+	var encoded sizes
 	for _, it := range sortEntries(&c.stores.sorter, t, t.dirty) {
 		i := int(it.index)
 		from := len(m.arena)
@@ -128,6 +137,7 @@ func (c *cells[V]) prepare(m *commit, t *table[V], start int64, windowed bool) e
 			}
 			m.arena = out
 			t.resize(i, len(out)-mid)
+			encoded.add(len(out) - mid)
 		}
 		if err := m.add(from, mid, deleted); err != nil {
 			return err
@@ -135,6 +145,9 @@ func (c *cells[V]) prepare(m *commit, t *table[V], start int64, windowed bool) e
 		e.flags = e.flags&^flagDirty | flagPending<<m.slot
 	}
 	t.pending[m.slot], t.dirty = t.dirty, t.pending[m.slot][:0]
+	if encoded.count > 0 {
+		c.learn(sizes{sum: sizesWeight * encoded.mean(), count: sizesWeight})
+	}
 	return nil
 }
 

@@ -15,10 +15,14 @@ func (c *cells[V]) each(t *table[V], from, to []byte, skip int, fn func(key []by
 	if c.stores.broken != nil {
 		return c.stores.broken
 	}
-	// fn may read from the store, which may sort, and may add clean entries to the table: those come behind known.
-	known, order := len(t.entries), append(c.order[:0], c.sortAll(t)...)
-	c.order = nil
-	defer func() { c.order = order[:0] }()
+	// fn may read from the store, which may sort, and may add clean entries to the table: those come behind known. It
+	// may also iterate, which must not change the value that this iteration shows.
+	known, order, shown := len(t.entries), append(c.order[:0], c.sortAll(t)...), c.shown
+	if shown == nil {
+		shown = new(V)
+	}
+	c.order, c.shown = nil, nil
+	defer func() { c.order, c.shown = order[:0], shown }()
 	pending := order
 	visit := func(i int) error {
 		if t.entries[i].flags&flagAbsent != 0 {
@@ -54,10 +58,10 @@ func (c *cells[V]) each(t *table[V], from, to []byte, skip int, fn func(key []by
 			}
 			return failed
 		}
-		if c.scratch, failed = c.decode(key, value); failed != nil {
+		if *shown, failed = c.decode(key, value); failed != nil {
 			return failed
 		}
-		failed = fn(key, &c.scratch)
+		failed = fn(key, shown)
 		return failed
 	})
 	if failed != nil {

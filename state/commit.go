@@ -161,6 +161,4 @@ func (s *Stores) preparePosition(c *commit, pos Position) error {
 // and record.
 const spread = 32
 
-func (s *Stores) dirtied(key int, value uint32, inline uintptr) {
-	s.dirtyBytes += key + max(int(value), int(inline)) + spread
-}
+func (s *Stores) dirtied(key, value int) { s.dirtyBytes += key + value + spread }

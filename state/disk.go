@@ -49,7 +49,7 @@ type DiskOptions struct {
 	BlockCacheBytes int64
 	// MemtableBytes is the size of one memtable. A task has one, and up to four while the disk lags behind; an
 	// idle task's is smaller. It is also what has to be replayed after a crash. Default 1/64 of the memory, from
-	// 256 KiB to 64 MiB.
+	// 256 KiB to 64 MiB; from the 17th open task on smaller, for one of each shall not take more than a quarter.
 	MemtableBytes int
 }
 

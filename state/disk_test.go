@@ -89,6 +89,23 @@ func TestNotesAreChecked(t *testing.T) {
 	}
 }
 
+// A note must not be lost because another one's name is what it is called while it is written.
+func TestNotesDoNotOverwriteEachOther(t *testing.T) {
+	d := openDisk(t, t.TempDir())
+	defer closeAll(t, d)
+	want := map[string]string{"a.tmp": "1", "a.new": "2", "a-": "3", "a": "4"}
+	for _, name := range []string{"a.tmp", "a.new", "a-", "a"} {
+		if err := d.SetNote(name, want[name]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, v := range want {
+		if got, err := d.Note(name); got != v || err != nil {
+			t.Errorf("note %q = %q, %v; want %q", name, got, err, v)
+		}
+	}
+}
+
 func TestOpenDiskRefuses(t *testing.T) {
 	for _, c := range []struct {
 		name, process string

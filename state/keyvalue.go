@@ -135,7 +135,7 @@ func (kv *KeyValueStore[K, V]) EachDirty(fn func(key []byte, v *V, deleted bool)
 	return nil
 }
 
-// SetClosing remembers the operator's merged watermark, in ms of event time, as part of the next Position.
+// SetClosing remembers a watermark of the operator, in ms of event time, as part of the next Position.
 func (kv *KeyValueStore[K, V]) SetClosing(watermark int64) { kv.store.closing.Watermark = watermark }
 
 // Closing is the current closing: that of the applied position, or what SetClosing did since; false if there is none.

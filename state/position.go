@@ -27,11 +27,11 @@ type Upstream struct {
 	Ended bool
 }
 
-// Closing says up to where the windows of a store are closed and gone.
+// Closing says up to where the windows of a store are closed and gone, and how far the time of its operator had come.
 type Closing struct {
-	// Store is the name of the window store.
+	// Store is the name of the store.
 	Store string
-	// Watermark is the operator's last merged watermark in ms of event time.
+	// Watermark is what the operator has set: the last merged watermark, in ms of event time, or the one it passed on.
 	Watermark int64
 	// Below is the bound of the windows dropped: every window with start < Below is gone. math.MinInt64 if none is.
 	Below int64

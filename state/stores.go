@@ -23,6 +23,10 @@ type Stores struct {
 	stores  []*store // in the order of the specs
 	first   *store   // the first by name, whose changelog carries the positions; nil without stores
 	applied positionRecord
+	// others are the closings in the applied position of stores that this topology does not have. They go on from
+	// position to position, at most storesMax: should a store come back, as when an upgrade is undone, it must not
+	// fire again what its changelog still holds of windows that were closed.
+	others []Closing
 	// lastApplied is the wall clock of the last Apply in ms, flushed that of the last flush asked for, or
 	// of the first Apply.
 	lastApplied, flushed int64
@@ -130,15 +134,15 @@ func (s *Stores) LastApplied() int64 { return s.lastApplied }
 // store sets the time it began, any restore the time it ended.
 func (s *Stores) SetLastApplied(wallMillis int64) { s.lastApplied = wallMillis }
 
-// DirtyBytes is about the number of bytes the next Prepare will encode. Values that grow while they are dirty are
-// counted with the size they had.
+// DirtyBytes is about the number of bytes the next Prepare will encode. Values that are new are taken to be as large as
+// others of their store; those that grow while they are dirty are counted with the size they had.
 func (s *Stores) DirtyBytes() int { return s.dirtyBytes }
 
 // Writes counts all changes so far, never goes back, and so shows whether something was changed between two calls.
 func (s *Stores) Writes() uint64 { return s.writes }
 
-// Closings are the current closings of the window stores that have any, in the order of the specs: what belongs into
-// the next Position.
+// Closings are what belongs into the next Position: the current closings of the stores that have any, in the order of
+// the specs, and behind them those of stores that the task had in an earlier topology.
 func (s *Stores) Closings() []Closing {
 	var all []Closing
 	for _, st := range s.stores {
@@ -146,7 +150,7 @@ func (s *Stores) Closings() []Closing {
 			all = append(all, st.closing)
 		}
 	}
-	return all
+	return append(all, s.others...)
 }
 
 // Close releases the stores. With flush, everything applied is made durable before, so that the next Open has

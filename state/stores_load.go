@@ -183,10 +183,13 @@ func (s *Stores) takeClosings() error {
 	}
 	for _, st := range s.stores {
 		st.closing = noClosing(st.spec.Name)
-		for _, c := range p.Closings {
-			if c.Store == st.spec.Name {
-				st.closing = c
-			}
+	}
+	s.others = s.others[:0]
+	for _, c := range p.Closings {
+		if st := s.find(c.Store); st != nil {
+			st.closing = c
+		} else if len(s.others) < storesMax {
+			s.others = append(s.others, c)
 		}
 	}
 	return nil

@@ -262,6 +262,49 @@ func TestStoresOfAnotherTopology(t *testing.T) {
 	}
 }
 
+// A store that a topology does not have for a while, as when an upgrade is undone, comes back from its changelog, which
+// still holds the windows it had closed. They must stay closed, or all of them would fire once more.
+func TestClosingOutlivesATopologyWithoutItsStore(t *testing.T) {
+	storage, windows := NewMemory(), Spec{"w", Window}
+	s := openSpecs(t, storage, windows)
+	w := openWindows(t, s)
+	if _, _, err := w.Slot(0, []byte("k")); err != nil {
+		t.Fatal(err)
+	}
+	changelog := commitAll(t, s, at(1))[0]
+	w.Drop(10)
+	changelog = append(changelog, commitAll(t, s, at(2))[0]...)
+	want, _ := w.Closing()
+	closeAll(t, closer{s})
+
+	for offset := range int64(2) { // opened twice: what is only passed on must come out of the engine, too
+		s = openSpecs(t, storage, Spec{"kv", KeyValue})
+		if got := s.Closings(); !slices.Equal(got, []Closing{want}) {
+			t.Errorf("without the store the closings are %+v, want %+v", got, want)
+		}
+		commitAll(t, s, at(3+offset))
+		closeAll(t, closer{s})
+	}
+
+	s = openSpecs(t, storage, windows)
+	if err := s.Restore("w", changelog, int64(len(changelog))); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.FinishRestore(); err != nil {
+		t.Fatal(err)
+	}
+	w = openWindows(t, s)
+	if starts := w.Starts(); len(starts) != 0 {
+		t.Errorf("windows %d are open again", starts)
+	}
+	if got, _ := w.Closing(); got != want {
+		t.Errorf("Closing() = %+v, want %+v", got, want)
+	}
+	if got := s.Closings(); !slices.Equal(got, []Closing{want}) {
+		t.Errorf("with the store the closings are %+v, want %+v once", got, want)
+	}
+}
+
 // When another store becomes the first, two changelogs hold positions; the later one must win, in any order.
 func TestRestoreTakesTheLatestPosition(t *testing.T) {
 	s := openSpecs(t, NewMemory(), Spec{"kv", KeyValue})

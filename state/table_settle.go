@@ -1,6 +1,9 @@
 package state
 
-import "unsafe"
+import (
+	"math/bits"
+	"unsafe"
+)
 
 // bytes is about the memory that the table's content takes.
 func (t *table[V]) bytes() int {
@@ -21,6 +24,10 @@ func (t *table[V]) settle(slot int, drop float64) {
 
 // unclean are the flags of an entry that differs from the engine, or will.
 const unclean = flagDirty | flagPending | flagPending<<1
+
+// shrinkPart says when a table gives memory back: when so small a part of its slots suffices for what a compaction keeps.
+// Growing doubles and trimming usually halves, so a table in steady use keeps what it has.
+const shrinkPart = 4
 
 // compact drops absent entries, and the clean ones among the first trim entries, and moves the rest together in place.
 // The commit in slot counts as applied, but its entries not as clean yet: they were used just now.
@@ -54,9 +61,27 @@ func (t *table[V]) compact(slot, trim int) {
 	}
 	clear(t.entries[kept:])
 	t.entries, t.keys = t.entries[:kept], t.keys[:keys]
-	clear(t.slots)
+	if size := slotsFor(kept); size <= len(t.slots)/shrinkPart {
+		t.shrink(size)
+	} else {
+		clear(t.slots)
+	}
 	for i := range t.entries {
 		t.place(hashKey(t.key(i)), i)
+	}
+}
+
+// slotsFor is the number of slots with room for n entries and one more.
+func slotsFor(n int) int { return 1 << bits.Len(uint(max(2*n+1, slotsFirst-1))) }
+
+// shrink gives back the memory of entries that are gone, but for as much again as is left. The slots are empty then.
+func (t *table[V]) shrink(size int) {
+	t.slots = make([]uint64, size)
+	t.entries = append(make([]entry[V], 0, 2*len(t.entries)), t.entries...)
+	t.keys = append(make([]byte, 0, 2*len(t.keys)), t.keys...)
+	t.dirty = append([]uint32(nil), t.dirty...)
+	for slot := range t.pending {
+		t.pending[slot] = append([]uint32(nil), t.pending[slot]...)
 	}
 }
 

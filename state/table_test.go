@@ -157,6 +157,35 @@ func TestTableCollisions(t *testing.T) {
 	}
 }
 
+// A table that was large once and holds little now must not go on counting, and clearing, what it needed then.
+func TestTableShrinksAfterItsPeak(t *testing.T) {
+	tb := &table[int64]{}
+	for i := range 100_000 {
+		key := fmt.Appendf(nil, "%d", i)
+		at, err := tb.insert(key, hashKey(key))
+		if err != nil {
+			t.Fatal(err)
+		}
+		tb.fill(at, int64(i), 8)
+		tb.entries[at].flags |= flagPending
+		tb.pending[0] = append(tb.pending[0], uint32(at))
+	}
+	tb.settle(0, 0)
+	tb.mark(tb.find([]byte("77"), hashKey([]byte("77"))))
+	tb.settle(0, 1)
+	if len(tb.slots) > 256 || cap(tb.entries) > 1024 || cap(tb.keys) > 1024 || cap(tb.pending[0]) > 1024 {
+		t.Errorf("for one entry it keeps %d slots, room for %d entries, %d bytes of keys and %d that are pending",
+			len(tb.slots), cap(tb.entries), cap(tb.keys), cap(tb.pending[0]))
+	}
+	if n := tb.bytes(); n > 4096 {
+		t.Errorf("for one entry it counts %d bytes", n)
+	}
+	checkTable(t, tb, map[string]int64{"77": 77})
+	if len(tb.dirty) != 1 || tb.dirty[0] != 0 {
+		t.Errorf("dirty are %d, want the only entry", tb.dirty)
+	}
+}
+
 func TestTableForgetsItsPeak(t *testing.T) {
 	tb := &table[[1024]byte]{}
 	for i := range spareMax / 1024 {

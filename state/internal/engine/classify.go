@@ -8,9 +8,10 @@ import (
 	"syscall"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// classify wraps the sentinel that an error of the file system or of Pebble amounts to, if any.
+// classify wraps the sentinel that an error of the file system or of Pebble amounts to, if any, or says what to do.
 func classify(err error) error {
 	switch {
 	case err == nil:
@@ -19,6 +20,10 @@ func classify(err error) error {
 		return fmt.Errorf("%w: %w", ErrCorrupt, err)
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
 		return fmt.Errorf("%w: %w", ErrReadOnly, err)
+	case vfs.IsNoSpaceError(err), errors.Is(err, syscall.EDQUOT):
+		return fmt.Errorf("%w: the disk is full; free space on it, or move the directory to a larger one, and start again", err)
+	case errors.Is(err, syscall.EIO):
+		return fmt.Errorf("%w: the disk is failing; check it, or move to another one, and start again", err)
 	}
 	return err
 }

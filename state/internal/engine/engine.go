@@ -39,7 +39,8 @@ type Engine interface {
 	// FlushSoon starts what Flush does and does not wait for it.
 	FlushSoon() error
 	// Close releases the engine. What was applied since the last flush may be lost, which is no error: it is there
-	// again after a replay.
+	// again after a replay. Where the disk has failed and a write still waits for it, Close does not wait too: it
+	// fails, and the engine cannot be opened again before there is space or the process has ended.
 	Close() error
 }
 

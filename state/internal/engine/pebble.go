@@ -31,37 +31,45 @@ const (
 // pebbleEngine is one Pebble database without write-ahead log: the changelog in Kafka is the log. Memtables are
 // flushed in order and published by edits of the manifest, which is what makes a crash leave a prefix of the batches.
 //
-// Pebble finds damage also in the background, where no caller hears of it; failed remembers the first such finding
-// and every later call returns it.
+// Pebble finds damage also in the background, and flushes and compacts there, where no caller hears of what goes wrong;
+// failed remembers the first such failure, and every later call returns it.
 type pebbleEngine struct {
 	db     *pebble.DB
 	dir    string
+	shared *caches
 	failed atomic.Pointer[error]
+	down   chan struct{} // closed when failed is set
+	left   chan struct{} // closed when the call that wait left behind has returned; nil if there is none
 }
 
 // openPebble opens the database in dir, and makes it if there is none.
 func openPebble(fs vfs.FS, dir string, shared *caches) (Engine, error) {
-	e := &pebbleEngine{dir: dir}
-	db, err := pebble.Open(dir, e.options(fs, shared))
+	e := &pebbleEngine{dir: dir, shared: shared, down: make(chan struct{})}
+	n := shared.open.Add(1)
+	db, err := pebble.Open(dir, e.options(fs, shared.sizes.memtableBytes(n)))
 	if err != nil {
+		shared.open.Add(-1)
 		return nil, classifyOpen(dir, err)
 	}
 	e.db = db
 	return e, nil
 }
 
-func (e *pebbleEngine) options(fs vfs.FS, shared *caches) *pebble.Options {
+func (e *pebbleEngine) options(fs vfs.FS, memtableBytes int) *pebble.Options {
 	o := &pebble.Options{
-		FS:                          fs,
-		Cache:                       shared.blocks,
-		FileCache:                   shared.files,
+		FS:                          unmeasured{fs},
+		Cache:                       e.shared.blocks,
+		FileCache:                   e.shared.files,
 		DisableWAL:                  true,
 		FormatMajorVersion:          pebble.FormatNewest,
-		MemTableSize:                uint64(shared.memtableBytes),
+		MemTableSize:                uint64(memtableBytes),
 		MemTableStopWritesThreshold: memtableStop,
 		L0CompactionThreshold:       l0Compaction,
 		Logger:                      silent{e},
 		EventListener: &pebble.EventListener{
+			BackgroundError: func(err error) {
+				e.fail(fmt.Errorf("work in the background failed: %w", classify(err)))
+			},
 			DataCorruption: func(info pebble.DataCorruptionInfo) {
 				e.fail(fmt.Errorf("%w: %s: %w", ErrCorrupt, info.Path, info.Details))
 			},
@@ -86,10 +94,32 @@ type silent struct{ e *pebbleEngine }
 func (silent) Infof(string, ...any)  {}
 func (silent) Errorf(string, ...any) {}
 func (s silent) Fatalf(format string, args ...any) {
-	s.e.fail(fmt.Errorf("pebble cannot go on: "+format, args...))
+	err := fmt.Errorf("pebble cannot go on: "+format, args...)
+	if len(args) == 1 {
+		if cause, ok := args[0].(error); ok { // which Errorf does not wrap: the verb is Pebble's
+			err = fmt.Errorf("pebble cannot go on: %w", classify(cause))
+		}
+	}
+	s.e.fail(err)
 }
 
-func (e *pebbleEngine) fail(err error) { e.failed.CompareAndSwap(nil, &err) }
+// unmeasured is a file system that need not know how full it is. Pebble asks only to pace the deletion of files, but
+// reports an error there as it does a flush that failed.
+type unmeasured struct{ vfs.FS }
+
+func (u unmeasured) GetDiskUsage(path string) (vfs.DiskUsage, error) {
+	usage, err := u.FS.GetDiskUsage(path)
+	if err != nil {
+		return usage, vfs.ErrUnsupported
+	}
+	return usage, nil
+}
+
+func (e *pebbleEngine) fail(err error) {
+	if e.failed.CompareAndSwap(nil, &err) {
+		close(e.down)
+	}
+}
 
 // check turns the outcome of a call into the engine's: an earlier failure in the background comes first.
 func (e *pebbleEngine) check(doing string, err error) error {
@@ -142,8 +172,10 @@ func (e *pebbleEngine) Scan(from, to []byte, fn func(key, value []byte) error) e
 }
 
 // NewBatch implements Engine.
-func (e *pebbleEngine) NewBatch() Batch {
-	return &pebbleBatch{b: e.db.NewBatch(pebble.WithMaxRetainedSizeBytes(batchRetained))}
+func (e *pebbleEngine) NewBatch() Batch { return &pebbleBatch{b: e.newBatch()} }
+
+func (e *pebbleEngine) newBatch() *pebble.Batch {
+	return e.db.NewBatch(pebble.WithMaxRetainedSizeBytes(batchRetained))
 }
 
 // Apply implements Engine.
@@ -151,24 +183,48 @@ func (e *pebbleEngine) Apply(b Batch) error {
 	if err := e.check("write", nil); err != nil {
 		return err
 	}
-	return e.check("write", e.db.Apply(b.(*pebbleBatch).b, pebble.NoSync))
+	batch := b.(*pebbleBatch)
+	writing := batch.b
+	err := e.wait(func() error { return e.db.Apply(writing, pebble.NoSync) })
+	if e.left != nil {
+		batch.b = e.newBatch() // Reset must not touch the one that is still being written
+	}
+	return e.check("write", err)
 }
 
 // Flush implements Engine.
-func (e *pebbleEngine) Flush() error { return e.check("flush", e.db.Flush()) }
+func (e *pebbleEngine) Flush() error {
+	flushed, err := e.startFlush()
+	if err != nil {
+		return err
+	}
+	select {
+	case <-flushed:
+	case <-e.down:
+	}
+	return e.check("flush", nil)
+}
 
 // FlushSoon implements Engine.
 func (e *pebbleEngine) FlushSoon() error {
-	_, err := e.db.AsyncFlush()
-	return e.check("flush", err)
+	_, err := e.startFlush()
+	return err
 }
 
-// Close implements Engine.
-func (e *pebbleEngine) Close() error {
-	if err := e.db.Close(); err != nil {
-		return fmt.Errorf("close %s: %w", e.dir, classify(err))
+// startFlush returns what is closed when all that was applied so far has been flushed.
+func (e *pebbleEngine) startFlush() (<-chan struct{}, error) {
+	if err := e.check("flush", nil); err != nil {
+		return nil, err
 	}
-	return nil
+	var flushed <-chan struct{}
+	err := e.wait(func() (err error) {
+		flushed, err = e.db.AsyncFlush()
+		return err
+	})
+	if err != nil { // a call that was left behind may still write flushed
+		return nil, e.check("flush", err)
+	}
+	return flushed, nil
 }
 
 // pebbleBatch is a plain, unindexed batch: reads go through the overlay, never through it.

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"sync"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -17,6 +19,8 @@ import (
 const (
 	// openFilesMax bounds the table files one process keeps open, over all its databases.
 	openFilesMax = 1000
+	// memtableLeast is the smallest memtable that many databases have.
+	memtableLeast = 256 << 10
 	// crashableRoot is where a volume in memory begins.
 	crashableRoot = "state"
 )
@@ -26,7 +30,8 @@ type Sizes struct {
 	// BlockCacheBytes is the size of the block cache that all databases share. Pebble takes the memory of memtables
 	// from it: one that is not larger than they are caches nothing, not even indexes and filters.
 	BlockCacheBytes int64
-	// MemtableBytes is the size of one memtable; a database has up to four.
+	// MemtableBytes is the size of one memtable; a database has up to four. Where so many databases are open that one
+	// of each would take more than half of the block cache, the next one to be opened has smaller ones.
 	MemtableBytes int
 }
 
@@ -41,9 +46,17 @@ type Volume struct {
 }
 
 type caches struct {
-	blocks        *pebble.Cache
-	files         *pebble.FileCache
-	memtableBytes int
+	blocks *pebble.Cache
+	files  *pebble.FileCache
+	sizes  Sizes
+	open   atomic.Int64 // databases
+	left   sync.Map     // directories of databases that Close left open
+}
+
+// memtableBytes is the size of a memtable where n databases are open. Those that were opened before, when there were
+// fewer, keep theirs, so that all together still grow with n, but only as its logarithm.
+func (s Sizes) memtableBytes(n int64) int {
+	return min(s.MemtableBytes, max(memtableLeast, int(s.BlockCacheBytes/2/max(n, 1))))
 }
 
 // DiskVolume returns the volume of an absolute directory and makes the directory.
@@ -61,9 +74,9 @@ func newVolume(fs vfs.FS, dir string, sizes Sizes) (*Volume, error) {
 		return nil, fmt.Errorf("make %s: %w", dir, classify(err))
 	}
 	v := &Volume{fs: fs, dir: dir, sizes: sizes, shared: &caches{
-		blocks:        pebble.NewCache(sizes.BlockCacheBytes),
-		files:         pebble.NewFileCache(runtime.GOMAXPROCS(0), openFilesMax),
-		memtableBytes: sizes.MemtableBytes,
+		blocks: pebble.NewCache(sizes.BlockCacheBytes),
+		files:  pebble.NewFileCache(runtime.GOMAXPROCS(0), openFilesMax),
+		sizes:  sizes,
 	}}
 	if err := v.syncDir(fs.PathDir(dir)); err != nil {
 		return nil, errors.Join(err, v.Close())
@@ -106,6 +119,10 @@ func (v *Volume) Lock(name string) (io.Closer, error) {
 // Open opens the database in the sub-directory name, and makes it if there is none.
 func (v *Volume) Open(name string) (Engine, error) {
 	path := v.path(name)
+	if _, left := v.shared.left.Load(path); left {
+		return nil, fmt.Errorf("open %s: a write from before the disk failed still waits there; free space on the disk, "+
+			"or end the process", path)
+	}
 	if err := v.fs.MkdirAll(path, 0o755); err != nil {
 		return nil, fmt.Errorf("make %s: %w", path, classify(err))
 	}
@@ -134,10 +151,11 @@ func (v *Volume) Write(name string, content []byte) error {
 	if err := v.fs.MkdirAll(v.fs.PathDir(path), 0o755); err != nil {
 		return fmt.Errorf("write %s: %w", path, classify(err))
 	}
-	if err := v.writeSynced(path+".tmp", content); err != nil {
+	next := path + "~" // which no legal name ends with: it must not be another file of the volume
+	if err := v.writeSynced(next, content); err != nil {
 		return fmt.Errorf("write %s: %w", path, classify(err))
 	}
-	if err := v.fs.Rename(path+".tmp", path); err != nil {
+	if err := v.fs.Rename(next, path); err != nil {
 		return fmt.Errorf("write %s: %w", path, classify(err))
 	}
 	return v.syncUp(path)

@@ -216,3 +216,42 @@ func TestNewerPebble(t *testing.T) {
 		t.Errorf("Open: %v, want ErrNewerFormat", err)
 	}
 }
+
+// However many databases are open, the memtables of the next ones are no larger than a fair part.
+func TestMemtableShare(t *testing.T) {
+	sizes := Sizes{BlockCacheBytes: 512 << 20, MemtableBytes: 16 << 20}
+	for n, want := range map[int64]int{0: 16 << 20, 1: 16 << 20, 16: 16 << 20, 32: 8 << 20, 256: 1 << 20, 5000: memtableLeast} {
+		if got := sizes.memtableBytes(n); got != want {
+			t.Errorf("with %d databases open a memtable has %d bytes, want %d", n, got, want)
+		}
+	}
+	small := Sizes{BlockCacheBytes: 1 << 20, MemtableBytes: 64 << 10}
+	if got := small.memtableBytes(100); got != 64<<10 {
+		t.Errorf("a memtable has %d bytes, want the 64 KiB that were asked for", got)
+	}
+}
+
+// A database counts while it is open, and not after an opening that failed.
+func TestOpenDatabasesAreCounted(t *testing.T) {
+	v, err := CrashableVolume(testSizes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	a, err := v.Open("a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := v.Open("a"); err == nil {
+		t.Error("one database is open twice")
+	}
+	if n := v.shared.open.Load(); n != 1 {
+		t.Errorf("%d databases count as open, one is", n)
+	}
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if n := v.shared.open.Load(); n != 0 {
+		t.Errorf("%d databases count as open, all are closed", n)
+	}
+}
