@@ -61,6 +61,7 @@ func NewAggregation[A any](w Windows, store *state.WindowStore[state.Timestamped
 ) *Aggregation[A] {
 	a := &Aggregation[A]{windows: w, store: store, add: add, emit: emit, grid: w.grid(), kind: w.membership()}
 	a.size, a.step, a.lowest = a.grid.size, a.grid.step, a.grid.lowest()
+	a.current = a.lowest // a start, which 0 need not be
 	a.hold = a.size + a.grid.grace
 	a.reach = (a.size - 1) / a.step * a.step
 	a.whole = plus(EventTime(a.grid.offset), a.reach)

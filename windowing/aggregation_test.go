@@ -222,6 +222,17 @@ func TestOnUpdateSendsEachChange(t *testing.T) {
 	r.expect()
 }
 
+// TestFirstRecordNearZeroWithAnOffset: 0 is no start of the grid then.
+func TestFirstRecordNearZeroWithAnOffset(t *testing.T) {
+	r := newRig(t, Tumbling(10*ms).Offset(3*ms).Emit(OnUpdate))
+	r.add("k", "a", 5, 5)
+	r.add("k", "b", 12, 12)
+	r.expect("k[3,13)=a@5", "k[3,13)=ab@12")
+	r = newRig(t, Hopping(10*ms, 5*ms).Offset(3*ms).Emit(OnUpdate))
+	r.add("k", "a", 2, 2)
+	r.expect("k[-7,3)=a@2", "k[-2,8)=a@2")
+}
+
 func TestOnCommitSendsTheLastValue(t *testing.T) {
 	r := newRig(t, Tumbling(10*ms))
 	r.add("b", "1", 5, 5)

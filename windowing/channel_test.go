@@ -60,6 +60,15 @@ func TestMaxAhead(t *testing.T) {
 	}
 }
 
+func TestGeneratedNeedsAFactory(t *testing.T) {
+	if err := Generated(nil).Validate(); err == nil || !strings.Contains(err.Error(), "makes generators, got nil") {
+		t.Errorf("Generated(nil) is not refused: %v", err)
+	}
+	if Generated(nil).Marked() || !Punctuated().Marked() {
+		t.Error("only Punctuated takes markers")
+	}
+}
+
 func TestChannelAdvance(t *testing.T) {
 	c := Bounded(10 * ms).Channel(NoTime)
 	for _, step := range []struct {

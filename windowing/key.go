@@ -9,7 +9,8 @@ import (
 	"github.com/millrace/millrace/schemaregistry/serde"
 )
 
-// Key is the key of a windowed result: the key of its records, and the window.
+// Key is the key of a windowed result: the key of its records, and the window. It is what Kafka Streams calls Windowed;
+// stream.Windowed is something else: all that a windowed aggregate gives.
 type Key[K any] struct {
 	Key    K
 	Window Window

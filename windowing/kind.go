@@ -14,8 +14,8 @@ type Kind interface {
 	Of(dst []Window, ts EventTime) []Window
 }
 
-// Custom cuts time as kind says. A record that is in no window is dropped as late, as it is in no open one; so is one
-// of whose windows all are closed.
+// Custom cuts time as kind says. A record that is in no window is in no open one, and is dropped as late, as is a
+// record all of whose windows are closed.
 func Custom(kind Kind) Windows { return Windows{kind: custom{kind}} }
 
 // custom is a Kind from outside.

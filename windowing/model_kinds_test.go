@@ -18,17 +18,18 @@ var modelKinds = map[string]struct {
 		if r.IntN(2) == 0 {
 			advance = size
 		}
-		return m.hopping(size, advance, offsetNear(r, from))
+		return m.hopping(size, advance, offsetNear(r, from, advance))
 	}},
 	"panes": {true, func(r *rand.Rand, m *model, from int64) Windows {
 		m.sorted = true
 		width := 2 + r.Int64N(4)
 		advance := 1 + r.Int64N(4)
-		return m.hopping((advance+r.Int64N(6))*width, advance*width, offsetNear(r, from))
+		return m.hopping((advance+r.Int64N(6))*width, advance*width, offsetNear(r, from, advance*width))
 	}},
 	"cumulative": {false, func(r *rand.Rand, m *model, from int64) Windows {
-		step, offset := 1+r.Int64N(8), offsetNear(r, from)
+		step := 1 + r.Int64N(8)
 		size := step * (1 + r.Int64N(4))
+		offset := offsetNear(r, from, size)
 		m.of = func(ts int64) (all []Window) {
 			for end := ts + 1; end <= ts+size; end++ { // every end there may be
 				start := floor(end-1-offset, size)*size + offset
@@ -62,7 +63,7 @@ var modelKinds = map[string]struct {
 	}},
 	"custom": {false, func(r *rand.Rand, m *model, from int64) Windows {
 		k := ragged{every: 2 + r.Int64N(9), least: 1 + r.Int64N(5), spread: 1 + r.Int64N(20)}
-		offset := offsetNear(r, from)
+		offset := offsetNear(r, from, k.every)
 		m.of = func(ts int64) (all []Window) {
 			for end := ts - offset + 1; end <= ts-offset+30; end++ {
 				if win, ok := k.ending(end); ok && int64(win.Start) <= ts-offset {
@@ -99,11 +100,14 @@ func (m *model) endless() bool {
 	return false
 }
 
-// offsetNear is a random offset, none at the ends of time. Not reduced to a step, it would move the rule about windows
-// that start below zero; the model leaves that to other tests.
-func offsetNear(r *rand.Rand, from int64) int64 {
-	if from < 1000 || from > 1<<60 {
+// offsetNear is a random offset, none at the ends of time. Near zero it is less than a step: a larger one would move the
+// rule about windows that start below zero; the model leaves that to other tests.
+func offsetNear(r *rand.Rand, from, step int64) int64 {
+	switch {
+	case from < -1000 || from > 1<<60:
 		return 0
+	case from < 1000:
+		return r.Int64N(2) * r.Int64N(step)
 	}
 	return r.Int64N(2) * (r.Int64N(100) - 50)
 }

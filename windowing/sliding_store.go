@@ -3,7 +3,6 @@ package windowing
 import (
 	"encoding/binary"
 	"fmt"
-	"reflect"
 
 	"github.com/millrace/millrace/schemaregistry/serde"
 	"github.com/millrace/millrace/state"
@@ -96,37 +95,4 @@ func (c slidesCodec[A]) Decode(src []byte) (v Slides[A], err error) {
 		v.spans = append(v.spans, s)
 	}
 	return v, nil
-}
-
-// copier returns a function that gives a value of its own to each of two spans that were one. Values without pointers,
-// but for those of strings, are copied as they are, others through their bytes.
-func copier[A any](c serde.Codec[A]) func(v *A) (A, error) {
-	if flat(reflect.TypeFor[A]()) {
-		return func(v *A) (A, error) { return *v, nil }
-	}
-	var b []byte
-	return func(v *A) (copied A, err error) {
-		if b, err = c.Append(b[:0], *v); err != nil {
-			return copied, err
-		}
-		return c.Decode(b)
-	}
-}
-
-// flat reports whether values of a type share nothing that can be changed.
-func flat(t reflect.Type) bool {
-	switch t.Kind() {
-	case reflect.Array:
-		return flat(t.Elem())
-	case reflect.Struct:
-		for i := range t.NumField() {
-			if !flat(t.Field(i).Type) {
-				return false
-			}
-		}
-		return true
-	case reflect.String:
-		return true
-	}
-	return t.Kind() > reflect.Invalid && t.Kind() <= reflect.Complex128 && t.Kind() != reflect.Uintptr
 }

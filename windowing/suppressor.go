@@ -16,13 +16,15 @@ import (
 //  1. A key waits, in the store and in both lines, from its first change until it is sent; then it is in none.
 //  2. Keys leave in the order of their Start, ties by key; each with its latest change.
 //  3. Between two calls no key waits that is due at the merged watermark, and no more than have room.
-//  4. No change still to be sent, and none that comes on time, is below Passed.
+//  4. No change still to be sent that came on time, and none that comes on time, is below Passed, which never goes back;
+//     while changes are being sent, it is what it was before them. As far as it is finite it is in the store's closing.
 type Suppressor struct {
 	Suppression
 	millis int64 // the limit
 	store  *state.KeyValueStore[[]byte, Held]
 	emit   func(key []byte, h *Held) error
 	merged EventTime
+	passed EventTime
 	held   int // bytes
 	find   map[string]*waiting
 	next   line   // who leaves first
@@ -34,7 +36,9 @@ type Suppressor struct {
 // accept s. emit sends one change on; key and h are valid during the call, and it may use neither the store nor the
 // suppressor, apart from Passed.
 func NewSuppressor(s Suppression, store *state.KeyValueStore[[]byte, Held], emit func(key []byte, h *Held) error) (*Suppressor, error) {
-	p := &Suppressor{Suppression: s, millis: s.limit.Milliseconds(), store: store, emit: emit, merged: NoTime, find: map[string]*waiting{}}
+	p := &Suppressor{Suppression: s, millis: s.limit.Milliseconds(), store: store, emit: emit, find: map[string]*waiting{}}
+	p.passed = restored(store.Closing())
+	p.merged = p.passed // it was no lower
 	p.next.order, p.oldest.order = byStart, byTime
 	for key, h := range store.All() {
 		p.enter(string(key), &h)
@@ -70,14 +74,22 @@ func (p *Suppressor) Change(key, value []byte, gone bool, at EventTime) error {
 	if err := p.sendDue(); err != nil {
 		return err
 	}
-	return p.makeRoom()
+	if err := p.makeRoom(); err != nil {
+		return err
+	}
+	p.pass()
+	return nil
 }
 
 // Advance tells the merged watermark, after the changes that moved it were taken in, and sends what is due. MaxTime says
 // that the input has ended: everything is sent.
 func (p *Suppressor) Advance(merged EventTime) error {
 	p.merged = max(p.merged, merged)
-	return p.sendDue()
+	if err := p.sendDue(); err != nil {
+		return err
+	}
+	p.pass()
+	return nil
 }
 
 // Due is the lowest merged watermark at which Advance has something to do; MaxTime if nothing waits.
@@ -88,12 +100,23 @@ func (p *Suppressor) Due() EventTime {
 	return plus(p.next.keys[0].start, p.millis)
 }
 
-// Passed is the watermark that holds behind the operator: the merged one, or the time of the oldest change that waits.
-func (p *Suppressor) Passed() EventTime {
-	if p.oldest.Len() == 0 {
-		return p.merged
+// Passed is the watermark that holds behind the operator: no change still to come that is on time is below it.
+func (p *Suppressor) Passed() EventTime { return p.passed }
+
+// pass raises what is passed, when all that can be sent was: to the merged watermark, or the time of the oldest change
+// that waits. One that came late does not lower it: it stays late behind the operator.
+func (p *Suppressor) pass() {
+	at := p.merged
+	if p.oldest.Len() > 0 {
+		at = min(at, p.oldest.keys[0].lowest)
 	}
-	return min(p.merged, p.oldest.keys[0].lowest)
+	if at <= p.passed {
+		return
+	}
+	p.passed = at
+	if at != MaxTime {
+		p.store.SetClosing(int64(at))
+	}
 }
 
 func (p *Suppressor) enter(key string, h *Held) {

@@ -26,6 +26,8 @@ type suppressing struct {
 	held    *windowing.Suppressor
 	sent    []string
 	late    bool // changes may be below what was passed
+	passed  windowing.EventTime
+	stored  windowing.EventTime // passed at the last commit
 }
 
 func newSuppressing(t *testing.T, config windowing.Suppression) *suppressing {
@@ -33,7 +35,7 @@ func newSuppressing(t *testing.T, config windowing.Suppression) *suppressing {
 	if err := config.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	s := &suppressing{t: t, config: config, storage: state.NewMemory()}
+	s := &suppressing{t: t, config: config, storage: state.NewMemory(), stored: windowing.NoTime}
 	s.open()
 	return s
 }
@@ -63,9 +65,17 @@ func (s *suppressing) build() {
 	s.must(err)
 	s.held, err = windowing.NewSuppressor(s.config, store, s.send)
 	s.must(err)
+	if s.passed = s.held.Passed(); s.passed != s.stored {
+		s.t.Fatalf("goes on from %d, at the commit %d was passed", s.passed, s.stored)
+	}
 }
 
+// send also sees that what is sent is not judged by less than was passed before.
 func (s *suppressing) send(key []byte, h *windowing.Held) error {
+	before := s.passed
+	if s.passed = s.held.Passed(); s.passed < before {
+		return fmt.Errorf("%s @%d is sent at %d, but %d was passed before", key, h.Time, s.passed, before)
+	}
 	if h.Time < s.held.Passed() && !s.late {
 		return fmt.Errorf("%s @%d is below the %d that was passed", key, h.Time, s.held.Passed())
 	}
@@ -75,7 +85,8 @@ func (s *suppressing) send(key []byte, h *windowing.Held) error {
 
 func (s *suppressing) commit() {
 	s.t.Helper()
-	entries, err := s.stores.Prepare(state.Position{})
+	s.stored = s.held.Passed()
+	entries, err := s.stores.Prepare(state.Position{Closings: s.stores.Closings()})
 	s.must(err)
 	next := int64(-1)
 	if len(entries) > 0 {
@@ -107,6 +118,7 @@ func (c change) String() string {
 func (s *suppressing) change(c change) {
 	s.t.Helper()
 	s.must(s.held.Change([]byte(c.key), []byte(c.value), c.gone, c.at))
+	s.passed = max(s.passed, s.held.Passed())
 }
 
 // TestSuppressor is the table of SEMANTICS.md.
@@ -134,6 +146,7 @@ func TestSuppressor(t *testing.T) {
 		s.late = step.at < s.held.Passed()
 		s.change(step.change)
 		s.must(s.held.Advance(step.merged))
+		s.passed = max(s.passed, s.held.Passed())
 		if got := s.drain(); got != step.sent || s.held.Due() != step.due || s.held.Passed() != step.passed {
 			t.Errorf("%v: sent %q, due %d, passed %d, want %q, %d, %d", step.change, got, s.held.Due(), s.held.Passed(), step.sent, step.due, step.passed)
 		}

@@ -20,7 +20,8 @@ type Watermarks struct {
 	behind  time.Duration // of the wall clock, for idle partitions
 	follows bool          // behind was set
 
-	told      bool // by markers, or by generators where there is a factory
+	told      bool // by markers, or by generators if generated
+	generated bool // generator was set
 	generator func(restored EventTime) Generator
 
 	drift   time.Duration // 0: no alignment
@@ -37,8 +38,9 @@ type Generator interface {
 
 // Generated takes the watermarks of each channel from a generator of its own. make is called when a task begins, with
 // the watermark that was stored with the channel's position, or NoTime: all else that a generator knows starts anew.
+// Neither make nor what it returns may be nil.
 func Generated(make func(restored EventTime) Generator) Watermarks {
-	return Watermarks{told: true, generator: make}
+	return Watermarks{told: true, generated: true, generator: make}
 }
 
 // Punctuated takes watermarks from marker records alone: those for which the Marker of the source's topic gives a
@@ -46,11 +48,11 @@ func Generated(make func(restored EventTime) Generator) Watermarks {
 func Punctuated() Watermarks { return Watermarks{told: true} }
 
 // Marked says that the watermarks come from marker records.
-func (w Watermarks) Marked() bool { return w.told && w.generator == nil }
+func (w Watermarks) Marked() bool { return w.told && !w.generated }
 
 // MaxDrift holds back partitions that are more than d ahead of the slowest that has records waiting, among those of
-// sources with a MaxDrift in the same worker: in a catch-up the windows and joins behind them then hold d more of time,
-// not all of it. d is whole milliseconds and at least 1.
+// sources with a MaxDrift in the same worker (Flink's watermark alignment): in a catch-up the windows behind them then
+// hold d more of time, not all of it. d is whole milliseconds and at least 1.
 func (w Watermarks) MaxDrift(d time.Duration) Watermarks {
 	w.drift, w.aligned = d, true
 	return w
@@ -75,12 +77,12 @@ func (w Watermarks) MaxAhead(d time.Duration) Watermarks {
 	return w
 }
 
-// Idle takes a partition out of account that has been at its end for d: it no longer holds the windows of others open.
-// That it is at its end is proved, by asking the broker: its position is the partition's high watermark, with nothing
-// waiting. When all are idle, the highest watermark holds. What comes when the silence is over is late where the others
-// have gone on, and so are the results of windows that stayed open on the idle partition where they are used further;
-// FollowClock avoids both. d is whole milliseconds and at least 1; without Idle no partition ever is. Bounded runs
-// ignore it.
+// Idle takes a partition out of account that has been at its end for d (Flink's withIdleness): it no longer holds the
+// windows of others open. That it is at its end is proved, by asking the broker: its position is the partition's high
+// watermark, with nothing waiting. When all are idle, the highest watermark holds. What comes when the silence is over
+// is late where the others have gone on, and so are the results of windows that stayed open on the idle partition where
+// they are used further; FollowClock avoids both. d is whole milliseconds and at least 1; without Idle no partition
+// ever is. Bounded runs ignore it.
 func (w Watermarks) Idle(d time.Duration) Watermarks {
 	w.idle = d
 	if d <= 0 {
@@ -89,10 +91,10 @@ func (w Watermarks) Idle(d time.Duration) Watermarks {
 	return w
 }
 
-// FollowClock lets the time of idle partitions go on with the wall clock, d behind it, so that windows close although
-// nothing comes: as far as the broker, asked each second, has said that nothing had come. Whoever sets it declares that no record is ever more than d late against the wall clock; a record that
-// keeps to that is not late anywhere, for such a partition is not left out of account: the others wait for it, at most
-// until the clock is d further. It needs Idle; d is whole milliseconds and not negative.
+// FollowClock lets the time of an idle partition follow the wall clock, d behind it, so that windows close although
+// nothing comes. It goes no further than to where the broker, asked each second, had nothing. Whoever sets it declares
+// that no record is ever more than d late against the wall clock. A record that keeps to that is late nowhere, for the
+// others wait for this partition, by at most d. It needs Idle; d is whole milliseconds and not negative.
 func (w Watermarks) FollowClock(d time.Duration) Watermarks {
 	w.behind, w.follows = d, true
 	return w
@@ -118,6 +120,9 @@ func (w Watermarks) Validate() error {
 	}
 	if w.follows && (w.behind < 0 || !wholeMillis(w.behind) || w.idle == 0) {
 		wrong = append(wrong, fmt.Errorf("windowing: FollowClock of watermarks must be whole milliseconds from 0 on, got %v, and needs Idle", w.behind))
+	}
+	if w.generated && w.generator == nil {
+		wrong = append(wrong, fmt.Errorf("windowing: Generated needs a function that makes generators, got nil; for watermarks from marker records use Punctuated"))
 	}
 	if w.aligned && (w.drift <= 0 || !wholeMillis(w.drift)) {
 		wrong = append(wrong, fmt.Errorf("windowing: MaxDrift of watermarks must be whole milliseconds from 1 on, got %v", w.drift))

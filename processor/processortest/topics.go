@@ -46,7 +46,7 @@ func (in *InputTopic[K, V]) Put(at time.Time, key K, value V) {
 
 // PutRaw sends a record as bytes, which may be anything; nil is null. Records
 // without a key take turns over the partitions.
-func (in *InputTopic[K, V]) PutRaw(at time.Time, key, value []byte, headers ...graph.Header) {
+func (in *InputTopic[K, V]) PutRaw(at time.Time, key, value []byte, headers ...stream.Header) {
 	in.d.t.Helper()
 	p := in.d.partitionOf(key, in.turn)
 	in.turn++
@@ -54,7 +54,7 @@ func (in *InputTopic[K, V]) PutRaw(at time.Time, key, value []byte, headers ...g
 }
 
 // PutTo is PutRaw to a given partition.
-func (in *InputTopic[K, V]) PutTo(partition int32, at time.Time, key, value []byte, headers ...graph.Header) {
+func (in *InputTopic[K, V]) PutTo(partition int32, at time.Time, key, value []byte, headers ...stream.Header) {
 	in.d.t.Helper()
 	in.d.put(in.topic.Name, partition, graph.Message{
 		Key: bytes.Clone(key), Value: bytes.Clone(value), Headers: headers, Timestamp: at.UnixMilli(),
@@ -97,7 +97,7 @@ type Record[K, V any] struct {
 	Value     V
 	Time      time.Time
 	Partition int32
-	Headers   []graph.Header
+	Headers   []stream.Header
 	NullKey   bool
 	// Tombstone says that the value is null: what was sent for the key before
 	// is gone.

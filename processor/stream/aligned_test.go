@@ -2,6 +2,7 @@ package stream_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -129,6 +130,30 @@ func TestEveryFaultLeavesTheSameResultsOfPanes(t *testing.T) {
 	build := combined(func(acc, other int64) int64 { return max(acc, other) })
 	processortest.CheckExactlyOnce(t, build, scattered, processortest.Partitions(2))
 	processortest.CheckExactlyOnce(t, countPerMinute(windowing.OnTime), scattered, processortest.Partitions(2))
+}
+
+// TestWindowsThatOverlapDoNotShareTheirFirstValue: it has room behind its end,
+// and a reduction that appends would write into the same place for each.
+func TestWindowsThatOverlapDoNotShareTheirFirstValue(t *testing.T) {
+	lists := stream.Topic[windowing.Key[string], []string]{Name: "lists", Key: windowing.KeySerde(serde.String, 10*time.Second), Value: serde.JSON[[]string]()}
+	d := processortest.New(t, func(b *stream.Builder) {
+		roomy := func(v string) []string { return append(make([]string, 0, 8), strings.Fields(v)...) }
+		g := stream.GroupByKey(stream.MapValues(stream.From(b, texts), roomy))
+		w := windowing.Hopping(10*time.Second, 5*time.Second).Grace(10 * time.Second).Emit(windowing.OnClose)
+		joined := func(acc, v []string) []string { return append(acc, v...) }
+		stream.To(stream.ReduceWindows("joined", stream.Window(g, w), joined, lists.Value).Results, lists)
+	})
+	in := processortest.Input(d, texts)
+	in.Put(at(7), "k", "a b c")
+	in.Put(at(12), "k", "d")
+	in.Put(at(8), "k", "e")
+	d.AdvanceTo(at(100))
+	d.Commit()
+	var got []string
+	for _, r := range processortest.Output(d, lists).Drain() {
+		got = append(got, fmt.Sprintf("%d%v", secs(r.Key.Window.Start), r.Value))
+	}
+	expect(t, strings.Join(got, " "), "0[a b c e] 5[a b c d e] 10[d]")
 }
 
 func TestTablesHaveNoEnd(t *testing.T) {

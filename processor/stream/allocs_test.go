@@ -38,6 +38,13 @@ func TestRecordsAllocateNothing(t *testing.T) {
 			s := stream.MapValues(stream.From(sb, benchIn).Filter(func(benchKey, int64) bool { return true }), func(v int64) int64 { return v + 1 })
 			stream.To(s, stream.Topic[benchKey, int64]{Name: "out", Key: benchIn.Key, Value: serde.Int64})
 		},
+		"event time and marker": func(sb *stream.Builder) {
+			in := benchIn
+			in.EventTime = func(r *stream.Record[benchKey, int64]) time.Time { return r.Time.Time() }
+			in.Marker = func(r *stream.Record[benchKey, int64]) (time.Time, bool) { return r.Time.Time(), true }
+			s := stream.From(sb, in, stream.Watermark(windowing.Punctuated()))
+			stream.To(s, stream.Topic[benchKey, int64]{Name: "out", Key: benchIn.Key, Value: serde.Int64})
+		},
 		"count": func(sb *stream.Builder) {
 			stream.To(stream.Count("count", grouped(sb)).Changes(), stream.Topic[benchKey, int64]{Name: "out", Key: benchIn.Key, Value: serde.Int64})
 		},

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/millrace/millrace/processor/internal/graph"
 )
@@ -16,6 +17,10 @@ type Record[K, V any] = graph.Record[K, V]
 
 // Headers is an immutable list of record headers.
 type Headers = graph.Headers
+
+// Header is one record header: its Key, and a Value whose bytes never change
+// once the header was made.
+type Header = graph.Header
 
 // Context tells a Try function where the record it handles came from.
 type Context = graph.Context
@@ -39,7 +44,10 @@ type Builder struct{ graph *graph.Builder }
 func New(name string) *Builder { return &Builder{graph: graph.NewBuilder(name)} }
 
 // SkipErrors has records that cannot be decoded or processed counted and
-// dropped. The default is that the application stops and keeps its offset.
+// dropped. The default is that the application stops and keeps its offset, and
+// so it does, whatever is set, where no record is to blame: what fails behind
+// windows or a table when they send at their own time, as a window closes or at a
+// commit, must be filtered out before the operator that refuses it.
 func (b *Builder) SkipErrors() { b.graph.SetPolicy(graph.ErrorPolicy{OnError: graph.Skip}) }
 
 // DeadLetter has records that cannot be decoded or processed sent to topic, in
@@ -47,7 +55,9 @@ func (b *Builder) SkipErrors() { b.graph.SetPolicy(graph.ErrorPolicy{OnError: gr
 // headers and timestamp and with headers that say what happened (KIP-1034's
 // names where they exist). With also, records dropped for those reasons are
 // sent there too. A record that had effects before it failed is taken back:
-// the transaction is aborted and replayed without it.
+// its task goes back to the last commit and replays the interval without it.
+// What fails as a window closes or at a commit stops the application, as with
+// SkipErrors. Build refuses a topic without a name and one that the application reads.
 func (b *Builder) DeadLetter(topic string, also ...Reason) {
 	b.graph.SetPolicy(graph.ErrorPolicy{OnError: graph.DeadLetter, Topic: topic, Route: also})
 }
@@ -79,6 +89,27 @@ func collect(opts []Option) options {
 	var o options
 	for _, opt := range opts {
 		opt(&o)
+	}
+	return o
+}
+
+// only reports the options that have no effect on an operator: all but those it
+// takes.
+func (o options) only(b *Builder, operator string, takes ...string) options {
+	for _, option := range []struct {
+		name, hint string
+		given      bool
+	}{
+		{"Name", "it has a name", o.name != ""},
+		{"Watermark", "it belongs to From", o.watch != nil},
+		{"Emit", "it belongs to tables, windows have a method Emit", o.emit != nil},
+		{"CombineReduce", "it belongs to ReduceWindows", o.combine},
+		{"Partitions", "it belongs to Repartition and GroupBy", o.partitions != 0},
+		{"Completeness", "it belongs to To", o.completeness},
+	} {
+		if option.given && !slices.Contains(takes, option.name) {
+			b.graph.Fail("operator %q: the option %s has no effect on it: %s; leave it out", operator, option.name, option.hint)
+		}
 	}
 	return o
 }

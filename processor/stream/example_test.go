@@ -428,3 +428,21 @@ func ExampleRepartition() {
 	}
 	// Output: shop-spread-repartition 12
 }
+
+// A Try function may add headers to what it passes on.
+func ExampleHeader() {
+	d := feed(func(b *stream.Builder) {
+		marked := stream.TryMapValues(stream.From(b, orders), func(_ *stream.Context, r *stream.Record[string, int64]) (int64, error) {
+			r.Headers = r.Headers.With(stream.Header{Key: "currency", Value: []byte("EUR")})
+			return r.Value, nil
+		})
+		stream.To(marked, totals)
+	})
+	for _, r := range processortest.Output(d, totals).Drain() {
+		fmt.Printf("%s %d %s=%s\n", r.Key, r.Value, r.Headers[0].Key, r.Headers[0].Value)
+	}
+	// Output:
+	// ann 5 currency=EUR
+	// bob 7 currency=EUR
+	// ann 3 currency=EUR
+}

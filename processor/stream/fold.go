@@ -40,6 +40,7 @@ type gathering[K, V, A any] struct {
 	merge merge[K, A] // nil: the values of sessions cannot be joined
 	// combine is nil where the order of records matters.
 	combine *windowing.Combine[A]
+	taken   bool // the first value of a window is that of the record, not one made for it
 }
 
 // A merge takes the value of the next session, in order, into that of the one
@@ -59,7 +60,8 @@ func counts[K, V any]() gathering[K, V, int64] {
 		*into += *next
 		return nil
 	}
-	return gathering[K, V, int64]{counting[K, V], merge, &windowing.Combine[int64]{Values: func(acc, other int64) int64 { return acc + other }}}
+	sum := func(acc, other int64) int64 { return acc + other }
+	return gathering[K, V, int64]{add: counting[K, V], merge: merge, combine: &windowing.Combine[int64]{Values: sum}}
 }
 
 func reduction[K, V any](f func(acc, v V) V, o options) gathering[K, V, V] {
@@ -71,17 +73,39 @@ func reduction[K, V any](f func(acc, v V) V, o options) gathering[K, V, V] {
 		}
 		return nil
 	}
-	g := gathering[K, V, V]{reducing[K](f), merge, nil}
+	g := gathering[K, V, V]{add: reducing[K](f), merge: merge, taken: true}
 	if o.combine {
 		g.combine = &windowing.Combine[V]{Values: f}
 	}
 	return g
 }
 
+// apart is g with a first value of its own for each window, where they would
+// else share what lies behind the record's: what f does to it for one of them
+// would be seen in the others, until a restart.
+func (g gathering[K, V, A]) apart(w windowing.Definition, value serde.Serde[A], store string) (gathering[K, V, A], error) {
+	if !g.taken {
+		return g, nil
+	}
+	own, err := windowing.Apart(w, value, store)
+	if own == nil || err != nil {
+		return g, err
+	}
+	take := g.add
+	g.add = func(c *Context, r *Record[K, V], acc *A, fresh bool) error {
+		err := take(c, r, acc, fresh)
+		if err == nil && fresh {
+			*acc, err = own(acc)
+		}
+		return err
+	}
+	return g, nil
+}
+
 // CombineReduce says of the function given to ReduceWindows that it may also
-// gather values that were gathered before, in any order, and changes neither of
-// its arguments. It is what Combine is to an Aggregator. The sum, the lowest and
-// the highest of numbers are such functions.
+// gather values that were gathered before, in any order. It is what Combine is
+// to an Aggregator. The sum, the lowest and the highest of numbers are such
+// functions.
 func CombineReduce() Option { return func(o *options) { o.combine = true } }
 
 // combining is the Combine of an aggregate that starts from zero.
@@ -96,6 +120,9 @@ func combining[A any](zero func() A, f func(acc, other A) A) *windowing.Combine[
 }
 
 func reducing[K, V any](f func(acc, v V) V) fold[K, V, V] {
+	if f == nil {
+		return nil
+	}
 	return func(_ *Context, r *Record[K, V], acc *V, fresh bool) error {
 		if fresh {
 			*acc = r.Value
@@ -107,6 +134,9 @@ func reducing[K, V any](f func(acc, v V) V) fold[K, V, V] {
 }
 
 func adding[K, V, A any](a Aggregator[K, V, A]) fold[K, V, A] {
+	if a.Add == nil {
+		return nil
+	}
 	return func(_ *Context, r *Record[K, V], acc *A, fresh bool) error {
 		if fresh && a.Zero != nil {
 			*acc = a.Zero()
@@ -117,6 +147,9 @@ func adding[K, V, A any](a Aggregator[K, V, A]) fold[K, V, A] {
 }
 
 func tryAdding[K, V, A any](a TryAggregator[K, V, A]) fold[K, V, A] {
+	if a.Add == nil {
+		return nil
+	}
 	return func(c *Context, r *Record[K, V], acc *A, fresh bool) error {
 		if fresh && a.Zero != nil {
 			*acc = a.Zero()
@@ -160,14 +193,18 @@ func (a TryAggregator[K, V, A]) gathering() gathering[K, V, A] {
 	return g
 }
 
-// Emit sets when an operator with state sends its results on. Tables take
-// windowing.OnCommit (the default) and windowing.OnUpdate.
+// Emit sets when a table sends its changes on: with windowing.OnCommit (the
+// default) or windowing.OnUpdate. Of windowed results the windows say it.
 func Emit(e windowing.Emit) Option { return func(o *options) { o.emit = &emission{e} } }
 
 type emission struct{ windowing.Emit }
 
-// check reports what a stateful operator lacks.
-func check[K, V, A any](name string, g Grouped[K, V], state serde.Serde[A]) {
+// check reports what a stateful operator lacks; f is nil if it was given no
+// function.
+func check[K, V, A any](name string, g Grouped[K, V], f fold[K, V, A], state serde.Serde[A]) {
+	if f == nil {
+		g.s.b.graph.Fail("operator %q: nothing takes its records in: give the Aggregator an Add, or Reduce a function", name)
+	}
 	if state == nil {
 		g.s.b.graph.Fail("operator %q: its state %w", name, errNoSerde)
 	}
@@ -176,21 +213,21 @@ func check[K, V, A any](name string, g Grouped[K, V], state serde.Serde[A]) {
 	}
 }
 
-// keyed counts a record that arrives at a keyed operator and finds its key;
-// false if it has none.
+// keyed finds the key of a record that arrives at a keyed operator, and counts
+// the record unless it fails; false if it goes no further.
 func keyed[K, V any](env *graph.Env, node *graph.Node, k *keyer[K], r *Record[K, V]) (key []byte, ok bool, err error) {
-	env.Counters[node.ID].In++
 	meta := graph.MetaOf(r)
 	if meta.NullKey {
+		env.Counters[node.ID].In++
 		env.Drop(node, graph.NullKey)
 		return nil, false, nil
 	}
 	if meta.Tombstone {
-		bar(env, node)
-		return nil, false, nil
+		return nil, false, unplaced(env, node)
 	}
 	if key, err = k.bytes(meta, r.Key); err != nil {
 		return nil, false, failed(node, err)
 	}
+	env.Counters[node.ID].In++
 	return key, true, nil
 }

@@ -14,11 +14,11 @@ type Grouped[K, V any] struct {
 
 // GroupByKey groups a stream by the key it has. It never writes a topic: a
 // stream whose key was changed is no longer partitioned by it, and is refused
-// by Build.
+// by Build: group it with GroupBy, or send it through Repartition first.
 func GroupByKey[K, V any](s Stream[K, V]) Grouped[K, V] {
 	if s.key == nil && s.rekeyed != "" {
-		s.b.graph.Fail("GroupByKey: operator %q changed the key, so records of one key may be in several partitions; "+
-			"keep the key (MapValues), or write the stream to a topic with To and read that", s.rekeyed)
+		s.b.graph.Fail("GroupByKey: %s, so records of one key may be in several partitions; "+
+			"keep the key (MapValues), use GroupBy, or Repartition before", s.rekeyed)
 	}
 	return Grouped[K, V]{s}
 }

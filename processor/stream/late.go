@@ -7,15 +7,17 @@ import (
 
 // Headers of a late record, in decimal milliseconds since epoch: the bounds of
 // the last window it belongs to, which for a session is the record alone, and
-// the watermark it was judged by. A record in no window has no bounds.
+// the watermark of the channel it came by. That judged it, unless the time of
+// other partitions was ahead because this one had been idle: then the watermark
+// may be before the close of the window. A record in no window has no bounds.
 const (
 	HeaderLateWindowStart = "__millrace.late.window.start"
 	HeaderLateWindowEnd   = "__millrace.late.window.end"
 	HeaderLateWatermark   = "__millrace.late.watermark"
 )
 
-// lateHeaders describes a record of this time that was late at a watermark, and
-// says by how many ms: the watermark less the one at which its last window had
+// lateHeaders describes a record of this time that was late when its channel was
+// at a watermark, and says by how many ms: the watermark less the one at which its last window had
 // closed. Late by 0 is also what idleness made late, for then the window closed
 // by the time of other partitions.
 func lateHeaders(windows windowing.Definition, at, watermark windowing.EventTime) (headers []graph.Header, by int64) {

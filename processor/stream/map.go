@@ -92,7 +92,7 @@ func TryMap[K, V, K2, V2 any](s Stream[K, V], f func(*Context, *Record[K, V]) (K
 			return down(&out)
 		}
 	})
-	return Stream[K2, V2]{b: s.b, at: graph.Edge{From: id}, rekeyed: s.b.graph.Node(id).Name}
+	return Stream[K2, V2]{b: s.b, at: graph.Edge{From: id}, rekeyed: rekeyedBy(s.b, id)}
 }
 
 // keep gives out everything of r but its value.

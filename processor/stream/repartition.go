@@ -2,14 +2,16 @@ package stream
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/schemaregistry/serde"
 	"github.com/millrace/millrace/windowing"
 )
 
-// Partitions sets the number of partitions of a repartition topic. The default
-// is the highest number among the topics its records come from.
+// Partitions sets the number of partitions of a repartition topic, from 1 to
+// 2^31-1. The default, also asked for with 0, is the highest number among the
+// topics its records come from.
 func Partitions(n int) Option { return func(o *options) { o.partitions = n } }
 
 // GroupBy groups a stream by a new key. It always writes the records to an
@@ -27,14 +29,13 @@ func GroupBy[K, V, K2 any](name string, s Stream[K, V], key func(K, V) K2, keys 
 // of one key are in one partition. Records without a key are dropped and
 // counted.
 func Repartition[K, V any](name string, s Stream[K, V], keys serde.Serde[K], values serde.Serde[V], opts ...Option) Stream[K, V] {
-	o := collect(opts)
+	o := collect(opts).only(s.b, name, "Partitions")
 	if keys == nil || values == nil {
 		s.b.graph.Fail("repartition %q: the key or the value %w", name, errNoSerde)
 	}
-	if o.partitions < 0 {
-		s.b.graph.Fail("repartition %q: %d partitions", name, o.partitions)
-	}
-	if o.partitions > 0 {
+	if o.partitions < 0 || o.partitions > math.MaxInt32 {
+		s.b.graph.Fail("repartition %q: %d partitions; give it from 1 to %d, or leave the option out", name, o.partitions, math.MaxInt32)
+	} else if o.partitions > 0 {
 		s.b.graph.SetPartitions(name, int32(o.partitions))
 	}
 	topic := Topic[K, V]{Name: name, Key: keys, Value: values}

@@ -35,6 +35,26 @@ func TestGroupByBringsKeysTogether(t *testing.T) {
 	}
 }
 
+// TestARepartitionMayBeCalledLikeATopic: its own topic has a longer name.
+func TestARepartitionMayBeCalledLikeATopic(t *testing.T) {
+	d := processortest.New(t, func(b *stream.Builder) {
+		parity := func(_ string, v int64) string { return fmt.Sprint(v % 2) }
+		byParity := stream.GroupBy(numbers.Name, stream.From(b, numbers), parity, serde.String, serde.Int64)
+		stream.To(stream.Count("totals", byParity).Changes(), results)
+	})
+	for i := range 5 {
+		processortest.Input(d, numbers).Put(at(i), "k", int64(i))
+	}
+	d.Commit()
+	got := map[string]int64{}
+	for _, r := range processortest.Output(d, results).Drain() {
+		got[r.Key] = r.Value
+	}
+	if fmt.Sprint(got) != "map[0:3 1:2]" {
+		t.Errorf("got %v", got)
+	}
+}
+
 func TestGroupByIsDescribed(t *testing.T) {
 	d := processortest.New(t, wordCount)
 	expect(t, d.Describe(), `Topology: TestGroupByIsDescribed

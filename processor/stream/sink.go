@@ -16,7 +16,7 @@ func To[K, V any](s Stream[K, V], topic Topic[K, V], opts ...Option) {
 	if topic.Key == nil || topic.Value == nil {
 		s.b.graph.Fail("sink %q: the key or the value %w", topic.Name, errNoSerde)
 	}
-	o := collect(opts)
+	o := collect(opts).only(s.b, "sink:"+topic.Name, "Name", "Completeness")
 	node := graph.Node{
 		Name: o.label("sink:" + topic.Name), Kind: graph.SinkNode, Topic: topic.Name,
 		Instantiate: func(env *graph.Env, node *graph.Node, _ [][]any) (graph.Instance, error) {
@@ -74,10 +74,9 @@ func (k *sink[K, V]) receive(r *Record[K, V]) error {
 	return err
 }
 
-// encode counts a record and makes what is to be sent of it.
+// encode makes what is to be sent of a record, and counts it if that can be: one
+// that fails is counted at its source, and only there.
 func (k *sink[K, V]) encode(r *Record[K, V]) (out graph.Out, err error) {
-	c := &k.env.Counters[k.node.ID]
-	c.In++
 	out = graph.Out{Topic: k.node.Topic, Timestamp: int64(r.Time), Headers: r.Headers.All()}
 	if !graph.MetaOf(r).NullKey {
 		if out.Key, err = graph.Append(k.env.Outbox, k.key, r.Key); err != nil {
@@ -89,6 +88,8 @@ func (k *sink[K, V]) encode(r *Record[K, V]) (out graph.Out, err error) {
 		return out, failed(k.node, fmt.Errorf("encode value: %w", err))
 	}
 	out.Partition = k.partition(out.Key)
+	c := &k.env.Counters[k.node.ID]
+	c.In++
 	c.Processed++
 	return out, nil
 }

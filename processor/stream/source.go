@@ -21,7 +21,7 @@ type watermarks struct{ windowing.Watermarks }
 // far in the future (windowing.Watermarks.MaxAhead, 24 h) are dropped and
 // counted as NullValue, NoTimestamp and Future.
 func From[K, V any](b *Builder, topic Topic[K, V], opts ...Option) Stream[K, V] {
-	o := collect(opts)
+	o := collect(opts).only(b, "source:"+topic.Name, "Name", "Watermark")
 	strategy := windowing.Ascending()
 	if o.watch != nil {
 		strategy = o.watch.Watermarks
@@ -68,25 +68,44 @@ type source[K, V any] struct {
 
 // Time implements graph.Source.
 func (s *source[K, V]) Time(m *graph.Message) (windowing.EventTime, error) {
-	if s.topic.EventTime == nil || m.Value == nil {
+	if s.topic.EventTime == nil {
 		return windowing.EventTime(m.Timestamp), nil
 	}
+	if m.Value == nil {
+		return windowing.NoTime, nil // not the timestamp: that is of another clock
+	}
+	return s.eventTime(m)
+}
+
+func (s *source[K, V]) eventTime(m *graph.Message) (at windowing.EventTime, err error) {
+	defer s.caught(&err)
 	if err := s.decode(m); err != nil {
 		return 0, err
 	}
-	return windowing.EventTime(s.topic.EventTime(&s.rec).UnixMilli()), nil
+	return windowing.At(s.topic.EventTime(&s.rec)), nil
 }
 
 // Mark implements graph.Source.
-func (s *source[K, V]) Mark(m *graph.Message) (windowing.EventTime, bool, error) {
+func (s *source[K, V]) Mark(m *graph.Message) (at windowing.EventTime, ok bool, err error) {
 	if m.Value == nil {
 		return 0, false, nil
 	}
+	defer s.caught(&err)
 	if err := s.decode(m); err != nil {
 		return 0, false, err
 	}
-	at, ok := s.topic.Marker(&s.rec)
-	return windowing.At(at), ok, nil
+	told, ok := s.topic.Marker(&s.rec)
+	return windowing.At(told), ok, nil
+}
+
+// caught makes a panic over the time of a record a failure of that record. It had
+// no effects, so it is settled at once. An abort would not help: in the replay
+// the record is asked for its time again before anybody sees that it is skipped.
+func (s *source[K, V]) caught(err *error) {
+	if p := recover(); p != nil {
+		s.decoded = -1 // whoever panicked may have changed it
+		*err = graph.Panicked(s.node.Name, p)
+	}
 }
 
 // Push implements graph.Source.

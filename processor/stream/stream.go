@@ -1,6 +1,8 @@
 package stream
 
 import (
+	"fmt"
+	"reflect"
 	"strconv"
 
 	"github.com/millrace/millrace/processor/internal/graph"
@@ -12,8 +14,8 @@ import (
 type Stream[K, V any] struct {
 	b   *Builder
 	at  graph.Edge
-	key serde.Serde[K] // nil once an operator has changed the key
-	// rekeyed names the operator that changed the key.
+	key serde.Serde[K] // nil once records of one key may be in several partitions
+	// rekeyed says which operator is the reason, and what it did.
 	rekeyed string
 }
 
@@ -63,7 +65,10 @@ func (s Stream[K, V]) Peek(look func(*Record[K, V]), opts ...Option) Stream[K, V
 }
 
 // Merge joins two streams into one. The order inside each is kept; there is
-// none between them.
+// none between them. What is grouped by its key, or suppressed, behind Merge must
+// have the same serde for it on both sides, or Build refuses it: the same key
+// would have other bytes, and be in another partition. Serdes are the same if
+// they are equal, as compared by reflect.DeepEqual; with a function in it none is.
 func (s Stream[K, V]) Merge(other Stream[K, V], opts ...Option) Stream[K, V] {
 	if s.b != other.b {
 		s.b.graph.Fail("merge: the streams belong to different builders")
@@ -71,10 +76,18 @@ func (s Stream[K, V]) Merge(other Stream[K, V], opts ...Option) Stream[K, V] {
 	}
 	id := add(s, "merge", opts, func(_ *graph.Env, _ *graph.Node, down graph.Receiver[K, V]) graph.Receiver[K, V] { return down }, other.at)
 	merged := s.behind(id, 0)
-	if other.key == nil {
+	switch {
+	case other.key == nil:
 		merged.key, merged.rekeyed = nil, other.rekeyed
+	case s.key != nil && !reflect.DeepEqual(s.key, other.key):
+		merged.key, merged.rekeyed = nil, fmt.Sprintf("operator %q merges keys of different serdes (%T, %T)", s.b.graph.Node(id).Name, s.key, other.key)
 	}
 	return merged
+}
+
+// rekeyedBy is what Stream.rekeyed says of an operator that changed the key.
+func rekeyedBy(b *Builder, id graph.NodeID) string {
+	return fmt.Sprintf("operator %q changed the key", b.graph.Node(id).Name)
 }
 
 // Branch splits the stream: each record goes to the first branch whose
@@ -148,7 +161,8 @@ func add[K, V, K2, V2 any](s Stream[K, V], kind string, opts []Option,
 
 // label names an operator for people: as they said, or by its kind and place.
 func label(b *Builder, kind string, opts []Option) string {
-	return collect(opts).label(kind + "-" + strconv.Itoa(b.graph.Len()))
+	name := kind + "-" + strconv.Itoa(b.graph.Len())
+	return collect(opts).only(b, name, "Name").label(name)
 }
 
 // port joins the children of one port; a port nobody uses swallows.

@@ -313,6 +313,54 @@ func TestBadTimesAreDropped(t *testing.T) {
 	}
 }
 
+// TestATimeInAWrongUnitIsOfTheFuture: in milliseconds the first would wrap to
+// 1970, the second to before it.
+func TestATimeInAWrongUnitIsOfTheFuture(t *testing.T) {
+	timed := numbers
+	timed.EventTime = func(r *stream.Record[string, int64]) time.Time { return time.Unix(r.Value, 0) }
+	d := processortest.New(t, func(b *stream.Builder) { stream.To(stream.From(b, timed), results) }, processortest.WallClock(at(0)))
+	in := processortest.Input(d, timed)
+	in.Put(at(0), "a", 18446744073709552)
+	in.Put(at(0), "a", 9223372036854776)
+	d.Commit()
+	processortest.Output(d, results).Empty()
+	if d.Dropped(stream.NoTimestamp) != 0 || d.Dropped(stream.Future) != 2 {
+		t.Errorf("no timestamp %d, future %d", d.Dropped(stream.NoTimestamp), d.Dropped(stream.Future))
+	}
+}
+
+// TestWhatNoRecordIsToBlameForStopsTheTask: no error policy covers what fails as
+// a window closes or at a commit, and the error says so.
+func TestWhatNoRecordIsToBlameForStopsTheTask(t *testing.T) {
+	for operator, counts := range map[string]func(stream.Grouped[string, int64]){
+		"closed": func(g stream.Grouped[string, int64]) {
+			w := stream.CountWindows("closed", stream.Window(g, windowing.Tumbling(time.Minute).Emit(windowing.OnClose)))
+			stream.TryMapValues(w.Results, func(*stream.Context, *stream.Record[windowing.Key[string], int64]) (int64, error) { return 0, errOdd }, stream.Name("picky"))
+		},
+		"counted": func(g stream.Grouped[string, int64]) {
+			stream.TryMapValues(stream.Count("counted", g).Changes(), refuseOdd, stream.Name("picky"))
+		},
+	} {
+		t.Run(operator, func(t *testing.T) {
+			defer func() {
+				text, _ := recover().(fataled)
+				for _, want := range []string{"operator \"" + operator + "\", while emitting", "odd", "the error policy does not cover it", "correct operator \"picky\""} {
+					if !strings.Contains(string(text), want) {
+						t.Errorf("the error does not say %s: %s", want, text)
+					}
+				}
+			}()
+			d := processortest.New(fatal{t}, func(b *stream.Builder) {
+				b.SkipErrors()
+				counts(stream.GroupByKey(stream.From(b, numbers)))
+			})
+			processortest.Input(d, numbers).Put(at(0), "a", 1)
+			d.AdvanceTo(at(60))
+			d.Commit()
+		})
+	}
+}
+
 func TestBuildReportsEveryMistake(t *testing.T) {
 	b := stream.New("wrong")
 	in := stream.From(b, numbers)

@@ -13,7 +13,9 @@ import (
 // is sent for a key until the time limit after the first change, and then sends
 // the latest, with its own time; earlier where room is short and the
 // suppression says so. Tombstones are changes too. What waits is kept in the
-// store it is named after, so nothing is lost or sent twice over a restart.
+// store it is named after, so nothing is lost or sent twice over a restart. It
+// is Kafka Streams' suppress(untilTimeLimit); for untilWindowCloses use
+// windowing.OnClose.
 //
 // Time is what arrives here: behind windows the watermark is behind the
 // records' by their grace, and so is the end of the limit.
@@ -30,7 +32,7 @@ func Suppress[K, V any](name string, changes Stream[K, V], w windowing.Suppressi
 	}
 	switch {
 	case changes.key == nil && changes.rekeyed != "":
-		b.Fail("operator %q: operator %q changed the key, so changes of one key may be in several partitions; use Repartition before", name, changes.rekeyed)
+		b.Fail("operator %q: %s, so changes of one key may be in several partitions; use Repartition before", name, changes.rekeyed)
 	case changes.key == nil:
 		b.Fail("operator %q: its key %w", name, errNoSerde)
 	}
@@ -83,9 +85,9 @@ func (s *suppress[K, V]) open(w windowing.Suppression, store state.KV[[]byte, wi
 
 func (s *suppress[K, V]) receive(r *Record[K, V]) (err error) {
 	c := &s.env.Counters[s.node.ID]
-	c.In++
 	meta := graph.MetaOf(r)
 	if meta.NullKey {
+		c.In++
 		s.env.Drop(s.node, graph.NullKey)
 		return nil
 	}
@@ -101,6 +103,7 @@ func (s *suppress[K, V]) receive(r *Record[K, V]) (err error) {
 	if err := s.held.Change(key, s.buf, gone(r), r.Time); err != nil {
 		return fmt.Errorf("operator %q: %w", s.node.Name, err)
 	}
+	c.In++ // not before: what fails is counted at its source
 	c.Processed++
 	return nil
 }

@@ -86,6 +86,48 @@ func TestSuppressedChangesAreNotLate(t *testing.T) {
 	}
 }
 
+// TestWhatIsHeldBackIsAsLateAsWhatIsNot: a record that is late by its own
+// partition is late in windows behind an operator that holds it back and a
+// repartition topic, however far the other partition is, and also after a crash.
+func TestWhatIsHeldBackIsAsLateAsWhatIsNot(t *testing.T) {
+	tens := windows
+	tens.Key = windowing.KeySerde(serde.String, 10*time.Second)
+	for name, hold := range map[string]func(*stream.Builder) stream.Stream[string, int64]{
+		"table": func(b *stream.Builder) stream.Stream[string, int64] {
+			return stream.Count("counts", stream.GroupByKey(stream.From(b, numbers))).Changes()
+		},
+		"suppression": func(b *stream.Builder) stream.Stream[string, int64] {
+			counts := stream.Count("counts", stream.GroupByKey(stream.From(b, numbers)), stream.Emit(windowing.OnUpdate))
+			return stream.Suppress("held", counts.Changes(), windowing.UntilTimeLimit(10*time.Second, windowing.EmitEarly).MaxRecords(100), serde.Int64)
+		},
+	} {
+		for _, other := range []int{1, 60} { // where the other partition is
+			for _, crashed := range []bool{false, true} {
+				d := processortest.New(t, func(b *stream.Builder) {
+					g := stream.GroupBy("again", hold(b), func(k string, _ int64) string { return k }, serde.String, serde.Int64)
+					stream.To(stream.CountWindows("w", stream.Window(g, windowing.Tumbling(10*time.Second))).Results, tens)
+				}, processortest.Partitions(2))
+				put := func(partition int32, key string, second int) {
+					processortest.Input(d, numbers).PutTo(partition, at(second), []byte(key), []byte{0, 0, 0, 0, 0, 0, 0, 1})
+				}
+				put(0, "a", 50)
+				put(1, "z", other)
+				d.Commit()
+				if crashed {
+					d.LoseState()
+				}
+				put(0, "g", 3)
+				d.Commit()
+				put(1, "z", 60)
+				d.Commit()
+				if n := d.Dropped(stream.Late); n != 1 {
+					t.Errorf("%s, the other partition at %d, crashed %v: %d late, want g", name, other, crashed, n)
+				}
+			}
+		}
+	}
+}
+
 // TestSuppressSendsTombstones holds back what sessions send: one that a record
 // has made part of another is gone.
 func TestSuppressSendsTombstones(t *testing.T) {

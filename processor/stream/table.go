@@ -13,10 +13,10 @@ type Table[K, V any] struct {
 	changes Stream[K, V]
 }
 
-// Changes is the stream of the table's new values. By default the last value
-// of each key is sent at each commit; a reader of committed records sees no
-// more than that anyway. With Emit(windowing.OnUpdate) every change is sent.
-// The time of a change is the highest among the records of its key.
+// Changes is the stream of the table's new values (toStream). By default the
+// last value of each key is sent at each commit; a reader of committed records
+// sees no more than that anyway. With Emit(windowing.OnUpdate) every change is
+// sent. The time of a change is the highest among the records of its key.
 func (t Table[K, V]) Changes() Stream[K, V] { return t.changes }
 
 // Count counts the records of each key.
@@ -25,7 +25,8 @@ func Count[K, V any](name string, g Grouped[K, V], opts ...Option) Table[K, int6
 }
 
 // Reduce gathers the values of each key with f; the first value is taken as it
-// is.
+// is. f must change neither of its arguments, nor what lies behind the length of
+// a slice: other operators may have the same values.
 func Reduce[K, V any](name string, g Grouped[K, V], f func(acc, v V) V, value serde.Serde[V], opts ...Option) Table[K, V] {
 	return aggregate(name, g, reducing[K](f), value, opts)
 }
@@ -42,14 +43,8 @@ func TryAggregate[K, V, A any](name string, g Grouped[K, V], a TryAggregator[K, 
 }
 
 func aggregate[K, V, A any](name string, g Grouped[K, V], f fold[K, V, A], value serde.Serde[A], opts []Option) Table[K, A] {
-	check(name, g, value)
-	emit := windowing.OnCommit
-	if o := collect(opts); o.emit != nil {
-		emit = o.emit.Emit
-	}
-	if emit == windowing.OnClose || emit == windowing.OnTime {
-		g.s.b.graph.Fail("table %q: %v needs a window; a table is never closed", name, emit)
-	}
+	check(name, g, f, value)
+	emit := tableEmission(g.s.b, name, opts)
 	store := state.KV[[]byte, state.Timestamped[A]]{Name: name, Key: serde.Bytes, Value: state.TimestampedSerde(value)}
 	id := g.s.b.graph.Add(graph.Node{
 		Name: name, Kind: graph.OperatorNode, Stores: []state.Spec{store.Spec()},
@@ -59,6 +54,21 @@ func aggregate[K, V, A any](name string, g Grouped[K, V], f fold[K, V, A], value
 		},
 	}, g.s.at)
 	return Table[K, A]{Stream[K, A]{b: g.s.b, at: graph.Edge{From: id}, key: g.s.key}}
+}
+
+// tableEmission is when a table sends its changes on.
+func tableEmission(b *Builder, name string, opts []Option) windowing.Emit {
+	o := collect(opts).only(b, name, "Emit")
+	if o.emit == nil {
+		return windowing.OnCommit
+	}
+	switch emit := o.emit.Emit; {
+	case emit == windowing.OnClose || emit == windowing.OnTime:
+		b.graph.Fail("table %q: %v needs a window; a table is never closed", name, emit)
+	case emit > windowing.OnTime:
+		b.graph.Fail("table %q: unknown emission %d; use windowing.OnCommit or windowing.OnUpdate", name, uint8(emit))
+	}
+	return o.emit.Emit
 }
 
 // A table is the operator behind Count, Reduce and Aggregate in one task.
@@ -73,7 +83,8 @@ type table[K, V, A any] struct {
 	out    Record[K, A]
 
 	// With commits: the time that has arrived, and what was passed on at the
-	// last commit. What is sent is judged by the latter.
+	// last commit. What is sent is judged by the latter, which is the closing of
+	// the store, so that what was late is late after a restart too.
 	merged, passed windowing.EventTime
 }
 
@@ -89,7 +100,11 @@ func (t *table[K, V, A]) open(store state.KV[[]byte, state.Timestamped[A]], key 
 	}
 	inst.Receive = graph.Receiver[K, V](t.receive)
 	if !t.update {
-		t.merged, t.passed = windowing.NoTime, windowing.NoTime
+		t.passed = windowing.NoTime
+		if c, ok := t.store.Closing(); ok {
+			t.passed = windowing.EventTime(c.Watermark)
+		}
+		t.merged = t.passed
 		inst.Commit, inst.Timed = t.commit, t
 	}
 	return inst, nil
@@ -148,6 +163,7 @@ func (t *table[K, V, A]) commit() error {
 		return err
 	}
 	t.passed = t.merged
+	t.store.SetClosing(int64(t.passed))
 	return nil
 }
 

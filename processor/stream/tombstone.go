@@ -29,13 +29,11 @@ func toAll[K, V any](downs []graph.Receiver[K, V], r *Record[K, V]) error {
 	return nil
 }
 
-// unplaced drops a tombstone whose new key nobody can tell.
+// unplaced drops a tombstone that goes no further at node. It is not routed: what
+// would be sent is the record that is being processed, and that one is fine.
 func unplaced(env *graph.Env, node *graph.Node) error {
-	env.Counters[node.ID].In++
-	bar(env, node)
+	c := &env.Counters[node.ID]
+	c.In++
+	c.Dropped[graph.NullValue]++
 	return nil
 }
-
-// bar counts a tombstone that goes no further at node. It is not routed: what
-// would be sent is the record that is being processed, and that one is fine.
-func bar(env *graph.Env, node *graph.Node) { env.Counters[node.ID].Dropped[graph.NullValue]++ }

@@ -14,7 +14,9 @@ type Topic[K, V any] struct {
 	Key   serde.Serde[K]
 	Value serde.Serde[V]
 	// EventTime takes the event time from the record, to the millisecond; nil
-	// takes the Kafka timestamp. A time before 1970 counts as missing.
+	// takes the Kafka timestamp. A time before 1970 counts as missing. It is not
+	// asked about records with a null value: those are dropped, as NullValue,
+	// and their Kafka timestamp counts for nothing, not even for the watermark.
 	EventTime func(*Record[K, V]) time.Time
 	// Marker gives the watermark that a marker record announces; false for
 	// records that are not markers. It goes with windowing.Punctuated. Markers

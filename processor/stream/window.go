@@ -42,7 +42,8 @@ type Windowed[K, V, A any] struct {
 	// and counts them as NullValue.
 	Results Stream[windowing.Key[K], A]
 	// Late has the records all of whose windows were closed, as they came, with
-	// the late headers added. They are counted whether it is used or not.
+	// the late headers added (Flink's side output of late data). They are counted
+	// whether it is used or not.
 	Late Stream[K, V]
 }
 
@@ -53,9 +54,12 @@ func CountWindows[K, V any](name string, w TimeWindowed[K, V]) Windowed[K, V, in
 
 // ReduceWindows gathers the values of each key and window with f; the first
 // value is taken as it is. The values of sessions that become one are gathered
-// with f too, the earlier one first. It takes the option CombineReduce.
+// with f too, the earlier one first. f must change neither of its arguments, nor
+// what lies behind the length of a slice: other operators may have the same
+// values. It takes the option CombineReduce.
 func ReduceWindows[K, V any](name string, w TimeWindowed[K, V], f func(acc, v V) V, value serde.Serde[V], opts ...Option) Windowed[K, V, V] {
-	return aggregateWindows(name, w, reduction[K](f, collect(opts)), value)
+	o := collect(opts).only(w.g.s.b, name, "CombineReduce")
+	return aggregateWindows(name, w, reduction[K](f, o), value)
 }
 
 // AggregateWindows gathers the values of each key and window into a value of
@@ -76,7 +80,7 @@ const (
 )
 
 func aggregateWindows[K, V, A any](name string, w TimeWindowed[K, V], g gathering[K, V, A], value serde.Serde[A]) Windowed[K, V, A] {
-	check(name, w.g, value)
+	check(name, w.g, g.add, value)
 	s := w.g.s
 	if _, ok := w.w.(windowing.SessionWindows); ok && g.merge == nil {
 		s.b.graph.Fail("operator %q: a record can make two sessions one; give its Aggregator a Merge", name)
@@ -85,7 +89,11 @@ func aggregateWindows[K, V, A any](name string, w TimeWindowed[K, V], g gatherin
 	id := s.b.graph.Add(graph.Node{
 		Name: name, Kind: graph.OperatorNode, Stores: []state.Spec{spec},
 		Instantiate: func(env *graph.Env, node *graph.Node, children [][]any) (graph.Instance, error) {
-			o := &windowed[K, V, A]{env: env, node: node, windows: w.w, gathering: g}
+			own, err := g.apart(w.w, value, name)
+			if err != nil {
+				return graph.Instance{}, err
+			}
+			o := &windowed[K, V, A]{env: env, node: node, windows: w.w, gathering: own}
 			return o.open(open, s.key, children)
 		},
 	}, s.at)

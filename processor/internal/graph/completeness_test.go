@@ -11,10 +11,12 @@ func TestCompletenessTopics(t *testing.T) {
 		second Node
 		err    string // empty: it is fine
 	}{
-		"alone":              {Node{Name: "s2", Kind: SinkNode, Topic: "other"}, ""},
-		"two sinks":          {Node{Name: "s2", Kind: SinkNode, Topic: "out"}, `sink "s2" writes there too`},
-		"a sink in its way":  {Node{Name: "s2", Kind: SinkNode, Topic: "out.watermarks"}, `cannot be used by "s2"`},
-		"it is read as well": {Node{Name: "s2", Kind: SourceNode, Topic: "out.watermarks"}, `cannot be used by "s2"`},
+		"alone":                               {Node{Name: "s2", Kind: SinkNode, Topic: "other"}, ""},
+		"two sinks":                           {Node{Name: "s2", Kind: SinkNode, Topic: "out"}, `sink "s2" writes there too`},
+		"a sink in its way":                   {Node{Name: "s2", Kind: SinkNode, Topic: "out.watermarks"}, `cannot be used by "s2"`},
+		"a repartition called like the topic": {Node{Name: "s2", Kind: SinkNode, Topic: "out", Internal: true}, ""},
+		"a repartition called like it":        {Node{Name: "s2", Kind: SinkNode, Topic: "out.watermarks", Internal: true}, ""},
+		"it is read as well":                  {Node{Name: "s2", Kind: SourceNode, Topic: "out.watermarks"}, `cannot be used by "s2"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := NewBuilder("app")

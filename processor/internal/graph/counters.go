@@ -30,7 +30,8 @@ func Reasons() []Reason {
 }
 
 // Counters are what one node has seen. In = Processed + the sum of Dropped,
-// always. Only the task's owner touches them.
+// always: a record that fails is counted at its source, not where it failed.
+// Only the task's owner touches them.
 type Counters struct {
 	In, Processed int64
 	Dropped       [reasonCount]int64

@@ -73,7 +73,8 @@ type Instance struct {
 
 // A Source is the entry of a task for one input topic.
 type Source interface {
-	// Time returns the event time of m. It decodes m only if the time is in it.
+	// Time returns the event time of m. It decodes m only if the time is in it,
+	// and returns windowing.NoTime if m then has no value.
 	Time(m *Message) (windowing.EventTime, error)
 	// Mark returns the watermark that m announces, if it is a marker. It is
 	// called only where the strategy of the source is Marked.

@@ -1,6 +1,9 @@
 package graph
 
-import "fmt"
+import (
+	"fmt"
+	"runtime/debug"
+)
 
 // A Phase is the step of the path in which a record failed.
 type Phase string
@@ -25,6 +28,12 @@ func (e *RecordError) Error() string {
 }
 
 func (e *RecordError) Unwrap() error { return e.Err }
+
+// Panicked is the failure of an operator whose user code panicked with p. Only
+// who recovers calls it: the stack, which goes with it, is that of the panic.
+func Panicked(operator string, p any) *RecordError {
+	return &RecordError{Operator: operator, Phase: PhaseProcess, Err: fmt.Errorf("panic: %v\n%s", p, debug.Stack())}
+}
 
 // Reason is the reason under which the failure is counted.
 func (e *RecordError) Reason() Reason {

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"math"
 	"math/bits"
 	"time"
 )
@@ -10,7 +11,7 @@ import (
 // that a record costs two additions and no memory.
 type Lateness struct {
 	Buckets [latenessBuckets]int64 // those up to each of LatenessBounds, then the rest; not cumulative
-	Millis  int64                  // the sum
+	Millis  int64                  // the sum; it stays at the highest rather than becoming negative
 }
 
 // The bounds are powers of four of the shortest, from a quarter of a second to
@@ -35,7 +36,7 @@ func (l *Lateness) observe(by int64) {
 	by = max(by, 0)
 	above := uint64(max(by-1, 0)) / uint64(latenessShortest.Milliseconds())
 	l.Buckets[min((bits.Len64(above)+1)/2, latenessBuckets-1)]++
-	l.Millis += by
+	l.Millis = plus(l.Millis, by)
 }
 
 // Add adds o to l.
@@ -43,5 +44,14 @@ func (l *Lateness) Add(o *Lateness) {
 	for i, n := range o.Buckets {
 		l.Buckets[i] += n
 	}
-	l.Millis += o.Millis
+	l.Millis = plus(l.Millis, o.Millis)
+}
+
+// plus adds two sums, neither negative. Records that are dated 0 by mistake are
+// late by half a century each: some millions of them are more than 64 bits hold.
+func plus(a, b int64) int64 {
+	if a > math.MaxInt64-b {
+		return math.MaxInt64
+	}
+	return a + b
 }

@@ -1,6 +1,9 @@
 package graph
 
-import "testing"
+import (
+	"math"
+	"testing"
+)
 
 // TestLatenessCountsUpToTheBounds: a record is in the bucket of the first bound
 // that is not below it.
@@ -27,5 +30,19 @@ func TestLatenessCountsUpToTheBounds(t *testing.T) {
 	zero.observe(0)
 	if zero.Buckets[0] != 1 || zero.Millis != 0 {
 		t.Errorf("late by 0: %+v", zero)
+	}
+}
+
+// TestTheSumOfLatenessStaysAtTheHighest: it does not become negative, however
+// many records are dated wrong.
+func TestTheSumOfLatenessStaysAtTheHighest(t *testing.T) {
+	const half = math.MaxInt64/2 + 1
+	var seen, sum Lateness
+	for range 2 {
+		seen.observe(half)
+		sum.Add(&Lateness{Millis: half})
+	}
+	if seen.Millis != math.MaxInt64 || sum.Millis != math.MaxInt64 {
+		t.Errorf("observed %d, added %d", seen.Millis, sum.Millis)
 	}
 }

@@ -83,7 +83,7 @@ func (b *Builder) Node(id NodeID) *Node { return b.nodes[id] }
 // mistake at once.
 func (b *Builder) Build() (*Topology, error) {
 	t := &Topology{Name: b.name, Policy: b.policy, nodes: b.nodes, partitions: b.partitions}
-	errs := append(slices.Clone(b.errs), t.checkStores(), t.checkTopics(), t.checkCompleteness())
+	errs := append(slices.Clone(b.errs), t.checkStores(), t.checkTopics(), t.checkCompleteness(), t.checkPolicy())
 	if err := errors.Join(errs...); err != nil {
 		return nil, fmt.Errorf("topology %q: %w", b.name, err)
 	}
@@ -109,7 +109,11 @@ func (t *Topology) checkStores() error {
 }
 
 func (t *Topology) checkTopics() error {
-	seen, repartitions := map[string]bool{}, map[string]bool{}
+	type topic struct {
+		name     string
+		internal bool // the name is a part of the topic's, and in nobody's way
+	}
+	seen, repartitions := map[topic]bool{}, map[string]bool{}
 	var errs []error
 	for _, n := range t.nodes {
 		if n.Kind == OperatorNode {
@@ -127,10 +131,11 @@ func (t *Topology) checkTopics() error {
 		if n.Topic == "" {
 			errs = append(errs, fmt.Errorf("%s has no topic name", n.Name))
 		}
-		if n.Kind == SourceNode && seen[n.Topic] {
+		at := topic{n.Topic, n.Internal}
+		if n.Kind == SourceNode && seen[at] {
 			errs = append(errs, fmt.Errorf("topic %q is read by two sources; read it once and use the stream twice", n.Topic))
 		}
-		seen[n.Topic] = seen[n.Topic] || n.Kind == SourceNode
+		seen[at] = seen[at] || n.Kind == SourceNode
 	}
 	if len(seen) == 0 {
 		errs = append(errs, errors.New("there is no source: start with stream.From"))
@@ -139,12 +144,13 @@ func (t *Topology) checkTopics() error {
 }
 
 // checkCompleteness wants a topic with a completeness to be written by that one
-// sink: what it says would not hold for the records of another.
+// sink: what it says would not hold for the records of another. Repartition
+// topics have longer names than their nodes say here.
 func (t *Topology) checkCompleteness() error {
 	var errs []error
 	for _, n := range t.nodes {
 		for _, other := range t.nodes {
-			if n.Completeness == "" || other.Kind == OperatorNode || other.ID == n.ID {
+			if n.Completeness == "" || other.Kind == OperatorNode || other.Internal || other.ID == n.ID {
 				continue
 			}
 			if other.Kind == SinkNode && other.Topic == n.Topic {
@@ -156,6 +162,23 @@ func (t *Topology) checkCompleteness() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// checkPolicy wants the dead-letter topic to have a name, and nobody to read it:
+// a record that cannot be read would be written there again each time.
+func (t *Topology) checkPolicy() error {
+	if t.Policy.OnError != DeadLetter && len(t.Policy.Route) == 0 {
+		return nil
+	}
+	if t.Policy.Topic == "" {
+		return errors.New("the dead-letter topic has no name: give it one, or skip the records that fail (SkipErrors)")
+	}
+	for _, n := range t.nodes {
+		if n.Kind == SourceNode && !n.Internal && n.Topic == t.Policy.Topic {
+			return fmt.Errorf("the dead-letter topic %q is read by %q, so a record that fails there would come back without end; give dead letters a topic of their own", n.Topic, n.Name)
+		}
+	}
+	return nil
 }
 
 // cut gives every connected set of nodes a number, in the order of their first

@@ -71,11 +71,7 @@ func (t *Task) Weight() (records, bytes int) {
 // to take them in their order. If it fails, the task cannot go on; the caller
 // aborts.
 func (t *Task) Prepare() (c *Commit, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = t.panicked(p)
-		}
-	}()
+	defer t.caught(&err)
 	if err := t.sweep(true); err != nil {
 		return nil, err
 	}

@@ -8,7 +8,8 @@
 //
 //	Enqueue -> Step ... Step -> Prepare -> (the commit, elsewhere) -> Committed
 //
-// Between Prepare and Committed nothing is processed. A commit that failed is
-// answered by Stores.Discard and a new task over the same stores: nodes are
-// built again, for user code may keep fields.
+// The task goes on while commits are on their way: up to state.PendingCommits
+// may be pending, and Committed answers the oldest. One that failed takes all
+// behind it with it: it is answered by Stores.Discard and a new task over the
+// same stores. Nodes are built again, for user code may keep fields.
 package task

@@ -53,7 +53,8 @@ func newEdge(run string, watermark windowing.EventTime, restored []state.Upstrea
 // take notes what a record says of its sender's time. It reports whether the
 // time of the edge may have moved.
 func (e *edge) take(s *graph.Stamp, now int64) bool {
-	if int(s.Tasks) != len(e.channels) {
+	resized := int(s.Tasks) != len(e.channels)
+	if resized {
 		e.resize(int(s.Tasks))
 	}
 	c := &e.channels[s.Task]
@@ -67,13 +68,14 @@ func (e *edge) take(s *graph.Stamp, now int64) bool {
 	moved := s.Passed.Watermark > c.watermark
 	c.watermark = max(c.watermark, s.Passed.Watermark)
 	c.idleUntil, c.ended, c.heard = idleUntil, ended, true
-	if same && !(moved && lowest) {
+	if !resized && same && !(moved && lowest) {
 		return false
 	}
 	return e.merge(now)
 }
 
-// resize opens the hold again: another number of upstream tasks are others.
+// resize opens the hold again: another number of upstream tasks are others. The
+// time is to be merged anew: those that are gone hold nothing back any more.
 func (e *edge) resize(tasks int) {
 	channels := make([]channel, tasks)
 	for i := range channels {
@@ -81,7 +83,6 @@ func (e *edge) resize(tasks int) {
 	}
 	copy(channels, e.channels)
 	e.channels = channels
-	e.time = graph.Time{Watermark: e.time.Watermark}
 }
 
 // merge computes the time of the edge anew: leases that are over at now hold

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/state"
 	"github.com/millrace/millrace/windowing"
 )
 
@@ -31,5 +32,46 @@ func TestEdgeDoesNotGoBack(t *testing.T) {
 	again.take(says(1, 70, false), 2000)
 	if again.time.Watermark != 60 {
 		t.Errorf("with both there the time is %d, want 60", again.time.Watermark)
+	}
+}
+
+// Upstream tasks that are no more hold nothing back, and new ones are waited
+// for, also when the one that says how many there are has nothing new to say of
+// itself.
+func TestEdgeFollowsTheNumberOfUpstreamTasks(t *testing.T) {
+	idle := func(task int32, at windowing.EventTime) *graph.Stamp {
+		return &graph.Stamp{Task: task, Tasks: 2, Passed: graph.Time{Watermark: at, Idle: true}}
+	}
+	for name, c := range map[string]struct {
+		restored []state.Upstream
+		idle     []*graph.Stamp
+		says     graph.Stamp
+		want     graph.Time
+	}{
+		"the slowest is gone": {
+			restored: []state.Upstream{{Watermark: 500}, {Watermark: 600}, {Watermark: 100}},
+			says:     graph.Stamp{Tasks: 2, Passed: graph.Time{Watermark: 510}},
+			want:     graph.Time{Watermark: 510},
+		},
+		"only the ended are left": {
+			restored: []state.Upstream{{Watermark: 500, Ended: true}, {Watermark: 600, Ended: true}, {Watermark: 100}},
+			says:     graph.Stamp{Tasks: 2, Passed: graph.Time{Watermark: 500, Ended: true}},
+			want:     graph.Time{Watermark: 600, Ended: true},
+		},
+		"one more than the idle": {
+			idle: []*graph.Stamp{idle(0, 500), idle(1, 600)},
+			says: graph.Stamp{Tasks: 3, Passed: graph.Time{Watermark: 500, Idle: true}},
+			want: graph.Time{Watermark: 600},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := newEdge("", windowing.NoTime, c.restored)
+			for _, s := range c.idle {
+				e.take(s, 1000)
+			}
+			if moved := e.take(&c.says, 1000); !moved || e.time != c.want {
+				t.Errorf("moved %v, to %+v; want %+v", moved, e.time, c.want)
+			}
+		})
 	}
 }

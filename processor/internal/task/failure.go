@@ -3,7 +3,6 @@ package task
 import (
 	"errors"
 	"fmt"
-	"runtime/debug"
 
 	"github.com/millrace/millrace/processor/internal/graph"
 )
@@ -29,7 +28,7 @@ type RecordError struct {
 func (e *RecordError) Error() string {
 	s := fmt.Sprintf("task %s: topic %q partition %d offset %d: %v", e.Task, e.Origin.Topic, e.Origin.Partition, e.Origin.Offset, e.Failure)
 	if e.scope == TaskScope {
-		s += "; the record is kept: correct the application, or set an error policy (Skip or DeadLetter), and start again"
+		s += "; the record is kept: correct the application, or set an error policy (SkipErrors or DeadLetter of stream.Builder), and start again"
 	}
 	return s
 }
@@ -114,10 +113,19 @@ func (t *Task) poison(offset int64) *Poison {
 	return nil
 }
 
+// caught is deferred by whatever runs user code: a panic is then an error of that
+// call. Also firing windows run user code, and a process may have other
+// applications in it.
+func (t *Task) caught(err *error) {
+	if p := recover(); p != nil {
+		*err = t.panicked(p)
+	}
+}
+
 // panicked turns a panic of user code into a failure of the current record. It
 // may have left anything half done, so it always counts as having had effects.
 func (t *Task) panicked(p any) error {
-	failure := &graph.RecordError{Operator: "?", Phase: graph.PhaseProcess, Err: fmt.Errorf("panic: %v\n%s", p, debug.Stack())}
+	failure := graph.Panicked("?", p)
 	if t.context.Message == nil {
 		return fmt.Errorf("task %s: %w", t.cfg.ID, failure)
 	}

@@ -52,7 +52,8 @@ func (t *Task) WantsEnd(index int) bool {
 // processed. What the answer proves is that nothing had come until now; so far,
 // and no further, the time of an idle partition follows the clock, if the
 // source's rule says so.
-func (t *Task) AtEnd(index int, end, now int64) error {
+func (t *Task) AtEnd(index int, end, now int64) (err error) {
+	defer t.caught(&err)
 	in := t.inputs[index]
 	in.hold.end, in.hold.asked = end, true
 	q, after := &in.quiet, in.node.Watermarks.IdleAfter()
@@ -94,7 +95,8 @@ func (t *Task) followClock(in *input, now int64) {
 // Tick tells the task the wall clock (ms since epoch) while nothing happens:
 // upstream tasks that were idle and have not been heard of hold again, and idle
 // leases of its own are renewed by the next commit.
-func (t *Task) Tick(now int64) error {
+func (t *Task) Tick(now int64) (err error) {
+	defer t.caught(&err)
 	moved, idle := false, false
 	for _, in := range t.inputs {
 		if in.edge != nil && in.edge.expires(now) {

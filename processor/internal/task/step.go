@@ -15,11 +15,7 @@ func (t *Task) Step(nowMillis int64, limit int) (n int, err error) {
 	if t.cfg.Run != "" {
 		nowMillis = t.cfg.LogicalNow
 	}
-	defer func() {
-		if p := recover(); p != nil {
-			err = t.panicked(p)
-		}
-	}()
+	defer t.caught(&err)
 	for n < limit {
 		in := t.choose(nowMillis)
 		if in == nil {
@@ -124,7 +120,7 @@ func (t *Task) admit(in *input, m *graph.Message, now windowing.EventTime) error
 	case err != nil:
 		return t.failed(err, c)
 	case at < 0:
-		t.env.Drop(in.node, graph.NoTimestamp)
+		t.env.Drop(in.node, untimed(m, at))
 		return nil
 	case !in.channel.Observe(at, now):
 		t.env.Drop(in.node, graph.Future)
@@ -140,6 +136,15 @@ func (t *Task) admit(in *input, m *graph.Message, now windowing.EventTime) error
 		}
 	}
 	return t.push(in, m, at, in.channel.Watermark(), c)
+}
+
+// untimed is why a record without a time is dropped: it lacks the value that the
+// time would be in, or the time alone.
+func untimed(m *graph.Message, at windowing.EventTime) graph.Reason {
+	if m.Value == nil && at == windowing.NoTime {
+		return graph.NullValue
+	}
+	return graph.NoTimestamp
 }
 
 // admitJudged is admit for a record of a repartition topic: it was admitted

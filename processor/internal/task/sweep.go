@@ -1,6 +1,7 @@
 package task
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/millrace/millrace/processor/internal/graph"
@@ -77,16 +78,23 @@ func (t *Task) arriving(n *node) graph.Time {
 	return m.time()
 }
 
-// fired names the operator behind a failure that no single record caused.
+// fired names the operator behind a failure that no single record caused, so
+// that none can be skipped for it.
 func (t *Task) fired(n *node, err error) error {
-	return fmt.Errorf("task %s: operator %q, while emitting what was due: %w", t.cfg.ID, n.recipe.Name, err)
+	next := ""
+	var failure *graph.RecordError
+	if errors.As(err, &failure) {
+		next = fmt.Sprintf("; no record is to blame, so the error policy does not cover it: correct operator %q, or filter out before it what it refuses", failure.Operator)
+	}
+	return fmt.Errorf("task %s: operator %q, while emitting what was due: %w%s", t.cfg.ID, n.recipe.Name, err, next)
 }
 
 // Advance raises the watermark of every channel to at (ms since epoch), as if
 // time had been seen to pass there without a record, and fires what has become
 // due. It never goes back. A channel of a repartition topic is moved by what
 // its upstream tasks say, not by this.
-func (t *Task) Advance(at int64) error {
+func (t *Task) Advance(at int64) (err error) {
+	defer t.caught(&err)
 	for _, in := range t.inputs {
 		if in.edge == nil && in.channel.Advance(windowing.EventTime(at)) {
 			t.moved = true
