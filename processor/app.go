@@ -30,10 +30,14 @@ type App struct {
 	times    *times
 }
 
-// New checks the configuration, all complaints at once, and registers the
-// metrics. Nothing is dialed yet.
+// New checks that there is a topology and the configuration, all complaints at
+// once, and registers the metrics. Nothing is dialed yet.
 func New(t *Topology, cfg Config) (*App, error) {
-	if err := cfg.Validate(); err != nil {
+	err := cfg.Validate()
+	if t == nil {
+		err = errors.Join(errors.New("processor: the topology is nil: build it with stream.New and Build"), err)
+	}
+	if err != nil {
 		return nil, err
 	}
 	a := &App{cfg: cfg.withDefaults(), topology: t, health: newHealth(), times: newTimes()}
@@ -42,7 +46,6 @@ func New(t *Topology, cfg Config) (*App, error) {
 		reg = prometheus.NewRegistry()
 	}
 	a.gatherer = gathererOf(reg)
-	var err error
 	if a.metrics, err = newMetrics(reg, cfg.ApplicationID, t, a.times); err != nil {
 		return nil, fmt.Errorf("processor: register metrics: %w", err)
 	}

@@ -1,6 +1,7 @@
 package processor
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -33,7 +34,13 @@ const (
 	defaultInterval    = 100 * time.Millisecond
 	minStateMemory     = 16 << 20
 	defaultTransaction = 10 * time.Second
+	defaultSession     = 45 * time.Second
+	defaultHeartbeat   = 3 * time.Second
 	defaultDrain       = 30 * time.Second
+	// The client takes no shorter session; Kafka's protocol has room for no
+	// longer timeout.
+	minSession = 100 * time.Millisecond
+	maxTimeout = math.MaxInt32 * time.Millisecond
 	// unlimitedStateMemory is the default where the Go runtime has no limit.
 	unlimitedStateMemory = 1 << 30
 )
@@ -53,7 +60,8 @@ type Config struct {
 	// beside what is not committed yet (statestore.cache.max.bytes, and what
 	// RocksDB has): decoded values, caches and write buffers of all its tasks.
 	// The default is half of GOMEMLIMIT, or 1 GiB where that is not set; at
-	// least 16 MiB. State that is larger is read from disk.
+	// least 16 MiB. State that is larger is read from disk. It is no hard
+	// limit: the write buffers of many tasks that write at once go beyond it.
 	StateMemory int64
 	// Guarantee (processing.guarantee); the default is ExactlyOnce.
 	Guarantee Guarantee
@@ -62,7 +70,8 @@ type Config struct {
 	// 1024.
 	Workers int
 	// CommitInterval (commit.interval.ms) is the time between commits; default
-	// 100 ms. An idle application does not commit.
+	// 100 ms, at most 12 days, half of the longest TransactionTimeout. An idle
+	// application does not commit.
 	CommitInterval time.Duration
 	// CommitRecords commits as soon as this many records were processed, if
 	// that comes before the interval; 0 is the worker's own bound.
@@ -77,16 +86,19 @@ type Config struct {
 	// interval.
 	TransactionTimeout time.Duration
 	// SessionTimeout and HeartbeatInterval (session.timeout.ms,
-	// heartbeat.interval.ms) are the consumer group's; 0 is 45 s and 3 s.
+	// heartbeat.interval.ms) are the consumer group's; 0 is 45 s and 3 s. The
+	// heartbeat must be the shorter: set both for a session of 3 s or less, or a
+	// heartbeat of 45 s or more.
 	SessionTimeout, HeartbeatInterval time.Duration
 	// Drain bounds the last commit of a stop; default 30 s. What cannot be
 	// committed by then is processed again by whoever takes over.
 	Drain time.Duration
 	// Version of the application, told in dead letters.
 	Version string
-	// BoundedRun makes this a bounded run of that name: it ends where the
-	// source topics ended when the run was first started, fires everything that
-	// is open, and returns nil. The same name again does nothing.
+	// BoundedRun makes this a bounded run of that name: it ends where each
+	// source partition ended when the run first looked at it, which is at the
+	// start for those that have a worker then, fires everything that is open, and
+	// returns nil. The same name again does nothing.
 	BoundedRun string
 	// Client is added to the options of every Kafka client, for TLS, SASL and
 	// dialing. Group, transaction and isolation options are the runtime's.
@@ -97,7 +109,8 @@ type Config struct {
 	// it shows is for those who run the application. A port without a host is
 	// opened on the loopback interface only; empty is off.
 	DebugListen string
-	// Logger takes what is worth a line; nil logs nothing.
+	// Logger takes what is worth a line; nil logs nothing, not even warnings:
+	// then set Events.Warning.
 	Logger *zap.Logger
 	// Registerer takes the metrics; nil is a registry of the App's own, served
 	// on Listen.
@@ -124,8 +137,10 @@ func (c Config) withDefaults() Config {
 		c.CommitInterval = defaultInterval
 	}
 	if c.TransactionTimeout == 0 {
-		c.TransactionTimeout = max(defaultTransaction, 2*c.CommitInterval)
+		c.TransactionTimeout = max(defaultTransaction, 2*min(c.CommitInterval, maxTimeout/2))
 	}
+	c.SessionTimeout = cmp.Or(c.SessionTimeout, defaultSession)
+	c.HeartbeatInterval = cmp.Or(c.HeartbeatInterval, defaultHeartbeat)
 	if c.Drain == 0 {
 		c.Drain = defaultDrain
 	}
@@ -161,9 +176,11 @@ func (c Config) Validate() error {
 	complain(d.StateMemory < minStateMemory, "StateMemory is %d bytes, less than %d", d.StateMemory, minStateMemory)
 	complain(d.CommitInterval < minCommitInterval, "CommitInterval is %v, less than %v", d.CommitInterval, minCommitInterval)
 	complain(d.CommitRecords < 0, "CommitRecords is %d", d.CommitRecords)
-	complain(d.TransactionTimeout < 2*d.CommitInterval, "TransactionTimeout %v is less than twice the CommitInterval %v", d.TransactionTimeout, d.CommitInterval)
-	complain(d.SessionTimeout < 0 || d.HeartbeatInterval < 0, "SessionTimeout %v or HeartbeatInterval %v is negative", d.SessionTimeout, d.HeartbeatInterval)
-	complain(d.SessionTimeout > 0 && d.HeartbeatInterval >= d.SessionTimeout, "HeartbeatInterval %v is not below SessionTimeout %v", d.HeartbeatInterval, d.SessionTimeout)
+	complain(d.TransactionTimeout/2 < d.CommitInterval, "TransactionTimeout %v is less than twice the CommitInterval %v", d.TransactionTimeout, d.CommitInterval)
+	complain(d.TransactionTimeout > maxTimeout, "TransactionTimeout is %v, more than %v", d.TransactionTimeout, maxTimeout)
+	complain(d.SessionTimeout < minSession || d.SessionTimeout > maxTimeout, "SessionTimeout is %v, not from %v to %v", d.SessionTimeout, minSession, maxTimeout)
+	complain(d.HeartbeatInterval < 0, "HeartbeatInterval %v is negative", d.HeartbeatInterval)
+	complain(d.HeartbeatInterval >= d.SessionTimeout, "HeartbeatInterval %v is not below SessionTimeout %v", d.HeartbeatInterval, d.SessionTimeout)
 	complain(d.Drain < 0, "Drain is %v", d.Drain)
 	complain(len(d.BoundedRun) > maxRunName, "BoundedRun is longer than %d bytes", maxRunName)
 	return errors.Join(errs...)

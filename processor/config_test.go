@@ -1,6 +1,7 @@
 package processor_test
 
 import (
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -36,5 +37,42 @@ func TestTheSmallestConfigIsValid(t *testing.T) {
 	ok.CommitInterval = time.Minute // the transaction timeout follows
 	if err := ok.Validate(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestTimeoutsAreComparedWithDefaults: what is not set is not 0, and nothing is
+// left for the Kafka client to find, which does not know the names.
+func TestTimeoutsAreComparedWithDefaults(t *testing.T) {
+	for name, c := range map[string]struct {
+		processor.Config
+		want string // empty: it is valid
+	}{
+		"a session as short as a heartbeat":   {processor.Config{SessionTimeout: 3 * time.Second}, "HeartbeatInterval 3s is not below SessionTimeout 3s"},
+		"a heartbeat longer than the session": {processor.Config{HeartbeatInterval: time.Minute}, "HeartbeatInterval 1m0s is not below SessionTimeout 45s"},
+		"both":                                {processor.Config{SessionTimeout: time.Second, HeartbeatInterval: 300 * time.Millisecond}, ""},
+		"a session the client does not take":  {processor.Config{SessionTimeout: 50 * time.Millisecond, HeartbeatInterval: 1}, "SessionTimeout is 50ms, not from 100ms"},
+		"a session the protocol cannot say":   {processor.Config{SessionTimeout: 720 * time.Hour}, "SessionTimeout is 720h0m0s, not from 100ms"},
+		"an interval beyond any double":       {processor.Config{CommitInterval: math.MaxInt64}, "less than twice the CommitInterval"},
+		"a timeout the protocol cannot say":   {processor.Config{TransactionTimeout: 720 * time.Hour}, "TransactionTimeout is 720h0m0s, more than"},
+		"the longest interval":                {processor.Config{CommitInterval: 12 * 24 * time.Hour}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.ApplicationID, c.Brokers = "app", []string{"localhost:9092"}
+			switch err := c.Validate(); {
+			case c.want == "" && err != nil:
+				t.Error(err)
+			case c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)):
+				t.Errorf("the error does not say %q: %v", c.want, err)
+			}
+		})
+	}
+}
+
+func TestWithoutATopologyThereIsNoApp(t *testing.T) {
+	_, err := processor.New(nil, processor.Config{})
+	for _, want := range []string{"the topology is nil", "ApplicationID"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("the error does not mention %s: %v", want, err)
+		}
 	}
 }

@@ -14,10 +14,16 @@ import (
 // metrics and tests. Every function may be nil. They are called by the workers,
 // several at a time if there are several, and hold them up: they must be quick.
 type EventListener struct {
+	// TaskAssigned: the task is this worker's; its state is going to be restored.
 	TaskAssigned func(TaskInfo)
+	// TaskRestored: the task processes from now on; also told of tasks without
+	// state.
 	TaskRestored func(RestoreInfo)
-	TaskRevoked  func(TaskInfo)
-	Committed    func(CommitInfo)
+	// TaskRevoked: the task is closed and may run elsewhere.
+	TaskRevoked func(TaskInfo)
+	// Committed: Kafka has the commit. The local state has followed it, or is
+	// going to be read back.
+	Committed func(CommitInfo)
 	// Aborted: the work of one interval was undone and is repeated.
 	Aborted func(error)
 	// Unknown: it was not learned whether a commit succeeded; the worker asks

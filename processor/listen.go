@@ -79,7 +79,7 @@ func loopback(addr string) string {
 	return addr
 }
 
-// serve listens on address until ctx ends and notes in at what it got.
+// serve listens on address until ctx ends; at has what it got as long as it does.
 func (a *App) serve(ctx context.Context, what, address string, at *string, handler http.Handler) (wait func(), err error) {
 	if address == "" {
 		return func() {}, nil
@@ -93,7 +93,9 @@ func (a *App) serve(ctx context.Context, what, address string, at *string, handl
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		if err := srv.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		err := srv.Serve(listener)
+		a.health.set(func() { *at = "" })
+		if !errors.Is(err, http.ErrServerClosed) {
 			a.cfg.Logger.Sugar().Errorf("%s stopped: %v", what, err)
 		}
 	}()

@@ -20,7 +20,7 @@ type metrics struct {
 }
 
 type nodeMetrics struct {
-	in, processed prometheus.Counter
+	in, processed prometheus.Counter   // nil where only drops are counted
 	dropped       []prometheus.Counter // by reason
 }
 
@@ -60,14 +60,14 @@ func (m *metrics) add(n *graph.Node, in, processed, dropped *prometheus.CounterV
 	for len(m.nodes) <= int(n.ID) {
 		m.nodes = append(m.nodes, nodeMetrics{})
 	}
-	if n.Kind == graph.OperatorNode && len(n.Stores) == 0 {
-		return // stateless operators keep no count
-	}
-	nm := nodeMetrics{in: in.WithLabelValues(n.Name), processed: processed.WithLabelValues(n.Name)}
+	nm := &m.nodes[n.ID]
 	for _, reason := range graph.Reasons() {
 		nm.dropped = append(nm.dropped, dropped.WithLabelValues(n.Name, reason.String()))
 	}
-	m.nodes[n.ID] = nm
+	if n.Kind == graph.OperatorNode && len(n.Stores) == 0 {
+		return // stateless operators count only what they drop
+	}
+	nm.in, nm.processed = in.WithLabelValues(n.Name), processed.WithLabelValues(n.Name)
 	m.lateness.add(n)
 }
 
@@ -75,11 +75,13 @@ func (m *metrics) add(n *graph.Node, in, processed, dropped *prometheus.CounterV
 func (m *metrics) count(counters []graph.Counters) {
 	for id := range counters {
 		c, nm := &counters[id], &m.nodes[id]
-		if c.In == 0 || nm.in == nil {
+		if c.In == 0 {
 			continue
 		}
-		nm.in.Add(float64(c.In))
-		nm.processed.Add(float64(c.Processed))
+		if nm.in != nil {
+			nm.in.Add(float64(c.In))
+			nm.processed.Add(float64(c.Processed))
+		}
 		for reason, n := range c.Dropped {
 			if n > 0 {
 				nm.dropped[reason].Add(float64(n))

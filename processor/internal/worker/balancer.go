@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync/atomic"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -59,6 +60,7 @@ func (l *layout) topics() []string {
 // The client calls it from its own goroutine. assignment may be read by anyone.
 type balancer struct {
 	layout  *layout
+	tell    func(error) // takes warnings; set by the member
 	current atomic.Pointer[map[string][]int32]
 }
 
@@ -79,12 +81,17 @@ func (b *balancer) IsCooperative() bool { return true }
 
 // JoinGroupMetadata is part of kgo.GroupBalancer. It says what we read and what
 // we hold, in the format of Kafka's consumers, so that tools understand it.
-func (b *balancer) JoinGroupMetadata(topics []string, owned map[string][]int32, generation int32) []byte {
+//
+// What we read is what the topology says. The client's own list has only the
+// topics its metadata has seen yet: a member that joins right after its topics
+// were made would look like one of another topology.
+func (b *balancer) JoinGroupMetadata(_ []string, owned map[string][]int32, generation int32) []byte {
 	meta := kmsg.NewConsumerMemberMetadata()
 	meta.Version = 3
-	meta.Topics = topics
+	meta.Topics = b.layout.topics()
+	meta.UserData = b.layout.counts()
 	meta.Generation = generation
-	for _, t := range topics {
+	for _, t := range meta.Topics {
 		if len(owned[t]) > 0 {
 			o := kmsg.NewConsumerMemberMetadataOwnedPartition()
 			o.Topic, o.Partitions = t, owned[t]
@@ -112,21 +119,24 @@ func (b *balancer) MemberBalancer(members []kmsg.JoinGroupResponseMember) (kgo.G
 }
 
 // Balance is part of kgo.ConsumerBalancerBalance. Only the leader calls it.
-func (b *balancer) Balance(cb *kgo.ConsumerBalancer, _ map[string]int32) kgo.IntoSyncAssignment {
+func (b *balancer) Balance(cb *kgo.ConsumerBalancer, counts map[string]int32) kgo.IntoSyncAssignment {
+	b.tellGrowth(counts)
 	var members []assign.Member
 	byID := map[string]*kmsg.JoinGroupResponseMember{}
+	known := map[string]map[string][]int32{} // the partition counts of each
 	cb.EachMember(func(m *kmsg.JoinGroupResponseMember, meta *kmsg.ConsumerMemberMetadata) {
 		if !slices.Equal(meta.Topics, b.layout.topics()) {
 			cb.SetError(fmt.Errorf("%w: this member reads %q, member %s reads %q; stop the old version before the new one starts, or give the new one another application id", errSplit, b.layout.topics(), m.MemberID, meta.Topics))
 		}
 		byID[m.MemberID] = m
+		known[m.MemberID], _ = kgo.ParseConsumerSyncAssignment(meta.UserData) // nil for a member that tells none
 		members = append(members, assign.Member{
 			ID: m.MemberID, Generation: meta.Generation, Owned: b.layout.covered(ownedPartitions(meta)),
 		})
 	})
 	plan := cb.NewPlan()
 	contested := b.layout.contested(members)
-	for id, tasks := range assign.Assign(b.layout.tasks(), members) {
+	for id, tasks := range b.layout.deal(members, known) {
 		for _, t := range tasks {
 			if contested[t] {
 				continue
@@ -138,6 +148,68 @@ func (b *balancer) Balance(cb *kgo.ConsumerBalancer, _ map[string]int32) kgo.Int
 	}
 	plan.AdjustCooperative(cb)
 	return plan
+}
+
+// tellGrowth warns of topics that have gained partitions since the start: the
+// layout is of then, and nobody reads the new ones.
+func (b *balancer) tellGrowth(counts map[string]int32) {
+	for s, topics := range b.layout.sources {
+		for _, topic := range topics {
+			if n, was := counts[topic], b.layout.partitions[s]; n > was && b.tell != nil {
+				b.tell(fmt.Errorf("topic %q has %d partitions and had %d when this instance started: the new ones are not read before all instances have been restarted; where state is kept by its keys, many of them are in another partition now, a restart is refused, and `millrace reset` starts over", topic, n, was))
+			}
+		}
+	}
+}
+
+// deal assigns every task to one of the members that know it: those that all know
+// are balanced over all, those of added partitions over the members that were
+// started since.
+func (l *layout) deal(members []assign.Member, known map[string]map[string][]int32) map[string][]assign.Task {
+	circles, tasks := map[string][]assign.Member{}, map[string][]assign.Task{}
+	for _, t := range l.tasks() {
+		var circle []assign.Member
+		var names strings.Builder
+		for _, m := range members {
+			if l.known(t, known[m.ID]) {
+				circle = append(circle, m)
+				names.WriteString(m.ID + " ")
+			}
+		}
+		name := names.String()
+		circles[name], tasks[name] = circle, append(tasks[name], t)
+	}
+	dealt := map[string][]assign.Task{}
+	for name, circle := range circles {
+		for id, given := range assign.Assign(tasks[name], circle) {
+			dealt[id] = append(dealt[id], given...)
+		}
+	}
+	return dealt
+}
+
+// known says that a task is among those of a member's layout. A member of an
+// older version says nothing of it, and is taken to have ours.
+func (l *layout) known(t assign.Task, counts map[string][]int32) bool {
+	for _, topic := range l.sources[t.Subtopology] {
+		if n := counts[topic]; len(n) == 1 && t.Partition >= n[0] {
+			return false
+		}
+	}
+	return true
+}
+
+// counts is the user data of a member: how many partitions it knows of each of
+// its topics. It has the format of an assignment, with that number in place of
+// the list of partitions, so that it can grow.
+func (l *layout) counts() []byte {
+	counts := kmsg.NewConsumerMemberAssignment()
+	for s, topics := range l.sources {
+		for _, topic := range topics {
+			counts.Topics = append(counts.Topics, kmsg.ConsumerMemberAssignmentTopic{Topic: topic, Partitions: l.partitions[s : s+1]})
+		}
+	}
+	return counts.AppendTo(nil)
 }
 
 // contested are the tasks that several members say they run, none of them with a

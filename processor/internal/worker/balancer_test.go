@@ -3,6 +3,7 @@ package worker
 import (
 	"errors"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -72,15 +73,93 @@ func TestBalancerHalfATask(t *testing.T) {
 // Two topologies in one group are refused by name.
 func TestBalancerTwoTopologies(t *testing.T) {
 	b := twoSubtopologies()
-	other := kmsg.NewJoinGroupResponseMember()
-	other.MemberID = "stranger"
-	other.ProtocolMetadata = b.JoinGroupMetadata([]string{"z"}, nil, 1)
+	other := joined(&balancer{layout: &layout{sources: [][]string{{"z"}}, partitions: []int32{1}}}, "stranger", 1, nil)
 	mb, _, err := b.MemberBalancer([]kmsg.JoinGroupResponseMember{joined(b, "m1", 1, nil), other})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := mb.(kgo.GroupMemberBalancerOrError).BalanceOrError(nil); !errors.Is(err, errSplit) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A member says what its topology reads, not what its client has seen of that: a
+// topic that was only just made is not seen by every broker yet.
+func TestBalancerBeforeAllTopicsAreSeen(t *testing.T) {
+	b := twoSubtopologies()
+	early := kmsg.NewJoinGroupResponseMember()
+	early.MemberID = "m1"
+	early.ProtocolMetadata = b.JoinGroupMetadata([]string{"a"}, map[string][]int32{"c": {1}}, 1)
+	want := map[string]map[string][]int32{"m1": {"a": {0, 1}, "b": {0, 1}, "c": {0, 1}}}
+	if got := balance(t, b, early); !reflect.DeepEqual(got, want) {
+		t.Errorf("it is told %v", got)
+	}
+}
+
+// The tasks of added partitions go to the members that were started since, the
+// others are balanced over all; and what was dealt stays.
+func TestBalancerAddedPartitions(t *testing.T) {
+	before, after := twoSubtopologies(), twoSubtopologies()
+	after.layout.partitions[1] = 4
+	first := balance(t, after, joined(before, "m1", 1, nil), joined(after, "m2", 1, nil))
+	tasks := map[string]int{}
+	for id, parts := range first {
+		tasks[id] = len(after.layout.covered(parts))
+	}
+	if len(before.layout.covered(first["m1"])) != 2 || tasks["m1"] != 2 || tasks["m2"] != 4 {
+		t.Fatalf("first round: %v", first)
+	}
+	second := balance(t, after, joined(before, "m1", 2, first["m1"]), joined(after, "m2", 2, first["m2"]))
+	if !reflect.DeepEqual(second, first) {
+		t.Errorf("second round: %v, after %v", second, first)
+	}
+}
+
+// A task that was given to a member that does not know it goes to one that does.
+func TestBalancerTaskOfTheWrongMember(t *testing.T) {
+	before, after := twoSubtopologies(), twoSubtopologies()
+	after.layout.partitions[1] = 3
+	stuck, own := map[string][]int32{"a": {0}, "b": {0}, "c": {0, 2}}, map[string][]int32{"a": {1}, "b": {1}, "c": {1}}
+	first := balance(t, after, joined(before, "m1", 5, stuck), joined(after, "m2", 5, own))
+	if got := first["m1"]["c"]; !reflect.DeepEqual(got, []int32{0}) || !reflect.DeepEqual(first["m2"], own) {
+		t.Fatalf("first round: %v", first)
+	}
+	second := balance(t, after, joined(before, "m1", 6, first["m1"]), joined(after, "m2", 6, own))
+	if got := second["m2"]["c"]; !reflect.DeepEqual(got, []int32{1, 2}) {
+		t.Errorf("second round: %v", second)
+	}
+}
+
+// A member of a version that does not tell its partition counts gets its share.
+func TestBalancerMemberOfAnOlderVersion(t *testing.T) {
+	b := twoSubtopologies()
+	for _, data := range [][]byte{nil, {}, []byte("?")} {
+		meta := kmsg.NewConsumerMemberMetadata()
+		meta.Version, meta.Topics, meta.Generation, meta.UserData = 3, b.layout.topics(), 1, data
+		old := kmsg.NewJoinGroupResponseMember()
+		old.MemberID, old.ProtocolMetadata = "m1", meta.AppendTo(nil)
+		got := balance(t, b, old, joined(b, "m2", 1, nil))
+		if n, m := len(b.layout.covered(got["m1"])), len(b.layout.covered(got["m2"])); n != 2 || m != 2 {
+			t.Errorf("user data %q: %v", data, got)
+		}
+	}
+}
+
+// The leader tells of topics that have more partitions than when it started, and
+// not of those its client has not seen all of yet.
+func TestBalancerTellsOfGrowth(t *testing.T) {
+	b := twoSubtopologies()
+	var told []error
+	b.tell = func(err error) { told = append(told, err) }
+	mb, _, err := b.MemberBalancer([]kmsg.JoinGroupResponseMember{joined(b, "m1", 1, nil)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := mb.(kgo.GroupMemberBalancerOrError).BalanceOrError(map[string]int32{"a": 2, "b": 0, "c": 5}); err != nil {
+		t.Fatal(err)
+	}
+	if len(told) != 1 || !strings.Contains(told[0].Error(), `topic "c" has 5 partitions and had 2`) {
+		t.Errorf("told: %v", told)
 	}
 }
 

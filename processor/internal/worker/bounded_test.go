@@ -45,19 +45,21 @@ func TestBoundedRun(t *testing.T) {
 	c.checkCounts(input)
 }
 
-// The end is where it was when the run was first started, also after crashes
-// and for other workers.
+// The end of a partition is where it was when the run first looked at it, also
+// after crashes and for other workers.
 func TestBoundedEndIsFixedOnce(t *testing.T) {
 	c := newCluster(t, 2, "in", "out")
 	input := rows(2, 100, 3)
 	c.load(input...)
 	storage := state.NewMemory()
-	cfg, _ := bounded(t, c, "r1", storage)
+	cfg, w := bounded(t, c, "r1", storage)
 	cfg.CommitRecords = 20
 	commits := 0
 	cfg.Faults.At = func(s Step) {
 		if s == AfterEnd {
-			if commits++; commits == 3 {
+			both := false
+			w.locked(func() { both = len(w.restored) == 2 }) // it has looked at both partitions
+			if commits++; commits >= 3 && both {
 				panic(errCrash)
 			}
 		}

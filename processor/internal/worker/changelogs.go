@@ -20,9 +20,13 @@ const (
 	configRetention       = "retention.ms"
 	configRetentionBytes  = "retention.bytes"
 	configDeleteRetention = "delete.retention.ms"
+	configTimestampType   = "message.timestamp.type"
 	configTimestampAfter  = "message.timestamp.after.max.ms"
+	configTimestampBefore = "message.timestamp.before.max.ms"
 	configMaxBytes        = "max.message.bytes"
 
+	// createTime leaves records the timestamp they were sent with.
+	createTime = "CreateTime"
 	// defaultDeleteRetention is the broker's own default.
 	defaultDeleteRetention = 24 * time.Hour
 	// clusterReplication leaves the replication factor to the broker.
@@ -83,26 +87,33 @@ func cleanupPolicy(kind state.Kind) string {
 	return "compact"
 }
 
-// create makes an internal topic. Brokers that do not know message.timestamp.after.max.ms
-// have no such limit, and get it left out.
-func (s *survey) create(ctx context.Context, topic, cleanup string, partitions int32) error {
+// internalSettings are those of an internal topic. The timestamps are event
+// times: whatever the brokers do by default, they must not replace them by their
+// own time, nor refuse those that are far from it.
+func internalSettings(cleanup string) map[string]*string {
 	text := func(v string) *string { return &v }
-	configs := map[string]*string{
-		configCleanup:        text(cleanup),
-		configRetention:      text("-1"),
-		configRetentionBytes: text("-1"),
-		configTimestampAfter: text("9223372036854775807"),
+	return map[string]*string{
+		configCleanup:         text(cleanup),
+		configRetention:       text("-1"),
+		configRetentionBytes:  text("-1"),
+		configTimestampType:   text(createTime),
+		configTimestampAfter:  text("9223372036854775807"),
+		configTimestampBefore: text("9223372036854775807"),
 	}
+}
+
+// create makes an internal topic. Brokers that do not know the limits of
+// timestamps have none, and get them left out.
+func (s *survey) create(ctx context.Context, topic, cleanup string, partitions int32) error {
+	configs := internalSettings(cleanup)
 	return retry(ctx, s.cfg.Events.warning, func(ctx context.Context) error {
 		_, err := s.admin.CreateTopic(ctx, partitions, clusterReplication, configs, topic)
-		switch {
-		case errors.Is(err, kerr.TopicAlreadyExists): // another worker was faster
-			return nil
-		case errors.Is(err, kerr.InvalidConfig) && configs[configTimestampAfter] != nil:
+		if errors.Is(err, kerr.InvalidConfig) && configs[configTimestampAfter] != nil {
 			delete(configs, configTimestampAfter)
+			delete(configs, configTimestampBefore)
 			_, err = s.admin.CreateTopic(ctx, partitions, clusterReplication, configs, topic)
 		}
-		if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
+		if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) { // another worker was faster
 			return fmt.Errorf("create topic %q: %w", topic, err)
 		}
 		return nil

@@ -64,6 +64,10 @@ type Config struct {
 	// QueueRecords is how many records of one partition may wait before no more
 	// are fetched. Default 10 000.
 	QueueRecords int
+	// QueueBytes is how many bytes of all partitions together may wait before no
+	// more are fetched; each partition has an equal part. What one fetch brings
+	// comes on top. Default 64 MiB.
+	QueueBytes int
 	// MaxTaskIdle is how long a task with several inputs waits for one that is
 	// empty before it goes on without it: negative not at all; 0 for what is
 	// known to be on the broker; above 0 so much longer.
@@ -91,6 +95,18 @@ func (c *Config) run() string {
 	return c.Bounded.Run
 }
 
+// maxIdle is MaxTaskIdle in ms, rounded away from zero: that has a meaning of
+// its own, and -1 ns is as negative as Kafka Streams' -1 ms.
+func (c *Config) maxIdle() int64 {
+	switch d := c.MaxTaskIdle; {
+	case d < 0:
+		return min(d.Milliseconds(), -1)
+	case d > 0:
+		return max(d.Milliseconds(), 1)
+	}
+	return 0
+}
+
 func (c *Config) setDefaults() {
 	orDuration(&c.CommitInterval, 100*time.Millisecond)
 	orDuration(&c.SessionTimeout, 45*time.Second)
@@ -102,6 +118,7 @@ func (c *Config) setDefaults() {
 	orInt(&c.CommitBytes, 64<<20)
 	orInt(&c.TurnRecords, 2000)
 	orInt(&c.QueueRecords, 10_000)
+	orInt(&c.QueueBytes, 64<<20)
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -132,8 +149,8 @@ func (c *Config) validate() error {
 	complain(c.Storage == nil, "no storage")
 	complain(len(c.Client) == 0, "no client options: the seed brokers are among them")
 	complain(c.CommitInterval < 0, "commit interval %v is negative", c.CommitInterval)
-	complain(c.TransactionTimeout < 2*c.CommitInterval, "transaction timeout %v is below twice the commit interval %v", c.TransactionTimeout, c.CommitInterval)
-	complain(c.CommitRecords < 0 || c.CommitBytes < 0 || c.TurnRecords < 0 || c.QueueRecords < 0, "a limit is negative")
+	complain(c.TransactionTimeout/2 < c.CommitInterval, "transaction timeout %v is below twice the commit interval %v", c.TransactionTimeout, c.CommitInterval)
+	complain(c.CommitRecords < 0 || c.CommitBytes < 0 || c.TurnRecords < 0 || c.QueueRecords < 0 || c.QueueBytes < 0, "a limit is negative")
 	complain(c.Bounded != nil && (c.Bounded.Run == "" || len(c.Bounded.Run) > runNameLimit), "the name of a bounded run has 1 to %d bytes", runNameLimit)
 	return errors.Join(errs...)
 }

@@ -2,15 +2,17 @@
 // joins the group, reads, lets its tasks process, commits, restores, and hands
 // tasks over when the group asks for them.
 //
-// # Three clients
+// # The clients
 //
 // The member (member.go) has the seat in the consumer group: joining,
 // heartbeats, assignment. It reads nothing. The fetcher (fetcher.go) reads the
 // source partitions from the offsets it is told; it knows no group. The
 // producers (producer.go), one for each commit that may be on its way, write and
-// hold the transactions. One client that is
-// consumer and producer at once would commit what it polled and rewind to what
-// it polled; with queues in front of tasks that loses records.
+// hold the transactions. The restorer opens one to read changelogs when it first
+// restores from one; what else is asked of the brokers goes through the
+// fetcher's. One client that is consumer and producer at once would commit what
+// it polled and rewind to what it polled; with queues in front of tasks that
+// loses records.
 //
 // # One turn
 //
@@ -18,7 +20,8 @@
 // tasks, poll a bounded batch, let every task step, and commit if it is due.
 // Nothing in a store is ever newer than Kafka. Only the worker's goroutine
 // touches tasks and fetcher, and a batch with its producer belongs to one stage
-// of the pipe at a time, so there is no lock in the package.
+// of the pipe at a time, so the only lock is that of the recordPool, which the
+// reading client calls.
 //
 // # A commit
 //
@@ -50,7 +53,7 @@
 //	G1  a record that was not written aborts the transaction    producer.flush
 //	G2  no commit under another member id than the assignment's Worker.lapsed
 //	G3  what is assigned is what the last sync said             Worker.assign
-//	G4  records follow on a task's position                     task.Enqueue
+//	G4  records follow on a task's position                     Task.Enqueue
 //	G5  restored state is where the committed offsets are       fits
 //	G6  only offsets of the worker's own tasks                  batch.pledge
 //	G7  an unknown outcome is looked up                         Worker.undo

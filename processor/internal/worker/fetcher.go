@@ -85,31 +85,49 @@ func (f *fetcher) resume(tp topicPartition) {
 //
 // It returns what went wrong with single partitions; the others are not touched
 // by that.
-func (f *fetcher) poll(ctx context.Context, until time.Time, pending func() bool, take func(topicPartition, []*kgo.Record) error) []error {
+func (f *fetcher) poll(ctx context.Context, until time.Time, pending func() bool, to reader) []error {
 	fetches := f.client.PollFetches(nil) //nolint:staticcheck // nil means: do not wait
 	if len(fetches) == 0 {
 		fetches = f.wait(ctx, until, pending)
 	}
-	return deliver(fetches, take)
+	return deliver(fetches, to)
+}
+
+// A reader is who gets what was fetched.
+type reader interface {
+	// reads says whether it reads the partition; where that is -1, any of the topic.
+	reads(tp topicPartition) bool
+	take(tp topicPartition, records []*kgo.Record) error
 }
 
 // deliver hands all records over, also those beside a partition that failed: the
-// client has moved on and will not bring them again.
-func deliver(fetches kgo.Fetches, take func(topicPartition, []*kgo.Record) error) (errs []error) {
+// client has moved on and will not bring them again. It keeps an error, though,
+// until somebody polls: it may be of a partition that is not read any more.
+func deliver(fetches kgo.Fetches, to reader) (errs []error) {
 	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
 		tp := topicPartition{p.Topic, p.Partition}
 		if len(p.Records) > 0 {
-			if err := take(tp, p.Records); err != nil {
+			if err := to.take(tp, p.Records); err != nil {
 				errs = append(errs, err)
 			}
 		}
-		if p.Err != nil {
-			if err := fetchError(tp, p.Err); err != nil {
+		if p.Err != nil && concerns(to, tp, p.Err) {
+			if err := fetchError(p); err != nil {
 				errs = append(errs, err)
 			}
 		}
 	})
 	return errs
+}
+
+// concerns leaves out errors of what is not read any more. The client reports
+// what is wrong with a topic as a thing of one of its partitions, whichever.
+func concerns(to reader, tp topicPartition, err error) bool {
+	var lost *kgo.ErrDataLoss
+	if !errors.As(err, &lost) && !errors.Is(err, kerr.OffsetOutOfRange) {
+		tp.partition = -1
+	}
+	return tp.topic == "" || to.reads(tp)
 }
 
 func (f *fetcher) wait(ctx context.Context, until time.Time, pending func() bool) kgo.Fetches {
@@ -124,11 +142,12 @@ func (f *fetcher) wait(ctx context.Context, until time.Time, pending func() bool
 }
 
 // fetchError returns nil for what is not an error or heals by itself.
-func fetchError(tp topicPartition, err error) error {
+func fetchError(p kgo.FetchTopicPartition) error {
+	tp, err := topicPartition{p.Topic, p.Partition}, p.Err
 	var lost *kgo.ErrDataLoss
 	switch {
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return nil
+	case damaged(p):
+		return &damagedError{tp, err}
 	case errors.Is(err, kerr.OffsetOutOfRange):
 		return &goneError{tp, err}
 	case errors.As(err, &lost):
@@ -137,8 +156,10 @@ func fetchError(tp topicPartition, err error) error {
 		return fmt.Errorf("topic %q was deleted, or made anew, while it was read, and its offsets mean nothing in a new one: %w: %w", tp.topic, err, ErrReset)
 	case permanent(err):
 		return fmt.Errorf("read topic %q partition %d: %w", tp.topic, tp.partition, err)
+	case heals(err):
+		return nil
 	}
-	return nil
+	return &troubledError{tp, err}
 }
 
 // A goneError says that the log begins behind the position of a task.

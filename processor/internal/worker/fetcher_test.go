@@ -17,16 +17,49 @@ func TestDeliverBesideAFailure(t *testing.T) {
 		{Partition: 2, Records: fetched(0, 1), Err: kerr.OffsetOutOfRange},
 		{Partition: 3, Err: kerr.NotLeaderForPartition}, // heals by itself
 	}}}}}
-	got := map[int32]int{}
-	errs := deliver(fetches, func(tp topicPartition, records []*kgo.Record) error {
-		got[tp.partition] = len(records)
-		return nil
-	})
-	if len(got) != 2 || got[1] != 3 || got[2] != 1 {
+	got := readings{0: 0, 1: 0, 2: 0, 3: 0}
+	errs := deliver(fetches, got)
+	if got[0] != 0 || got[1] != 3 || got[2] != 1 {
 		t.Errorf("handed over by partition: %v", got)
 	}
 	var gone *goneError
 	if len(errs) != 2 || !errors.As(errs[0], &gone) || gone.partition != 0 || !errors.As(errs[1], &gone) || gone.partition != 2 {
 		t.Errorf("errors: %v", errs)
+	}
+}
+
+// readings are the records that came of each partition that is read.
+type readings map[int32]int
+
+func (r readings) reads(tp topicPartition) bool {
+	_, ok := r[tp.partition]
+	return tp.topic == "in" && (ok || tp.partition < 0)
+}
+
+func (r readings) take(tp topicPartition, records []*kgo.Record) error {
+	r[tp.partition] += len(records)
+	return nil
+}
+
+// What is wrong with a partition that was given away is its new owner's matter;
+// what is wrong with the topic is not.
+func TestErrorsOfWhatIsNotRead(t *testing.T) {
+	for _, tc := range []struct {
+		topic     string
+		partition int32
+		err       error
+		want      bool
+	}{
+		{"in", 0, kerr.OffsetOutOfRange, true},
+		{"in", 1, kerr.OffsetOutOfRange, false},
+		{"in", 1, &kgo.ErrDataLoss{Topic: "in", Partition: 1}, false},
+		{"in", 1, kerr.TopicAuthorizationFailed, true},
+		{"gone", 0, kerr.TopicAuthorizationFailed, false},
+		{"", 0, kerr.ClusterAuthorizationFailed, true},
+	} {
+		fetches := kgo.Fetches{{Topics: []kgo.FetchTopic{{Topic: tc.topic, Partitions: []kgo.FetchPartition{{Partition: tc.partition, Err: tc.err}}}}}}
+		if errs := deliver(fetches, readings{0: 0}); len(errs) > 0 != tc.want {
+			t.Errorf("topic %q partition %d: %v leads to %v", tc.topic, tc.partition, tc.err, errs)
+		}
 	}
 }

@@ -36,6 +36,20 @@ func TestTwoInputs(t *testing.T) {
 	c.output("out", len(input)+40)
 }
 
+// A queue is bounded by its bytes too, and a record that is larger than its part
+// goes through.
+func TestQueueBytes(t *testing.T) {
+	c := newCluster(t, 2, "in", "out")
+	input := rows(2, 300, 5)
+	c.load(input...)
+	cfg := c.config(counting(t, graph.ErrorPolicy{}), state.NewMemory(), newWitness(t))
+	cfg.Bounded, cfg.QueueBytes, cfg.TurnRecords = &BoundedRun{Run: "r"}, 2, 10
+	if err := start(t, cfg).wait(); err != nil {
+		t.Fatal(err)
+	}
+	c.checkCounts(input)
+}
+
 // Aborted records and markers in the source move positions and nothing else.
 func TestTransactionalInput(t *testing.T) {
 	c := newCluster(t, 1, "in", "out")

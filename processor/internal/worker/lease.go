@@ -48,8 +48,16 @@ type source struct {
 	finished  bool  // of a bounded run, committed
 	polled    int64 // behind what was fetched
 	paused    bool
-	backlog   []*kgo.Record     // fetched and not handed to the task yet
-	slabs     [][]graph.Message // lent to the task, oldest first; it may be done with the first
+	backlog   []*kgo.Record // fetched and not handed to the task yet
+	bytes     int           // of the backlog
+	headers   int           // of the backlog
+	slabs     []lentSlab    // oldest first; the task may be done with the first
+}
+
+// A lentSlab is what a task was handed at a time: messages of so many bytes.
+type lentSlab struct {
+	messages []graph.Message
+	bytes    int
 }
 
 func newLease(id task.ID, sub *graph.Subtopology, owner identity) *lease {
@@ -110,6 +118,7 @@ func (l *lease) drop(keepOverlay bool) {
 // fetched again.
 func (in *source) rewind() {
 	in.polled, in.backlog, in.slabs, in.paused = in.offset, nil, nil, false
+	in.bytes, in.headers = 0, 0
 }
 
 // close gives the stores back.
@@ -132,11 +141,45 @@ func (l *lease) finished() bool { return l.task != nil && l.task.Finished() }
 func (l *lease) take(index int, records []*kgo.Record) {
 	in := &l.inputs[index]
 	in.polled = records[len(records)-1].Offset + 1
+	bytes, headers := 0, 0
+	for _, r := range records {
+		bytes += recordBytes(r)
+		headers += len(r.Headers)
+	}
+	if len(l.inputs) > 1 && bytes < detachBytes {
+		detach(records, bytes)
+	}
+	in.bytes += bytes
+	in.headers += headers
 	if len(in.backlog) == 0 {
 		in.backlog = records
 		return
 	}
 	in.backlog = append(in.backlog, records...)
+}
+
+// detachBytes is the part of a fetch that is not worth keeping the whole fetch in
+// memory for, while it waits for the other inputs of its task.
+const detachBytes = 64 << 10
+
+// detach gives records memory of their own: what is not compressed lies in the
+// middle of everything else that the broker sent with it.
+func detach(records []*kgo.Record, bytes int) {
+	own := make([]byte, 0, bytes)
+	move := func(b []byte) []byte {
+		if b == nil {
+			return nil
+		}
+		from := len(own)
+		own = append(own, b...)
+		return own[from:len(own):len(own)]
+	}
+	for _, r := range records {
+		r.Key, r.Value = move(r.Key), move(r.Value)
+		for i := range r.Headers {
+			r.Headers[i].Value = move(r.Headers[i].Value)
+		}
+	}
 }
 
 // feed hands the task what it may process in a step of so many records. It gets
@@ -158,43 +201,72 @@ func (l *lease) feed(records int, slabs *messageSlabs) error {
 	return nil
 }
 
-// hand gives the task the next records of one input. The client's records are
-// not needed any more then, but for the bytes of their keys and values.
+// hand gives the task the next records of one input.
 func (l *lease) hand(index, limit int, slabs *messageSlabs) error {
+	l.reclaim(index, slabs)
 	in := &l.inputs[index]
-	used := len(in.slabs) - l.task.Batches(index)
-	slabs.giveBack(in.slabs[:used])
-	in.slabs = slices.Delete(in.slabs, 0, used)
-
 	records := in.backlog[:min(limit, len(in.backlog))]
 	in.backlog = in.backlog[len(records):]
 	next := records[len(records)-1].Offset + 1
-	batch := messages(slabs.take(len(records)), records)
-	if err := l.task.Enqueue(index, batch, next); err != nil {
+	in.slabs = append(in.slabs, in.lend(slabs.take(len(records)), records))
+	if err := l.task.Enqueue(index, in.slabs[len(in.slabs)-1].messages, next); err != nil {
 		return err
 	}
-	if in.slabs = append(in.slabs, batch); l.task.Batches(index) < len(in.slabs) { // nothing in it was for the task
+	if l.task.Batches(index) < len(in.slabs) { // nothing in it was for the task
+		slabs.giveBack(in.slabs[len(in.slabs)-1].messages)
 		in.slabs = in.slabs[:len(in.slabs)-1]
-		slabs.giveBack([][]graph.Message{batch})
 	}
 	return nil
 }
 
-// messages appends what is in the records to batch, and gives the records back.
-func messages(batch []graph.Message, records []*kgo.Record) []graph.Message {
-	headers := headerSlab(records)
+// reclaim takes back what the task is done with.
+func (l *lease) reclaim(index int, slabs *messageSlabs) {
+	in := &l.inputs[index]
+	used := len(in.slabs) - l.task.Batches(index)
+	for _, s := range in.slabs[:used] {
+		slabs.giveBack(s.messages)
+	}
+	in.slabs = slices.Delete(in.slabs, 0, used)
+}
+
+// lend appends what is in the records to batch. The client's records are not
+// needed any more then, but for the bytes of their keys and values, and go back.
+func (in *source) lend(batch []graph.Message, records []*kgo.Record) lentSlab {
+	headers, bytes := in.headerSlab(records), 0
 	for _, r := range records {
+		bytes += recordBytes(r)
 		if !r.Attrs.IsControl() {
 			batch = append(batch, message(r, &headers))
 		}
 		r.Recycle()
 	}
 	clear(records)
-	return batch
+	in.bytes -= bytes
+	return lentSlab{messages: batch, bytes: bytes}
+}
+
+// recordBytes is the memory that a record keeps.
+func recordBytes(r *kgo.Record) int {
+	n := len(r.Key) + len(r.Value)
+	for i := range r.Headers {
+		n += len(r.Headers[i].Key) + len(r.Headers[i].Value)
+	}
+	return n
 }
 
 // waiting counts the records of one input that were fetched and not processed.
 func (l *lease) waiting(index int) int { return l.task.Queued(index) + len(l.inputs[index].backlog) }
+
+// waitingBytes is the memory that the records of one input keep: of those that
+// wait, and of those that were handed to the task together with one that waits.
+func (l *lease) waitingBytes(index int) int {
+	in := &l.inputs[index]
+	n := in.bytes
+	for _, s := range in.slabs[len(in.slabs)-l.task.Batches(index):] {
+		n += s.bytes
+	}
+	return n
+}
 
 // queued counts those of all inputs.
 func (l *lease) queued() (n int) {
@@ -204,16 +276,17 @@ func (l *lease) queued() (n int) {
 	return n
 }
 
-// headerSlab has room for the headers of all records: one allocation for a
-// batch, none where nothing has headers.
-func headerSlab(records []*kgo.Record) []graph.Header {
+// headerSlab has room for the headers of these records of the backlog: one
+// allocation for a batch, none where nothing has headers.
+func (in *source) headerSlab(records []*kgo.Record) []graph.Header {
+	if in.headers == 0 {
+		return nil
+	}
 	n := 0
 	for _, r := range records {
 		n += len(r.Headers)
 	}
-	if n == 0 {
-		return nil
-	}
+	in.headers -= n
 	return make([]graph.Header, 0, n)
 }
 

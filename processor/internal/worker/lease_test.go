@@ -84,6 +84,99 @@ func TestFeedControlRecords(t *testing.T) {
 	}
 }
 
+// The bytes of what waits are counted from the fetch until the task is done with
+// the batch they were handed over in, control records and headers included.
+func TestWaitingBytes(t *testing.T) {
+	l := mergingLease(t)
+	var slabs messageSlabs
+	records := fetched(0, 30) // of two bytes
+	records[3].Headers = []kgo.RecordHeader{{Key: "h", Value: []byte("1234")}}
+	records[29].Attrs = kgo.NewRecordAttrs(kgo.RecordAttrsOpts{Control: true})
+	l.take(0, records)
+	l.take(1, fetched(100, 1))
+	want := func(when string, bytes int) {
+		t.Helper()
+		if n := l.waitingBytes(0); n != bytes {
+			t.Errorf("%s %d bytes wait, want %d", when, n, bytes)
+		}
+	}
+	want("after the fetch", 65)
+	if err := l.feed(10, &slabs); err != nil {
+		t.Fatal(err)
+	}
+	want("handed to the task", 65)
+	if n, err := l.task.Step(1<<40, 10); n != 10 || err != nil {
+		t.Fatalf("%d records, %v", n, err)
+	}
+	want("after the first batch", 40)
+	l.inputs[0].rewind()
+	if in := l.inputs[0]; in.bytes != 0 || in.headers != 0 || len(in.slabs) != 0 {
+		t.Errorf("%d bytes and %d headers wait after all of it was dropped", in.bytes, in.headers)
+	}
+}
+
+// What little of a fetch may wait long keeps nothing else of it in memory, and
+// stays what it was.
+func TestLittleIsDetached(t *testing.T) {
+	response := []byte("keyvalueheader")
+	small := []*kgo.Record{
+		{Key: response[:3], Value: response[3:8], Headers: []kgo.RecordHeader{{Key: "h", Value: response[8:]}, {Key: "nil"}}},
+		{Key: nil, Value: response[:0], Offset: 1},
+	}
+	large := []*kgo.Record{{Key: []byte("k"), Value: make([]byte, detachBytes), Offset: 2}}
+	value := &large[0].Value[0]
+	l := mergingLease(t)
+	l.take(0, small)
+	l.take(0, large)
+	clear(response)
+	a, b := small[0], small[1]
+	if string(a.Key) != "key" || string(a.Value) != "value" || string(a.Headers[0].Value) != "header" || a.Headers[1].Value != nil || b.Key != nil || b.Value == nil {
+		t.Errorf("after the fetch was used for something else: %q %q %v, %v %v", a.Key, a.Value, a.Headers, b.Key, b.Value)
+	}
+	if &large[0].Value[0] != value {
+		t.Error("what fills a fetch was copied")
+	}
+}
+
+// A partition is paused when too many records or bytes of it wait, and read again
+// when half of that is left; it bears on no other.
+func TestRegulate(t *testing.T) {
+	for name, cfg := range map[string]Config{
+		"records": {QueueRecords: 20, QueueBytes: 1 << 20},
+		"bytes":   {QueueRecords: 1000, QueueBytes: 2 * 40},
+	} {
+		l := mergingLease(t)
+		w := Worker{cfg: cfg, leases: []*lease{l}}
+		var err error
+		if w.fetcher, err = newFetcher([]kgo.Opt{kgo.SeedBrokers("127.0.0.1:1")}, &w.waker); err != nil {
+			t.Fatal(err)
+		}
+		defer w.fetcher.client.Close()
+		paused := func(want bool) {
+			t.Helper()
+			w.regulate()
+			if a, b := l.inputs[0].paused, l.inputs[1].paused; a != want || b {
+				t.Errorf("%s: with %d records of %d bytes paused is %v, and of the other input %v", name, l.waiting(0), l.waitingBytes(0), a, b)
+			}
+		}
+		l.take(1, fetched(100, 1))
+		l.take(0, fetched(0, 19))
+		paused(false)
+		l.take(0, fetched(19, 1))
+		paused(true)
+		for range 2 {
+			if err := l.feed(5, &w.slabs); err != nil {
+				t.Fatal(err)
+			}
+			paused(true)
+			if n, err := l.task.Step(1<<40, 5); n != 5 || err != nil {
+				t.Fatalf("%d records, %v", n, err)
+			}
+		}
+		paused(false)
+	}
+}
+
 // Each lease comes first in its turn.
 func TestInTurn(t *testing.T) {
 	w := Worker{leases: []*lease{mergingLease(t), newLease(task.ID{Partition: 1}, mergingLease(t).sub, identity{}), mergingLease(t)}}

@@ -57,9 +57,11 @@ type event struct {
 // where partitions are taken away, wait until the worker has committed and
 // closed the tasks; they touch nothing else. After leave they return at once.
 type member struct {
+	group    string
 	client   *kgo.Client
 	balancer *balancer
 	events   chan event
+	notes    chan error // warnings, for the worker to pass on; lost when too many
 	waker    *waker
 	losses   atomic.Uint64
 	quit     chan struct{}
@@ -68,7 +70,11 @@ type member struct {
 
 func newMember(cfg *Config, b *balancer, w *waker) (*member, error) {
 	ctx, cancel := context.WithCancel(context.Background())
-	m := &member{balancer: b, events: make(chan event, eventQueue), waker: w, quit: make(chan struct{}), cancel: cancel}
+	m := &member{
+		group: cfg.ApplicationID, balancer: b, events: make(chan event, eventQueue), notes: make(chan error, notesKept),
+		waker: w, quit: make(chan struct{}), cancel: cancel,
+	}
+	b.tell = m.note
 	client, err := kgo.NewClient(append(cfg.Client[:len(cfg.Client):len(cfg.Client)],
 		kgo.WithContext(ctx),
 		kgo.ConsumerGroup(cfg.ApplicationID),
@@ -127,7 +133,8 @@ func (m *member) onLost(_ context.Context, _ *kgo.Client, parts map[string][]int
 	m.postAndWait(event{kind: lost, partitions: parts})
 }
 
-// OnGroupManageError is called by the group client when a session died.
+// OnGroupManageError is called by the group client when a session died, or could
+// not begin. It tries again by itself, perhaps for ever.
 func (m *member) OnGroupManageError(err error) {
 	for _, fatal := range []error{
 		kerr.GroupAuthorizationFailed, kerr.TopicAuthorizationFailed, kerr.InconsistentGroupProtocol,
@@ -137,6 +144,18 @@ func (m *member) OnGroupManageError(err error) {
 			m.post(event{kind: broken, err: err})
 			return
 		}
+	}
+	if !errors.Is(err, kgo.ErrClientClosed) {
+		m.note(fmt.Errorf("the seat in the consumer group %q is lost, or cannot be had, and is asked for again: %w", m.group, err))
+	}
+}
+
+// note is for warnings: nobody waits until they are heard.
+func (m *member) note(err error) {
+	select {
+	case m.notes <- err:
+		m.waker.wake()
+	default:
 	}
 }
 

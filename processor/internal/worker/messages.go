@@ -26,15 +26,12 @@ func (s *messageSlabs) take(n int) []graph.Message {
 	return make([]graph.Message, 0, 1<<class)
 }
 
-// giveBack takes batches that nobody refers to any more, and lets go of what
-// they refer to.
-func (s *messageSlabs) giveBack(batches [][]graph.Message) {
-	for i, b := range batches {
-		class := bits.Len(uint(cap(b) - 1))
-		if len(s.free[class]) < slabsKept {
-			clear(b)
-			s.free[class] = append(s.free[class], b[:0])
-		}
-		batches[i] = nil
+// giveBack takes a batch that nobody refers to any more, and lets go of what it
+// refers to.
+func (s *messageSlabs) giveBack(b []graph.Message) {
+	class := bits.Len(uint(cap(b) - 1))
+	if len(s.free[class]) < slabsKept {
+		clear(b)
+		s.free[class] = append(s.free[class], b[:0])
 	}
 }

@@ -68,7 +68,7 @@ func (w *Worker) undo(ctx context.Context, failed []*batch) error {
 	} else {
 		w.cfg.Events.unknown(v.err)
 	}
-	if err := w.surrender(failed[0]); err != nil {
+	if err := w.surrender(failed); err != nil {
 		return err
 	}
 	leases := w.revert(failed)
@@ -120,8 +120,8 @@ func reopen(ctx context.Context, failed []*batch, complain func(error)) error {
 	return errors.Join(errs...)
 }
 
-// lastWord ends commits that failed during the shutdown: nothing is tried
-// again, but no transaction is left open either.
+// lastWord ends commits that failed where nothing is tried again: no transaction
+// is left open.
 func (w *Worker) lastWord(failed []*batch) {
 	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
 	defer cancel()
@@ -132,16 +132,15 @@ func (w *Worker) lastWord(failed []*batch) {
 
 // surrender returns the error that ends the worker, if no repetition can
 // succeed.
-func (w *Worker) surrender(b *batch) error {
-	reason := b.verdict.err
-	if err := b.producer.fenced(reason); err != nil {
+func (w *Worker) surrender(failed []*batch) error {
+	first := failed[0]
+	reason := first.verdict.err
+	if err := first.producer.fenced(reason); err != nil {
 		return err
 	}
-	if w.narrow(b, reason) {
+	if w.narrow(first, reason) || !permanent(reason) {
 		return nil
 	}
-	if permanent(reason) {
-		return reason
-	}
-	return nil
+	w.lastWord(failed)
+	return reason
 }

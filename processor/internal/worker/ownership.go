@@ -16,8 +16,8 @@ func (w *Worker) hearGroup(ctx context.Context) error {
 	for {
 		select {
 		case e := <-w.member.events:
-			w.held = time.Time{}
-			err := w.land(ctx) // a commit is finished before a rebalance goes on
+			err := w.land(ctx)   // a commit is finished before a rebalance goes on
+			w.held = time.Time{} // also if that one was refused: this is the word it would wait for
 			if err == nil {
 				err = w.hear(ctx, e)
 			}
@@ -192,6 +192,8 @@ func (w *Worker) passNotes() {
 	for {
 		select {
 		case note := <-w.restorer.notes:
+			w.cfg.Events.warning(note)
+		case note := <-w.member.notes:
 			w.cfg.Events.warning(note)
 		default:
 			return

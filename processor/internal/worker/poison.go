@@ -27,19 +27,25 @@ func (l *lease) blame(p task.Poison) error {
 		return fmt.Errorf("task %s: more than %d records failed within one commit interval, the last at topic %q partition %d offset %d: %w", l.id, skipLimit, p.Origin.Topic, p.Origin.Partition, p.Origin.Offset, p.Failure)
 	}
 	l.skip = append(l.skip, p)
-	if l.failures++; l.failures > 1 {
-		l.slowDown(1)
+	if l.failures++; l.failures == 1 {
+		return nil
+	}
+	l.slowDown(1)
+	for i := range l.inputs {
+		if l.inputs[i].topic == p.Origin.Topic {
+			l.until[i] = max(l.until[i], p.Origin.Offset+1)
+		}
 	}
 	return nil
 }
 
-// slowDown makes the task commit after so many records until it is past what it
-// has in hand.
+// slowDown makes the task commit after so many records until it is where it has
+// been already. An input that had nothing new since the last commit is there.
 func (l *lease) slowDown(limit int) {
 	l.limit = limit
 	l.until = append(l.until, make([]int64, len(l.inputs)-len(l.until))...)
 	for i := range l.until {
-		l.until[i] = max(l.until[i], l.task.Position(i)+1)
+		l.until[i] = max(l.until[i], l.task.Position(i))
 	}
 }
 
@@ -102,8 +108,8 @@ func (w *Worker) convict(l *lease, reason error) bool {
 func (l *lease) latest() (graph.Origin, bool) {
 	for i := range l.inputs {
 		in := &l.inputs[i]
-		for _, batch := range slices.Backward(in.slabs) {
-			for _, m := range slices.Backward(batch) {
+		for _, slab := range slices.Backward(in.slabs) {
+			for _, m := range slices.Backward(slab.messages) {
 				if m.Offset < l.task.Position(i) && m.Offset >= in.offset {
 					return graph.Origin{Topic: in.topic, Partition: in.partition, Offset: m.Offset}, true
 				}

@@ -1,12 +1,15 @@
 package worker
 
 import (
+	"context"
 	"strings"
 	"testing"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/processor/internal/task"
 	"github.com/millrace/millrace/state"
 )
 
@@ -45,6 +48,33 @@ func TestPoison(t *testing.T) {
 	}
 }
 
+// A task that has met two bad records commits each record for itself until it is
+// past them, however quiet its other input is.
+func TestSlowUntilPastTheFailures(t *testing.T) {
+	l := mergingLease(t)
+	var slabs messageSlabs
+	l.take(0, fetched(0, 10))
+	if err := l.feed(10, &slabs); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := l.task.Step(1<<40, 6); n != 6 || err != nil {
+		t.Fatalf("%d records, %v", n, err)
+	}
+	for i, limit := range []int{0, 1} {
+		bad := graph.Origin{Topic: l.inputs[0].topic, Offset: int64(5 + i)}
+		if err := l.blame(task.Poison{Origin: bad, Failure: &graph.RecordError{}}); err != nil || l.limit != limit {
+			t.Fatalf("after failure %d: %v, limit %d", i+1, err, l.limit)
+		}
+	}
+	for i, limit := range []int{1, 0} {
+		committed := int64(6 + i)
+		l.settle(&task.Commit{Offsets: []state.Input{{Offset: committed}, {Offset: 0}}})
+		if l.limit != limit {
+			t.Errorf("committed up to %d, and the limit is %d, want %d", committed, l.limit, limit)
+		}
+	}
+}
+
 // Without a policy the worker stops, says where, and keeps the offset.
 func TestPoisonStops(t *testing.T) {
 	c := newCluster(t, 1, "in", "out")
@@ -57,13 +87,18 @@ func TestPoisonStops(t *testing.T) {
 	}
 }
 
-// An output that no broker takes stops the worker with what, where and what to do.
+// An output that no broker takes stops the worker with what, where and what to
+// do, and no transaction stays open that would hold back the readers of the sinks.
 func TestTooLarge(t *testing.T) {
 	c := newCluster(t, 1, "in", "out")
 	c.load(row{0, "a", "large2000000"})
 	err := start(t, c.config(counting(t, graph.ErrorPolicy{}), state.NewMemory(), newWitness(t))).wait()
 	if err == nil || !strings.Contains(err.Error(), `topic "out" partition 0`) || !strings.Contains(err.Error(), "max.message.bytes") {
 		t.Errorf("the worker ended with %v", err)
+	}
+	open, err := kadm.NewClient(c.client()).ListTransactions(context.Background(), nil, []string{"Ongoing"})
+	if err != nil || len(open) > 0 {
+		t.Errorf("%v, transactions still open: %v", err, open.TransactionalIDs())
 	}
 }
 

@@ -7,8 +7,12 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// recordsKept bounds the free batches of one size.
-const recordsKept = 128
+// How many free batches of one size are kept, and how many records these may
+// have together: about 20 MB.
+const (
+	batchesKept = 128
+	recordsKept = 1 << 17
+)
 
 // A recordPool is where the reading client takes the records from that it
 // decodes a batch into, and where they return once the batch was handed to its
@@ -36,7 +40,7 @@ func (p *recordPool) PutRecords(records []kgo.Record) {
 	class := bits.Len(uint(cap(records) - 1))
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.free[class]) < recordsKept {
+	if n := len(p.free[class]); n < batchesKept && (n+1)<<class <= recordsKept {
 		p.free[class] = append(p.free[class], records)
 	}
 }

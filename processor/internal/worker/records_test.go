@@ -23,11 +23,23 @@ func TestRecordPool(t *testing.T) {
 	if again := p.GetRecords(4); &again[0] != &b[0] {
 		t.Error("what was put back is not used again")
 	}
-	for range 3 * recordsKept {
+	for range 3 * batchesKept {
 		p.PutRecords(make([]kgo.Record, 8))
 	}
-	if n := len(p.free[3]); n != recordsKept {
-		t.Errorf("%d batches are kept, want %d", n, recordsKept)
+	if n := len(p.free[3]); n != batchesKept {
+		t.Errorf("%d batches are kept, want %d", n, batchesKept)
+	}
+}
+
+// Large batches are kept by their records, not by their number: catching up over
+// many partitions must not leave their memory behind.
+func TestRecordPoolLargeBatches(t *testing.T) {
+	var p recordPool
+	for range 2 * batchesKept {
+		p.PutRecords(make([]kgo.Record, 1<<14))
+	}
+	if n := len(p.free[14]) << 14; n == 0 || n > recordsKept {
+		t.Errorf("%d records are kept in large batches, want at most %d", n, recordsKept)
 	}
 }
 

@@ -29,11 +29,24 @@ func (s *survey) provideRepartitions(ctx context.Context) error {
 			return err
 		}
 		s.takeLimit(r.Topic, settings)
-		for _, name := range []string{configRetention, configRetentionBytes} {
-			if v := settings[name]; v != "-1" && v != "" {
-				return fmt.Errorf("repartition topic %q has %s=%s, so the broker deletes records before they are processed; set it to -1 with `kafka-configs.sh --alter`", r.Topic, name, v)
-			}
+		if err := verifyRepartition(r.Topic, settings); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// verifyRepartition refuses settings under which the broker would delete records
+// that are still to be processed, or make each of them one of the present.
+func verifyRepartition(topic string, settings map[string]string) error {
+	for _, name := range []string{configRetention, configRetentionBytes} {
+		if v := settings[name]; v != "-1" && v != "" {
+			return fmt.Errorf("repartition topic %q has %s=%s, so the broker deletes records before they are processed; set it to -1 with `kafka-configs.sh --alter`", topic, name, v)
+		}
+	}
+	if v := settings[configTimestampType]; v != createTime && v != "" { // empty: the broker does not say
+		return fmt.Errorf("repartition topic %q has %s=%s, so the broker replaces the event time of records by its own; set it with `kafka-configs.sh --alter --entity-type topics --entity-name %s --add-config %s=%s`",
+			topic, configTimestampType, v, topic, configTimestampType, createTime)
 	}
 	return nil
 }
@@ -64,14 +77,14 @@ func (s *survey) repartitionCount(r graph.Repartition) int32 {
 
 // outrun answers a failed read. Records that are gone from under a task are no
 // failure where the group has committed beyond them: another member has the task
-// now and has deleted what it processed, and this one is about to hear of it.
+// now and has deleted what it processed, and this one is about to hear of it. Nor
+// are they one before the first was processed: retention was faster.
 func (w *Worker) outrun(ctx context.Context, err error) error {
 	var gone *goneError
 	if !errors.As(err, &gone) {
-		return err
+		return w.unreadable(err)
 	}
-	r, ok := w.routes[gone.topicPartition]
-	if !ok {
+	if _, ok := w.routes[gone.topicPartition]; !ok {
 		return nil
 	}
 	var offsets map[topicPartition]committed
@@ -85,10 +98,45 @@ func (w *Worker) outrun(ctx context.Context, err error) error {
 	if asked != nil {
 		return asked
 	}
-	if offsets[gone.topicPartition].offset > r.lease.inputs[r.input].offset {
+	r, ok := w.routes[gone.topicPartition]
+	if !ok {
+		return nil // what has landed has taken the task back
+	}
+	switch at := offsets[gone.topicPartition].offset; {
+	case at > r.lease.inputs[r.input].offset:
 		return nil
+	case at < 0 && r.lease.untouched(r.input):
+		return w.beginLater(ctx, r, err)
 	}
 	return err
+}
+
+// untouched says that nothing of an input was ever processed, as far as its task
+// and its state know.
+func (l *lease) untouched(index int) bool {
+	in := &l.inputs[index]
+	_, applied := l.applied(in.topicPartition)
+	return !applied && l.task.Position(index) == in.offset
+}
+
+// beginLater moves a task that has not begun with an input yet to where the log
+// begins now; gone is why.
+func (w *Worker) beginLater(ctx context.Context, r route, gone error) error {
+	l, in := r.lease, &r.lease.inputs[r.input]
+	var starts map[topicPartition]int64
+	err := retry(ctx, w.cfg.Events.warning, func(ctx context.Context) (err error) {
+		starts, err = logStart.offsets(ctx, w.fetcher.client, []topicPartition{in.topicPartition})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if starts[in.topicPartition] <= in.offset { // it is the end that is not where it was
+		return gone
+	}
+	in.offset = starts[in.topicPartition]
+	l.drop(w.cfg.Faults.KeepOverlay)
+	return w.begin(l)
 }
 
 // How often processed records are deleted from repartition topics, and how long

@@ -3,10 +3,7 @@ package worker
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
-
-	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/millrace/millrace/processor/internal/task"
 	"github.com/millrace/millrace/state"
@@ -17,11 +14,6 @@ const idlePoll = time.Second
 
 // waitPoll is how often a task that waits for one of its inputs looks again.
 const waitPoll = 10 * time.Millisecond
-
-// busyPoll is how long a worker may process what it has before it looks whether
-// more was fetched. It takes everything then, and the client fetches the next
-// while that is processed.
-const busyPoll = 50 * time.Millisecond
 
 // loop takes turns until ctx ends, a bounded run is over or a turn fails.
 func (w *Worker) loop(ctx context.Context) error {
@@ -74,38 +66,6 @@ func (w *Worker) turn(ctx context.Context) error {
 	return nil
 }
 
-// poll takes what was fetched, unless there is still enough to do.
-func (w *Worker) poll(ctx context.Context) error {
-	if w.busy && time.Since(w.lastPoll) < busyPoll {
-		return nil
-	}
-	w.regulate()
-	for _, err := range w.fetcher.poll(ctx, w.wakeAt(), w.pending, w.enqueue) {
-		if err := w.outrun(ctx, err); err != nil {
-			return err
-		}
-	}
-	w.lastPoll = time.Now()
-	return nil
-}
-
-// regulate pauses the partitions of which too much waits, and reads on where
-// half of that is left.
-func (w *Worker) regulate() {
-	for l := range w.running() {
-		for i := range l.inputs {
-			switch in, n := &l.inputs[i], l.waiting(i); {
-			case !in.paused && n >= w.cfg.QueueRecords:
-				in.paused = true
-				w.fetcher.pause(in.topicPartition)
-			case in.paused && n <= w.cfg.QueueRecords/2:
-				in.paused = false
-				w.fetcher.resume(in.topicPartition)
-			}
-		}
-	}
-}
-
 // wakeAt is how long a poll without records may wait.
 func (w *Worker) wakeAt() time.Time {
 	now := time.Now()
@@ -145,17 +105,7 @@ func (w *Worker) hold(ctx context.Context) bool {
 func (w *Worker) pending() bool { return w.busy || w.spokenTo() }
 
 func (w *Worker) spokenTo() bool {
-	return len(w.member.events) > 0 || len(w.restorer.out) > 0 || len(w.restorer.notes) > 0 || len(w.pipe.out) > 0
-}
-
-// enqueue hands fetched records to the lease of their task.
-func (w *Worker) enqueue(tp topicPartition, records []*kgo.Record) error {
-	r, ok := w.routes[tp]
-	if !ok {
-		return fmt.Errorf("topic %q partition %d: records arrived that no task reads", tp.topic, tp.partition)
-	}
-	r.lease.take(r.input, records)
-	return nil
+	return len(w.member.events) > 0 || len(w.member.notes) > 0 || len(w.restorer.out) > 0 || len(w.restorer.notes) > 0 || len(w.pipe.out) > 0
 }
 
 // feed hands the tasks what they may process in this turn.

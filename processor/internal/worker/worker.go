@@ -38,6 +38,8 @@ type Worker struct {
 	routes map[topicPartition]route
 	slabs  messageSlabs
 
+	unread map[topicPartition]time.Time // when it was last said; see warnOf
+
 	queue  []*lease // to be restored, in this order
 	away   *lease   // with the restorer
 	recall context.CancelFunc
@@ -46,7 +48,7 @@ type Worker struct {
 	lastCommit time.Time
 	held       time.Time // see hold
 	lastLook   time.Time // see over
-	lastEnds   time.Time // see tick
+	nextAsk    time.Time // see tick
 	lastPurge  time.Time
 	lastTimes  time.Time // see tellTimes
 	waiting    bool      // a task has records but waits for others
@@ -242,7 +244,7 @@ func (w *Worker) newTask(l *lease) error {
 		Subtopology: l.sub, Stores: l.stores,
 		Partitions: w.catalog.sinkPartitions(w.cfg.Graph), Partition: partitioner.New(),
 		Tasks: w.catalog.layout.partitions[l.id.Subtopology],
-		Skip:  l.skip, MaxIdle: w.cfg.MaxTaskIdle.Milliseconds(), Run: w.cfg.run(), LogicalNow: l.logicalNow,
+		Skip:  l.skip, MaxIdle: w.cfg.maxIdle(), Run: w.cfg.run(), LogicalNow: l.logicalNow,
 		Planted: w.cfg.Faults.Planted,
 	}
 	for _, in := range l.inputs {

@@ -1,0 +1,43 @@
+package worker
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/millrace/millrace/state"
+)
+
+// A worker that is not let into its group says so, and comes in when it is.
+func TestGroupThatIsFull(t *testing.T) {
+	c := newCluster(t, 1, "in", "out")
+	c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.JoinGroup}, Err: kerr.GroupMaxSizeReached, Count: 3})
+	w := newWitness(t)
+	p := start(t, c.config(passing(t), state.NewMemory(), w))
+	w.wait(t, "a warning", func() bool { return w.warned(`group "app"`, "GROUP_MAX_SIZE_REACHED") })
+	w.wait(t, "the start", func() bool { return len(w.restored) == 1 })
+	p.end()
+}
+
+// Partitions that a topic gains are told of, for nobody reads them.
+func TestTopicThatGrows(t *testing.T) {
+	c := newCluster(t, 2, "in", "out")
+	w := newWitness(t)
+	cfg := c.config(passing(t), state.NewMemory(), w)
+	cfg.Client = append(cfg.Client[:len(cfg.Client):len(cfg.Client)], kgo.MetadataMinAge(fetchMetadata), kgo.MetadataMaxAge(2*fetchMetadata))
+	p := start(t, cfg)
+	w.wait(t, "the start", func() bool { return len(w.restored) == 2 })
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if _, err := kadm.NewClient(c.client()).CreatePartitions(ctx, 3, "in"); err != nil {
+		t.Fatal(err)
+	}
+	w.wait(t, "a warning", func() bool { return w.warned(`topic "in" has 5 partitions`, "had 2") })
+	p.end()
+}

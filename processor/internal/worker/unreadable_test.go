@@ -1,0 +1,144 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/millrace/millrace/state"
+)
+
+// warned says that one warning has all these parts. It is called with the lock
+// held.
+func (w *witness) warned(parts ...string) bool {
+	for _, warning := range w.warnings {
+		missing := 0
+		for _, part := range parts {
+			if !strings.Contains(warning.Error(), part) {
+				missing++
+			}
+		}
+		if missing == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// What cannot be decoded ends the worker, what the client will hardly get over is
+// told, and what it gets over is not.
+func TestFailedReads(t *testing.T) {
+	const silent, told, fatal = "silent", "told", "fatal"
+	for _, tc := range []struct {
+		err  error
+		end  int64 // of the log, where the broker said so
+		want string
+	}{
+		{errors.New("encoded crc 1 does not match calculated crc 2"), 9, fatal},
+		{fmt.Errorf("unable to decompress batch: %w", io.ErrUnexpectedEOF), 9, fatal},
+		{&kgo.ErrDecompressTooLarge{Topic: "in", Offset: 4}, 9, fatal},
+		{kerr.TopicAuthorizationFailed, -1, fatal},
+		{kerr.UnknownServerError, -1, told},
+		{kerr.UnknownServerError, 9, told},
+		{kerr.OffsetMovedToTieredStorage, 9, told},
+		{errors.New("response exceeds BrokerMaxReadBytes"), 0, told},
+		{kerr.NotLeaderForPartition, 9, silent},
+		{kerr.LeaderNotAvailable, -1, silent},
+		{kerr.UnknownLeaderEpoch, -1, silent},
+		{kerr.RequestTimedOut, -1, silent},
+		{kerr.KafkaStorageError, -1, silent},
+		{context.Canceled, 0, silent},
+		{context.DeadlineExceeded, 0, silent},
+		{kgo.ErrClientClosed, 0, silent},
+		{io.EOF, 0, silent},
+		{os.NewSyscallError("read", syscall.ECONNRESET), 0, silent},
+	} {
+		fetches := kgo.Fetches{{Topics: []kgo.FetchTopic{{Topic: "in", Partitions: []kgo.FetchPartition{{Err: tc.err, HighWatermark: tc.end}}}}}}
+		got := silent
+		var trouble *troubledError
+		switch errs := deliver(fetches, readings{0: 0}); {
+		case len(errs) == 1 && errors.As(errs[0], &trouble) && !permanent(errs[0]):
+			got = told
+		case len(errs) == 1 && permanent(errs[0]) && errors.Is(errs[0], tc.err) && strings.Contains(errs[0].Error(), `topic "in" partition 0`):
+			got = fatal
+		case len(errs) > 0:
+			got = fmt.Sprint(errs)
+		}
+		if got != tc.want {
+			t.Errorf("%v beside log end %d: %s, want %s", tc.err, tc.end, got, tc.want)
+		}
+	}
+}
+
+// A partition that cannot be read is told once in a while, however often the
+// client tries, and each partition for itself.
+func TestTroubleIsToldOnceInAWhile(t *testing.T) {
+	now, w := time.UnixMilli(0), newWitness(t)
+	worker := Worker{cfg: Config{Now: func() time.Time { return now }, Events: w.events()}}
+	fails := func(partition int32, want int) {
+		t.Helper()
+		if err := worker.outrun(context.Background(), &troubledError{topicPartition{"in", partition}, kerr.UnknownServerError}); err != nil {
+			t.Error(err)
+		}
+		if len(w.warnings) != want {
+			t.Errorf("%d warnings, want %d", len(w.warnings), want)
+		}
+	}
+	fails(0, 1)
+	now = now.Add(readSilence - 1)
+	fails(0, 1)
+	fails(1, 2)
+	now = now.Add(1)
+	fails(0, 3)
+	fails(1, 3)
+	now = now.Add(-time.Hour) // a clock that was put right
+	fails(0, 4)
+}
+
+// A broker that cannot read its log is told of by name, and when it can the
+// worker goes on.
+func TestBrokerThatCannotRead(t *testing.T) {
+	c := newCluster(t, 1, "in", "out")
+	h := c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Topic: "in", Err: kerr.UnknownServerError, Count: -1})
+	w := newWitness(t)
+	p := start(t, c.config(passing(t), state.NewMemory(), w))
+	c.load(rows(1, 10, 2)...)
+	w.wait(t, "a warning", func() bool { return w.warned(`topic "in" partition 0`, "UNKNOWN_SERVER_ERROR") })
+	h.Remove()
+	c.output("out", 10)
+	p.end()
+}
+
+// halfABatch decompresses nothing.
+type halfABatch struct{}
+
+func (halfABatch) Decompress(src []byte, codec kgo.CompressionCodecType) ([]byte, error) {
+	if codec == kgo.CodecNone {
+		return src, nil
+	}
+	return nil, io.ErrUnexpectedEOF
+}
+
+// A batch that cannot be decoded stops the worker, which says where it is.
+func TestDamagedBatch(t *testing.T) {
+	c := newCluster(t, 1, "in", "out")
+	c.load(rows(1, 3, 2)...)
+	cl := c.client(kgo.ProducerBatchCompression(kgo.GzipCompression()))
+	if err := cl.ProduceSync(context.Background(), &kgo.Record{Topic: "in", Value: make([]byte, 1000)}).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	cfg := c.config(passing(t), state.NewMemory(), newWitness(t))
+	cfg.Client = append(cfg.Client[:len(cfg.Client):len(cfg.Client)], kgo.WithDecompressor(halfABatch{}))
+	mustFail(t, cfg, "task 0_0, behind offset 3", `topic "in" partition 0`, "cannot be decoded", "kafka-dump-log.sh")
+}
