@@ -41,7 +41,7 @@ func (r *contenderRun) measure(ctx context.Context, cluster workload.Cluster) (f
 		return f, err
 	}
 	if r.cleanup {
-		err = r.forget(ctx, cluster, false)
+		err = r.forget(context.WithoutCancel(ctx), cluster, false) // a signal may have ended ctx
 	}
 	return f, err
 }

@@ -54,7 +54,7 @@ func parameters(fs *flag.FlagSet) *workload.Parameters {
 	fs.Int64Var(&p.Keys, "keys", 10_000, "number of distinct key ids")
 	fs.Float64Var(&p.Zipf, "zipf", 0, "zipf exponent of the key ids, 0 = uniform")
 	fs.IntVar(&p.ValueSize, "value-size", 100, "value bytes")
-	fs.Int64Var(&p.Rate, "rate", 50_000, "records per second of event time")
+	fs.Int64Var(&p.Rate, "rate", 50_000, "records per second of event time; of lat: records sent per second")
 	fs.Int64Var(&p.Jitter, "jitter", 0, "10 % of the records get up to this many ms subtracted")
 	fs.Uint64Var(&p.Seed, "seed", 1, "seed")
 	fs.BoolVar(&p.EveryKey, "every-key", false, "one record for each of the key ids, in their order; -n is then -keys")

@@ -27,6 +27,8 @@ var errUsage = errors.New("usage")
 type command struct {
 	name, help string
 	declare    func(fs *flag.FlagSet) action
+	// own says that it starts a broker of its own and takes no other.
+	own bool
 }
 
 // action does a command's work and writes its results to out.
@@ -34,21 +36,22 @@ type action func(ctx context.Context, cluster workload.Cluster, out io.Writer) e
 
 func commands() []command {
 	return []command{
-		{"broker", "run a real Kafka broker until interrupted; prints its address and process id", broker},
-		{"load", "fill an input topic", load},
-		{"topic", "create a sink topic fit for the contract's event times", topic},
-		{"run", "drain an input topic through Millrace and measure it", runContender},
-		{"loop", "drain an input topic with plain franz-go: the physical limit", limitLoop},
-		{"lat", "open-loop latency from a source to a sink topic through a contender", latency},
-		{"measure", "start a broker, load, run Millrace and check, all in one", measure},
-		{"table", "all contenders side by side on a real broker: make the runs that are missing, print the table", table},
-		{"soak", "run Millrace under load on a real broker for minutes, with a kill each, and judge it", soakLoad},
-		{"check", "compare a sink topic with the truth recomputed from the input", check},
+		{"broker", "run a real Kafka broker until interrupted; prints its address and process id", broker, true},
+		{"load", "fill an input topic", load, false},
+		{"topic", "create, recreate or delete sink topics", topic, false},
+		{"run", "drain an input topic through Millrace and measure it", runContender, false},
+		{"loop", "drain an input topic with plain franz-go: the physical limit", limitLoop, false},
+		{"lat", "open-loop latency from a source to a sink topic through a contender", latency, false},
+		{"measure", "start a broker, load, run Millrace and check, all in one", measure, true},
+		{"table", "all contenders side by side on a real broker: make the runs that are missing, print the table", table, true},
+		{"soak", "run Millrace under load on a real broker for minutes, kill it once in each, and judge it", soakLoad, true},
+		{"check", "compare a sink topic with the truth recomputed from the input", check, false},
 	}
 }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	switch {
@@ -68,7 +71,10 @@ func run(ctx context.Context, args []string, out, talk io.Writer) error {
 		}
 		fs := flag.NewFlagSet("bench "+c.name, flag.ContinueOnError)
 		fs.SetOutput(talk)
-		brokers := fs.String("brokers", "127.0.0.1:9092", "comma-separated bootstrap addresses")
+		brokers := new(string)
+		if !c.own {
+			fs.StringVar(brokers, "brokers", "127.0.0.1:9092", "comma-separated bootstrap addresses")
+		}
 		do := c.declare(fs)
 		err := fs.Parse(args[1:])
 		switch {
@@ -81,6 +87,9 @@ func run(ctx context.Context, args []string, out, talk io.Writer) error {
 		}
 		seeds := strings.Split(*brokers, ",")
 		return do(ctx, workload.Cluster{Options: []kgo.Opt{kgo.SeedBrokers(seeds...)}}, out)
+	}
+	if len(args) > 0 {
+		fmt.Fprintf(talk, "there is no command %q\n", args[0])
 	}
 	fmt.Fprintln(talk, "usage: bench COMMAND [flags]   (COMMAND -h lists the flags)")
 	for _, c := range commands() {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/millrace/millrace/cmd/internal/workload"
 	"github.com/millrace/millrace/processor"
+	"github.com/millrace/millrace/state"
 )
 
 // contenderRun is one run of Millrace over one of the contract's workloads, as its flags
@@ -45,7 +46,6 @@ func (r *contenderRun) declare(fs *flag.FlagSet) {
 	fs.IntVar(&r.graceMS, "grace-ms", 0, "grace of windows and sessions")
 	fs.StringVar(&r.appID, "app-id", "bench-millrace", "application id")
 	fs.StringVar(&r.stateDir, "state-dir", "", "state directory (default: a temporary one)")
-	fs.Func("bootstrap", "the same as -brokers", func(s string) error { return fs.Set("brokers", s) })
 	fs.BoolVar(&r.reset, "reset", false, "first delete the sink, internal topics, group and local state")
 	fs.BoolVar(&r.cleanup, "cleanup", false, "afterwards delete internal topics, group and local state")
 	fs.Float64Var(&r.maxSeconds, "max-s", 170, "give up after this time; the result then says so, and the exit status is 1")
@@ -101,7 +101,15 @@ func (r *contenderRun) validate() error {
 	case r.restore && r.stateDir == "":
 		return errors.New("run: -restore needs the -state-dir whose content was lost")
 	}
-	return nil
+	// The name is a folder's, and -reset deletes it: all must be right before that.
+	if err := state.LegalName(r.appID); err != nil {
+		return fmt.Errorf("run: -app-id: %w", err)
+	}
+	if _, err := topologyOf(r.workload, r.in, r.out, 0); err != nil {
+		return err
+	}
+	_, err := r.processorConfig()
+	return err
 }
 
 // processorConfig is what a user would give processor.New.
@@ -114,7 +122,11 @@ func (r *contenderRun) processorConfig() (processor.Config, error) {
 		cfg.Guarantee = processor.AtLeastOnce
 	}
 	if r.verbose {
-		cfg.Logger, _ = zap.NewDevelopment()
+		log, err := zap.NewDevelopment()
+		if err != nil {
+			return cfg, fmt.Errorf("run: open the log for -v: %w", err)
+		}
+		cfg.Logger = log
 	}
 	return cfg, tune(&cfg, r.config, r.set)
 }

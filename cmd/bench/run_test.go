@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -44,16 +45,6 @@ func TestRunFlags(t *testing.T) {
 		if got != want {
 			t.Errorf("%s:\n got %+v\nwant %+v", tc.args, got, want)
 		}
-	}
-}
-
-// Peers call the brokers bootstrap.
-func TestBootstrapIsBrokers(t *testing.T) {
-	fs := flag.NewFlagSet("run", flag.ContinueOnError)
-	brokers := fs.String("brokers", "", "")
-	new(contenderRun).declare(fs)
-	if err := fs.Parse([]string{"--bootstrap", "a:1,b:2"}); err != nil || *brokers != "a:1,b:2" {
-		t.Errorf("%q, %v", *brokers, err)
 	}
 }
 
@@ -97,6 +88,26 @@ func TestBadRuns(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), complaint) {
 			t.Errorf("run %s: %v, want %q", args, err, complaint)
 		}
+	}
+}
+
+// Arguments that make no sense are found before -reset deletes anything.
+func TestResetComesLast(t *testing.T) {
+	brokers := fakeBroker(t)
+	do(t, brokers, "load -topic in -n 100")
+	do(t, brokers, "load -topic out -n 100")
+	state := t.TempDir()
+	for args, complaint := range map[string]string{
+		"-workload dance": "no workload", "-config M9": "no config", "-set dance=1": "no setting", "-app-id .": "not a legal name", "-app-id=": "not a legal name",
+	} {
+		_, err := try(t, brokers, "run -in in -out out -reset -state-dir "+state+" "+args)
+		if err == nil || !strings.Contains(err.Error(), complaint) {
+			t.Errorf("run %s: %v, want %q", args, err, complaint)
+		}
+	}
+	do(t, brokers, "check -workload copy -in in -out out") // it is all there
+	if _, err := os.Stat(state); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -14,9 +14,9 @@ const resetText = `Makes an application start over, from where its input topics 
 committed offsets of its group, its changelog and repartition topics, and its
 local state. What it wrote to its output topics stays there.
 
-Stop all instances first; the command refuses while the group has members or the
-state directory is in use. Without --execute the plan is printed and nothing is
-done.
+Stop all instances first; the command refuses while the group has members, a
+transaction of it is open, or the state directory is in use. Without --execute
+the plan is printed and nothing is done.
 
 Internal topics are told by their names, <application id>-...-changelog and
 <application id>-...-repartition, which can be read in several ways: those of

@@ -1,7 +1,8 @@
 // Command 2-clicks-per-minute counts the clicks of each user in each minute of
-// event time. A minute is told once, when it is over: ten seconds after the
-// latest click seen, for that long clicks may be on their way. Clicks that come
-// later still are not lost, but go to a topic of their own.
+// event time. The count of a minute is sent once, when it is closed: when a
+// click of the same partition is ten seconds past its end, so clicks may be up
+// to ten seconds out of order. What comes later still is not lost, but goes to a
+// topic of its own.
 //
 //	for topic in clicks clicks-per-minute clicks-late; do
 //	    kafka-topics.sh --bootstrap-server localhost:9092 --create --topic $topic --partitions 4
@@ -12,6 +13,9 @@
 //
 //	echo 'ann|{"url":"/buy","at":"2026-11-20T12:00:07Z"}' | kafka-console-producer.sh --bootstrap-server localhost:9092 \
 //	    --topic clicks --property parse.key=true --property key.separator='|'
+//
+// Send a later click of the same user, "at" two minutes further, to see the
+// first minute.
 package main
 
 import (
@@ -61,6 +65,7 @@ func main() {
 	brokers := flag.String("brokers", "localhost:9092", "comma-separated addresses of the Kafka cluster")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
 	err := run(ctx, strings.Split(*brokers, ","))
 	stop()
 	if err != nil {
@@ -77,7 +82,10 @@ func run(ctx context.Context, brokers []string) error {
 	if err != nil {
 		return err
 	}
-	app, err := processor.New(topology, processor.Config{ApplicationID: "clicks-per-minute", Brokers: brokers})
+	app, err := processor.New(topology, processor.Config{
+		ApplicationID: "clicks-per-minute", Brokers: brokers,
+		Events: processor.EventListener{Warning: func(err error) { fmt.Fprintln(os.Stderr, "warning:", err) }},
+	})
 	if err != nil {
 		return err
 	}

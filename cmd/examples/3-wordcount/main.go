@@ -40,6 +40,7 @@ func main() {
 	brokers := flag.String("brokers", "localhost:9092", "comma-separated addresses of the Kafka cluster")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
 	err := run(ctx, strings.Split(*brokers, ","))
 	stop()
 	if err != nil {
@@ -56,7 +57,10 @@ func run(ctx context.Context, brokers []string) error {
 	if err != nil {
 		return err
 	}
-	app, err := processor.New(topology, processor.Config{ApplicationID: "wordcount", Brokers: brokers})
+	app, err := processor.New(topology, processor.Config{
+		ApplicationID: "wordcount", Brokers: brokers,
+		Events: processor.EventListener{Warning: func(err error) { fmt.Fprintln(os.Stderr, "warning:", err) }},
+	})
 	if err != nil {
 		return err
 	}

@@ -7,7 +7,7 @@
 //	catalog    which loads there are, and how each peer runs them best
 //	plan       which runs are still missing
 //	contender  the command line of a run
-//	run        one run: topics, process, observation, check, tidying up
+//	site       one run: topics, process, check, tidying up; latency its other half
 //	observe    committed offsets and CPU time, ten times a second
 //	history    one JSON line per run
 //	table      medians, ranges and ratios as markdown
@@ -86,6 +86,7 @@ func Loads() []Load {
 		drain("session", "session", 10_000, streams("K2", 5*million), nil),
 		drain("sessionfinal", "sessionfinal", 10_000, onClose(streams("K2", 3*million)), flink("F1", most)),
 		inMemory(drain("dedupkeys", "dedupkeys", 10*million, streams("K3", most), flink("F1", most))),
+		capped("dedupkeys256m", "dedupkeys", 10*million, 12*million),
 		latency("lat5k", 5_000),
 		latency("lat20k", 20_000),
 	}
@@ -105,15 +106,29 @@ func drain(name, workload string, keys int64, streams, flink []Entry) Load {
 }
 
 // inMemory has Millrace hold state that does not fit into its default of memory, as
-// Flink does on the heap; and as another entry with much less than that. The state grows
-// with the input: all get the same.
+// Flink does on the heap.
 func inMemory(l Load) Load {
 	for i := range l.Entries {
 		if l.Entries[i].Peer == Millrace {
 			l.Entries[i].Config = "M2"
 		}
 	}
-	l.Entries = append(l.Entries, Entry{Peer: Millrace, Config: "M3", CommitMS: 100, Records: most, Extra: true})
+	return l
+}
+
+// capped has everybody keep a large state in 256 MiB of memory. The state grows with the
+// input, so all get the same.
+func capped(name, workload string, keys, records int64) Load {
+	l := drain(name, workload, keys, nil, nil)
+	for i := range l.Entries {
+		l.Entries[i].Records = records
+		if l.Entries[i].Peer == Millrace {
+			l.Entries[i].Config = "M3"
+		}
+	}
+	l.Entries = append(l.Entries,
+		Entry{Peer: KafkaStreams, Config: "K4", CommitMS: 100, Records: records},
+		Entry{Peer: Flink, Config: "F2-256m", CommitMS: 1_000, Records: records, Flags: []string{"--set", "taskmanager.memory.managed.size=256m"}})
 	return l
 }
 

@@ -112,5 +112,5 @@ func reported(path string) (r Reported, err error) {
 			return r, nil
 		}
 	}
-	return r, nil // a loop prints words
+	return r, nil // it has printed no figures
 }
