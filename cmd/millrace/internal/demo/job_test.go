@@ -3,6 +3,7 @@ package demo
 import (
 	"maps"
 	"slices"
+	"sync"
 	"testing"
 )
 
@@ -27,9 +28,15 @@ func TestJobNamesItsSteps(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var mu sync.Mutex // two commits may be on their way at once
 	seen := map[string]int{}
+	count := func(step string) {
+		mu.Lock()
+		defer mu.Unlock()
+		seen[step]++
+	}
 	job := Job{Brokers: cluster.Brokers, StateDir: t.TempDir(), BoundedRun: "test", CommitRecords: crashCommitRecords}
-	if err := job.Run(ctx, func(step string) { seen[step]++ }, func(err error) { t.Log(err) }); err != nil {
+	if err := job.Run(ctx, count, func(err error) { t.Log(err) }); err != nil {
 		t.Fatal(err)
 	}
 	if got := slices.Sorted(maps.Keys(seen)); !slices.Equal(got, slices.Sorted(slices.Values(steps()))) {

@@ -4,24 +4,28 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 )
 
 // A Killer ends its own process, with SIGKILL, in the midst of a commit: the
 // first time that Step is reached after Commits commits have succeeded. It
 // reports each step before that, a line each, for the one who counts.
 //
-// It belongs to the goroutine that commits.
+// Several goroutines may use it: two commits may be on their way at once.
 type Killer struct {
 	Armed   bool
 	Commits int
 	Step    string
 	Report  io.Writer
 
+	mu    sync.Mutex // held for good by who is about to die
 	ended int
 }
 
 // At is called at each step of each commit.
 func (k *Killer) At(step string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	fmt.Fprintln(k.Report, step)
 	if k.due(step) {
 		if self, err := os.FindProcess(os.Getpid()); err == nil {
