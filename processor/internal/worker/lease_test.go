@@ -109,6 +109,15 @@ func TestWaitingBytes(t *testing.T) {
 		t.Fatalf("%d records, %v", n, err)
 	}
 	want("after the first batch", 40)
+	for range 2 {
+		if err := l.feed(10, &slabs); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := l.task.Step(1<<40, 10); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want("after the last", 0)
 	l.inputs[0].rewind()
 	if in := l.inputs[0]; in.bytes != 0 || in.headers != 0 || len(in.slabs) != 0 {
 		t.Errorf("%d bytes and %d headers wait after all of it was dropped", in.bytes, in.headers)
