@@ -30,7 +30,7 @@ type tableRun struct {
 // prints the table.
 func table(fs *flag.FlagSet) action {
 	var t tableRun
-	fs.StringVar(&t.loads, "workload", "", "workloads, with commas (default: all)")
+	fs.StringVar(&t.loads, "workload", "", "workloads, with commas (default: all but scale)")
 	fs.StringVar(&t.layouts, "layout", "", "pinned (broker on one core, contender on the other), shared, or both with a comma (default: both)")
 	fs.StringVar(&t.peers, "peers", "", "contenders, with commas, of "+strings.Join(contest.Peers(), ", ")+" (default: all)")
 	fs.IntVar(&t.selection.Reps, "reps", 3, "repetitions")

@@ -5,6 +5,7 @@
 // table is printed from.
 //
 //	catalog    which loads there are, and how each peer runs them best
+//	scale      loads for Millrace alone, in which one thing grows
 //	plan       which runs are still missing
 //	contender  the command line of a run
 //	site       one run: topics, process, check, tidying up; latency its other half
@@ -52,6 +53,15 @@ type Load struct {
 	// Rate is the records per second of a latency load; 0: the input is drained.
 	Rate    int
 	Entries []Entry
+	Shape
+	// Scale is what grows from load to load; such loads run on demand only.
+	Scale string
+	// Layout is the only one of the load; empty: both.
+	Layout string
+	// Threads of the contender; 0: as many as the layout has cores for it.
+	Threads int
+	// Grace of windows in ms.
+	Grace int64
 }
 
 // An Entry is a peer in one configuration.
@@ -74,7 +84,9 @@ type Entry struct {
 
 // Loads lists all loads. Which configuration is a peer's best is what was measured
 // with all of them: see the README of each peer.
-func Loads() []Load {
+func Loads() []Load { return slices.Concat(goals(), scales()) }
+
+func goals() []Load {
 	return []Load{
 		drain("map", "map", 10_000, streams("K2", most), flink("F1", most)),
 		drain("tumble", "tumble", 10_000, streams("K3", most), flink("F1", most)),

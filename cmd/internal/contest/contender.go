@@ -37,9 +37,12 @@ type Tools struct {
 	Peers string
 }
 
-// threads of a layout.
-func threads(layout string) int {
-	if layout == Pinned {
+// threads of the contender.
+func (s Step) threads() int {
+	switch {
+	case s.Load.Threads > 0:
+		return s.Load.Threads
+	case s.Layout == Pinned:
 		return 1
 	}
 	return 2
@@ -69,11 +72,14 @@ func (t Tools) contender(j Job) []string {
 	e := j.Step.Entry
 	args := []string{
 		"--workload", j.Step.Load.Workload, "--in", j.In, "--out", j.Out, "--brokers", j.Brokers,
-		"--commit-ms", strconv.Itoa(e.CommitMS), "--threads", strconv.Itoa(threads(j.Step.Layout)), "--guarantee", "eos",
+		"--commit-ms", strconv.Itoa(e.CommitMS), "--threads", strconv.Itoa(j.Step.threads()), "--guarantee", "eos",
 		"--state-dir", filepath.Join(j.Dir, "state"), "--app-id", j.AppID, "--max-s", strconv.Itoa(j.Limit),
 	}
 	if name, _, _ := strings.Cut(e.Config, "-"); name != "" {
 		args = append(args, "--config", name)
+	}
+	if j.Step.Load.Grace > 0 {
+		args = append(args, "--grace-ms", strconv.FormatInt(j.Step.Load.Grace, 10))
 	}
 	if j.Step.Load.Rate > 0 {
 		args = append(args, "--forever")

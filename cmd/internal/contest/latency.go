@@ -24,7 +24,7 @@ const (
 func (s *Site) latency(ctx context.Context, j Job, r *Result) error {
 	j.In, j.Out = j.AppID+"-in", j.AppID+"-out"
 	for _, topic := range []string{j.In, j.Out} {
-		if err := s.create(ctx, topic); err != nil {
+		if err := s.create(ctx, topic, j.Step.Load.partitions()); err != nil {
 			return err
 		}
 	}

@@ -15,7 +15,9 @@ const (
 	Shared = "shared"
 )
 
-// A Selection is the part of the table that is asked for. Empty lists mean all.
+// A Selection is the part of the table that is asked for. Empty lists mean all, but
+// for the loads of the scale curves. The name of a load stands for all that begin with
+// it and a dash.
 type Selection struct {
 	Loads, Layouts, Peers []string
 	// Reps is the number of runs of each entry.
@@ -42,7 +44,7 @@ func (s Selection) Validate() error {
 			}
 		}
 	}
-	unknown("workload", s.Loads, loadNames())
+	unknown("workload", s.unknownLoads(), loadNames())
 	unknown("layout", s.Layouts, []string{Pinned, Shared})
 	unknown("peer", s.Peers, Peers())
 	if s.Reps < 1 || s.Records < 0 {
@@ -53,6 +55,18 @@ func (s Selection) Validate() error {
 	}
 	return nil
 }
+
+func (s Selection) unknownLoads() (names []string) {
+	for _, name := range s.Loads {
+		if !slices.ContainsFunc(Loads(), func(l Load) bool { return l.is(name) }) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// is reports whether a name stands for the load.
+func (l Load) is(name string) bool { return l.Name == name || strings.HasPrefix(l.Name, name+"-") }
 
 func loadNames() (names []string) {
 	for _, l := range Loads() {
@@ -100,8 +114,11 @@ func (s Selection) records(e Entry) int64 {
 func (s Selection) Entries() (steps []Step) {
 	wanted := func(asked []string, name string) bool { return len(asked) == 0 || slices.Contains(asked, name) }
 	for _, load := range Loads() {
+		if !slices.ContainsFunc(s.Loads, load.is) && (len(s.Loads) > 0 || load.Scale != "") {
+			continue
+		}
 		for _, layout := range []string{Pinned, Shared} {
-			if !wanted(s.Loads, load.Name) || !wanted(s.Layouts, layout) {
+			if !wanted(s.Layouts, layout) || load.Layout != "" && load.Layout != layout {
 				continue
 			}
 			for _, e := range load.Entries {

@@ -96,6 +96,67 @@ func TestSelection(t *testing.T) {
 	}
 }
 
+// The loads of the curves run only where they are asked for, each in its own layout, and
+// one name can stand for many.
+func TestPlanScale(t *testing.T) {
+	for _, tc := range []struct {
+		loads, layouts []string
+		steps          int
+	}{
+		{nil, nil, 0},
+		{[]string{"scale-keys-10k"}, nil, 1},
+		{[]string{"scale-keys"}, []string{Pinned}, 6},
+		{[]string{"scale-keys"}, []string{Shared}, 0},
+		{[]string{"scale-workers"}, nil, 2},
+		{[]string{"scale"}, nil, len(scales())},
+	} {
+		sel := Selection{Loads: tc.loads, Layouts: tc.layouts, Reps: 1, Seed: 1, Commit: "abc"}
+		if err := sel.Validate(); err != nil {
+			t.Error(err)
+		}
+		n := 0
+		for _, step := range sel.Plan(nil) {
+			if step.Load.Scale != "" {
+				n++
+			}
+		}
+		if n != tc.steps {
+			t.Errorf("%s %s: %d steps, want %d", tc.loads, tc.layouts, n, tc.steps)
+		}
+	}
+	for _, name := range []string{"scale-", "tum", "scale-keys-", ""} {
+		if err := (Selection{Loads: []string{name}, Reps: 1}).Validate(); err == nil {
+			t.Errorf("%q stands for a load", name)
+		}
+	}
+}
+
+// A contender is told what its load says.
+func TestScaleFlags(t *testing.T) {
+	said := func(name string) string {
+		sel := Selection{Loads: []string{name}, Reps: 1}
+		step := sel.Plan(nil)[0]
+		return strings.Join(Tools{}.Command(Job{Step: step, In: inputOf(step.Load, sel.Row(step))}).Args, " ")
+	}
+	for name, want := range map[string][]string{
+		"scale-windows-100":   {"--grace-ms 990000", "--workload tumblefinal", "-r5000"},
+		"scale-windows-1":     {"--workload tumblefinal", "-r5000"},
+		"scale-commit-20":     {"--commit-ms 20", "--threads 1"},
+		"scale-workers-2":     {"--threads 2"},
+		"scale-workers-1":     {"--threads 1"},
+		"scale-partitions-64": {"-p64"},
+		"scale-keys-zipf-1m":  {"in-k1000000-n15000000-s0-z1 "},
+		"tumble":              {"in-k10000-n30000000-s0 "},
+	} {
+		got := said(name)
+		for _, w := range want {
+			if !strings.Contains(got, w) {
+				t.Errorf("%s: %q is not in %q", name, w, got)
+			}
+		}
+	}
+}
+
 // N makes inputs smaller, never larger than a slow peer can take.
 func TestTrialSize(t *testing.T) {
 	for n, want := range map[int64]int64{0: 3 * million, 1000: 1000, most: 3 * million} {

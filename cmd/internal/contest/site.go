@@ -1,6 +1,7 @@
 package contest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,7 +20,8 @@ import (
 	"github.com/millrace/millrace/cmd/internal/workload"
 )
 
-// The shape of every input, beside the number of its keys and records.
+// What every input has, beside the number of its keys and records, unless its Shape says
+// otherwise.
 const (
 	partitions = 8
 	valueSize  = 100
@@ -27,6 +29,19 @@ const (
 	batchBytes = 64 << 10
 	flushAhead = time.Minute
 )
+
+// A Shape is how an input differs from the others; 0: not at all.
+type Shape struct {
+	// Partitions of the input and of the sink.
+	Partitions int
+	// EventRate is the number of records per second of event time.
+	EventRate int64
+	// Zipf is the exponent of the keys' distribution.
+	Zipf float64
+}
+
+func (s Shape) partitions() int  { return cmp.Or(s.Partitions, partitions) }
+func (s Shape) eventRate() int64 { return cmp.Or(s.EventRate, eventRate) }
 
 const (
 	// stopTimeout bounds how long a contender may take to stop when asked to.
@@ -69,7 +84,17 @@ func (s *Site) Close() { s.adm.Close() }
 
 // inputOf names the input of a row: rows with the same name share the topic.
 func inputOf(load Load, row Row) string {
-	return fmt.Sprintf("in-k%d-n%d-s%d", load.Keys, row.Records, row.Seed)
+	name := fmt.Sprintf("in-k%d-n%d-s%d", load.Keys, row.Records, row.Seed)
+	if load.Partitions > 0 {
+		name += fmt.Sprintf("-p%d", load.Partitions)
+	}
+	if load.EventRate > 0 {
+		name += fmt.Sprintf("-r%d", load.EventRate)
+	}
+	if load.Zipf > 0 {
+		name += fmt.Sprintf("-z%g", load.Zipf)
+	}
+	return name
 }
 
 // Prepare deletes the inputs that no step needs any more and loads the one of the
@@ -96,22 +121,22 @@ func (s *Site) Prepare(ctx context.Context, sel Selection, left []Step) error {
 	if s.loaded[topic] {
 		return nil
 	}
-	if err := s.load(ctx, topic, left[0].Load.Keys, row); err != nil {
+	if err := s.load(ctx, topic, left[0].Load, row); err != nil {
 		return err
 	}
 	s.loaded[topic] = true
 	return nil
 }
 
-func (s *Site) load(ctx context.Context, topic string, keys int64, row Row) error {
+func (s *Site) load(ctx context.Context, topic string, l Load, row Row) error {
 	if err := proc.Pin(s.BrokerPID, proc.AllCores()); err != nil {
 		return err
 	}
-	gen, err := workload.NewGen(workload.Parameters{Keys: keys, ValueSize: valueSize, Rate: eventRate, Seed: row.Seed})
+	gen, err := workload.NewGen(workload.Parameters{Keys: l.Keys, Zipf: l.Zipf, ValueSize: valueSize, Rate: l.eventRate(), Seed: row.Seed})
 	if err != nil {
 		return err
 	}
-	in, err := workload.NewInput(gen, row.Records, partitions, flushAhead)
+	in, err := workload.NewInput(gen, row.Records, l.partitions(), flushAhead)
 	if err != nil {
 		return err
 	}
@@ -167,7 +192,7 @@ func (s *Site) Do(ctx context.Context, sel Selection, step Step, history []Resul
 
 // drain has the contender drain the input and checks its output.
 func (s *Site) drain(ctx context.Context, j Job, r *Result) error {
-	if err := s.create(ctx, j.Out); err != nil {
+	if err := s.create(ctx, j.Out, j.Step.Load.partitions()); err != nil {
 		return err
 	}
 	total, err := s.end(ctx, j.In)
@@ -203,7 +228,7 @@ func (s *Site) drain(ctx context.Context, j Job, r *Result) error {
 
 // create makes a topic and returns when the broker serves it, which is a moment after it
 // has said so.
-func (s *Site) create(ctx context.Context, topic string) error {
+func (s *Site) create(ctx context.Context, topic string, partitions int) error {
 	if _, err := s.Cluster.CreateTopic(ctx, topic, partitions, true); err != nil {
 		return err
 	}
@@ -271,7 +296,7 @@ func (s *Site) check(ctx context.Context, j Job, r *Result, name string) error {
 		}
 		return nil
 	}
-	v, err := workload.Check{Cluster: s.Cluster, Workload: name, Inputs: []string{j.In}, Sink: j.Out, Slack: j.Step.Entry.Slack}.Run(ctx)
+	v, err := workload.Check{Cluster: s.Cluster, Workload: name, Inputs: []string{j.In}, Sink: j.Out, Grace: j.Step.Load.Grace, Slack: j.Step.Entry.Slack}.Run(ctx)
 	if err != nil {
 		r.Check = err.Error()
 		return nil

@@ -25,34 +25,47 @@ type line struct {
 }
 
 // Markdown prints the table of a selection from everything in the history that
-// belongs to it, one section per load and layout.
+// belongs to it, one section per load and layout, or per curve.
 func Markdown(sel Selection, history []Result) string {
 	var b strings.Builder
+	scale := ""
 	for _, group := range groups(sel.Entries()) {
 		lines := linesOf(sel, group, history)
 		if lines == nil {
 			continue
 		}
-		if b.Len() > 0 {
+		load := group[0].Load
+		begins := load.Scale == "" || load.Scale != scale
+		if b.Len() > 0 && begins {
 			b.WriteByte('\n')
 		}
-		load := group[0].Load
-		if load.Rate > 0 {
+		switch scale = load.Scale; {
+		case load.Scale != "":
+			scaleSection(&b, group[0], lines, begins)
+		case load.Rate > 0:
 			latencySection(&b, group[0], lines)
-		} else {
+		default:
 			drainSection(&b, group[0], lines)
 		}
 	}
 	if b.Len() == 0 {
 		return "no runs yet\n"
 	}
-	return heading(sel, history) + b.String() + legend
+	text := heading(sel, history) + b.String() + legend
+	if scale != "" {
+		text += scaleLegend
+	}
+	return text
 }
 
 const legend = `
 Rates are between 30 % and 90 % of the input by committed offsets: median, and range in brackets. "Millrace :" is Millrace's median over this line's. CPU and
 broker are CPU seconds per million records. Rows out is the sink's rows per input record. ` + "`~`" + `: fewer than 20 commits seen. ` + "`<`" + `: less than 60 s of steady time.
 ` + "`!`" + `: others used more than 5 % of a core. A run whose check failed has no figure.
+`
+
+const scaleLegend = `
+In a scale table CPU and broker are ns per record of the input, and written are the bytes of keys and values of outputs and changelog per record of the input.
 `
 
 func heading(sel Selection, history []Result) string {
@@ -117,6 +130,23 @@ func latencySection(b *strings.Builder, step Step, lines []line) {
 			ranged(each(l.passed, func(r Result) float64 { return r.P99 }), "%.1f"),
 			ranged(each(l.passed, func(r Result) float64 { return r.P999 }), "%.1f"),
 			ranged(each(l.passed, func(r Result) float64 { return r.Sender }), "%.1f"), l.check())
+	}
+}
+
+// scaleSection is the points of one load; the first of a curve begins its table.
+func scaleSection(b *strings.Builder, step Step, lines []line, begins bool) {
+	if begins {
+		fmt.Fprintf(b, "### scale of %s, %s\n\n", step.Load.Scale, step.Layout)
+		b.WriteString("| load | input | runs | k records/s | CPU ns | broker ns | written bytes | RSS MB | check |\n|---|---|---|---|---|---|---|---|---|\n")
+	}
+	for _, l := range lines {
+		fmt.Fprintf(b, "| %s | %s | %d | %s | %s | %s | %s | %s | %s |\n",
+			strings.TrimPrefix(step.Load.Name, "scale-"), short(l.row.Records), len(l.passed),
+			l.rates(each(l.passed, func(r Result) float64 { return r.Rate })),
+			figure(each(l.passed, func(r Result) float64 { return r.CPU * 1e3 }), "%.0f"),
+			figure(each(l.passed, func(r Result) float64 { return r.Broker * 1e3 }), "%.0f"),
+			figure(each(l.passed, func(r Result) float64 { return float64(r.OutputBytes+r.ChangelogBytes) / float64(max(1, r.Records)) }), "%.1f"),
+			figure(each(l.passed, func(r Result) float64 { return float64(r.PeakRSS) / (1 << 20) }), "%.0f"), l.check())
 	}
 }
 

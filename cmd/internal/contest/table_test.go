@@ -12,7 +12,7 @@ var update = flag.Bool("update", false, "write the golden table anew")
 // The table of a history with good, doubtful and failed runs, of another commit and
 // another size, is as it was when somebody looked at it.
 func TestTable(t *testing.T) {
-	sel := Selection{Loads: []string{"tumblefinal", "lat5k"}, Layouts: []string{Pinned}, Reps: 3, Seed: 1, Commit: "abc"}
+	sel := Selection{Loads: []string{"tumblefinal", "lat5k", "scale-keys", "scale-workers"}, Reps: 3, Seed: 1, Commit: "abc"}
 	var history []Result
 	add := func(load, peer, config string, ms int, records int64, rates ...float64) {
 		for _, rate := range rates {
@@ -36,6 +36,10 @@ func TestTable(t *testing.T) {
 	history[len(history)-1].Check = "tumblefinal: 3 input records; 0 passed, 1 failed\n  missing | a row that is said at such length that the table cuts it"
 	add("tumblefinal", Millrace, "", 100, 5, 1) // another size
 	add("lat5k", Millrace, "", 100, 300_000, 55, 60)
+	add("scale-keys-1k", Millrace, "", 100, scaleRecords, 2_100_000)
+	add("scale-keys-1m", Millrace, "", 100, scaleRecords, 600_000)
+	add("scale-workers-2", Millrace, "", 100, scaleRecords, 4_000_000)
+	history[len(history)-1].Layout, history[len(history)-1].OutputBytes = Shared, scaleRecords
 	history[3].Figures.Commits, history[3].Steady, history[3].Others = 5, 20, 50
 	history = append(history, Result{Row: Row{Commit: "old", Load: "tumblefinal", Layout: Pinned, Peer: Millrace, CommitMS: 100, Records: most, Seed: 1}, Check: Pass, Figures: Figures{Rate: 1}})
 
