@@ -37,6 +37,10 @@ type delivery struct {
 // afterwards. That end must be the one that counts open transactions, for the
 // markers of a decided one may still be on their way; the reader waits for
 // them.
+//
+// A state that does not fit the offsets is thrown away only if these still hold:
+// a worker that was thrown out of the group learns of it with its next heartbeat,
+// and until then the next owner may have gone on.
 type restorer struct {
 	cfg     *Config
 	catalog *catalog
@@ -91,14 +95,14 @@ func (r *restorer) note(err error) {
 
 // restore is R1 to R8 of the restore cycle.
 func (r *restorer) restore(ctx context.Context, l *lease) error {
-	offsets, err := r.stable(ctx, l.sources()) // R1
-	if err != nil {
-		return err
-	}
-	if err := r.admit(l, offsets); err != nil {
-		return err
-	}
 	for {
+		offsets, err := r.stable(ctx, l.sources()) // R1
+		if err != nil {
+			return err
+		}
+		if err := r.admit(l, offsets); err != nil {
+			return err
+		}
 		if err := r.open(l); err != nil { // R2
 			return err
 		}
@@ -107,15 +111,40 @@ func (r *restorer) restore(ctx context.Context, l *lease) error {
 			misfit = fits(l, offsets, r.cfg.Guarantee) // R7
 		}
 		if misfit == nil {
-			break
+			return r.settle(ctx, l, offsets)
 		}
 		if !unusable(misfit) {
 			return misfit
+		}
+		if overtaken, err := r.overtaken(ctx, l, offsets); err != nil {
+			return err
+		} else if overtaken {
+			continue
 		}
 		if err := r.discard(l, misfit); err != nil {
 			return err
 		}
 	}
+}
+
+// overtaken says that the offsets were committed anew since they were asked for:
+// the worker has lost the task and has not heard of it yet. What was compared
+// with them says nothing about the state.
+func (r *restorer) overtaken(ctx context.Context, l *lease, before map[topicPartition]committed) (bool, error) {
+	now, err := r.stable(ctx, l.sources())
+	if err != nil {
+		return false, err
+	}
+	for tp, c := range before {
+		if now[tp].offset != c.offset {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// settle is R8: it sets where the task goes on.
+func (r *restorer) settle(ctx context.Context, l *lease, offsets map[topicPartition]committed) error {
 	if err := r.takePositions(ctx, l, offsets); err != nil {
 		return err
 	}
