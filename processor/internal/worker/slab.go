@@ -11,8 +11,9 @@ import (
 // slabRecords is the number of records in one piece of a slab.
 const slabRecords = 4096
 
-// slabPiecesKept bounds what a slab keeps for the next commit.
-const slabPiecesKept = 32
+// slabPiecesKept bounds what a slab keeps for the next commit: room for the outputs
+// of a full one of CommitRecords that each have one.
+const slabPiecesKept = 49
 
 // A slab holds the records of one commit. They are used again for the next one,
 // so that producing allocates nothing; their addresses do not change while the
@@ -58,6 +59,7 @@ func (s *slab) reset() {
 		}
 	}
 	if len(s.pieces) > slabPiecesKept {
+		clear(s.pieces[slabPiecesKept:])
 		s.pieces = s.pieces[:slabPiecesKept]
 	}
 	s.n = 0
