@@ -15,15 +15,18 @@ import (
 	"github.com/millrace/millrace/state"
 )
 
-// A slowStorage does something else before it opens the first task.
+// A slowStorage says that it is asked for the first task, and waits to be let go on.
 type slowStorage struct {
 	state.Storage
-	once   sync.Once
-	before func()
+	once        sync.Once
+	asked, goOn chan struct{}
 }
 
 func (s *slowStorage) Open(name string, id state.Identity, specs []state.Spec) (*state.Stores, error) {
-	s.once.Do(s.before)
+	s.once.Do(func() {
+		close(s.asked)
+		<-s.goOn
+	})
 	return s.Storage.Open(name, id, specs)
 }
 
@@ -32,9 +35,6 @@ func (s *slowStorage) Open(name string, id state.Identity, specs []state.Spec) (
 // offsets that it has asked for. Neither is anything wrong with the state, nor
 // does the worker have to end.
 func TestRestoreIsOvertaken(t *testing.T) {
-	if testing.Short() {
-		t.Skip("waits for a heartbeat")
-	}
 	c := newCluster(t, 1, "in", "out")
 	first, second, third := rows(1, 20, 2), rows(1, 20, 2), rows(1, 20, 2)
 	c.load(first...)
@@ -45,17 +45,23 @@ func TestRestoreIsOvertaken(t *testing.T) {
 	w := newWitness(t)
 	cfg := c.config(counting(t, graph.ErrorPolicy{}), nil, w)
 	cfg.HeartbeatInterval = 3 * time.Second // so long it hears nothing
-	cfg.Storage = &slowStorage{Storage: state.NewMemory(), before: func() {
-		c.throwOut("app")
-		c.load(second...)
-		other := start(t, c.config(counting(t, graph.ErrorPolicy{}), state.NewMemory(), newWitness(t)))
-		c.output("out", 40)
-		other.end()
-	}}
+	slow := &slowStorage{Storage: state.NewMemory(), asked: make(chan struct{}), goOn: make(chan struct{})}
+	cfg.Storage = slow
 	p = start(t, cfg)
-	w.wait(t, "the restore", func() bool { return w.restored[task.ID{}].Records > 0 })
-	if r := w.restored[task.ID{}]; r.Rebuilt {
-		t.Errorf("a good state was built anew: %+v", r)
+	<-slow.asked
+	c.throwOut("app")
+	c.load(second...)
+	other := start(t, c.config(counting(t, graph.ErrorPolicy{}), state.NewMemory(), newWitness(t)))
+	c.output("out", 40)
+	other.end()
+	close(slow.goOn)
+	var restored Restoration
+	w.wait(t, "the restore", func() bool {
+		restored = w.restored[task.ID{}]
+		return restored.Records > 0
+	})
+	if restored.Rebuilt {
+		t.Errorf("a good state was built anew: %+v", restored)
 	}
 	c.load(third...)
 	c.checkCounts(append(append(first, second...), third...))
@@ -68,8 +74,7 @@ func (c *cluster) throwOut(group string) {
 	cl := c.client()
 	groups, err := kadm.NewClient(cl).DescribeGroups(context.Background(), group)
 	if err != nil {
-		c.t.Error(err)
-		return
+		c.t.Fatal(err)
 	}
 	req := kmsg.NewPtrLeaveGroupRequest()
 	req.Group = group
@@ -83,6 +88,6 @@ func (c *cluster) throwOut(group string) {
 		err = kerr.ErrorForCode(resp.ErrorCode)
 	}
 	if err != nil || len(req.Members) == 0 {
-		c.t.Errorf("%d members of group %q thrown out: %v", len(req.Members), group, err)
+		c.t.Fatalf("%d members of group %q thrown out: %v", len(req.Members), group, err)
 	}
 }

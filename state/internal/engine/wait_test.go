@@ -98,20 +98,27 @@ func TestDiskThatFailsIsReported(t *testing.T) {
 	}
 }
 
+// crashable opens a database on a volume of its own.
+func crashable(t *testing.T) (*Volume, *pebbleEngine) {
+	t.Helper()
+	v, err := CrashableVolume(testSizes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := v.Open("db")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v, e.(*pebbleEngine)
+}
+
 // A write that Pebble makes wait when the disk fails never returns. It must not take the engine's owner with it, nor be
 // torn when there is space again; and until then nobody else may have the directory.
 func TestStalledWriteIsLeftBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		v, err := CrashableVolume(testSizes)
-		if err != nil {
-			t.Fatal(err)
-		}
+		v, e := crashable(t)
 		defer v.Close()
-		opened, err := v.Open("db")
-		if err != nil {
-			t.Fatal(err)
-		}
-		e, space := opened.(*pebbleEngine), make(chan struct{})
+		space := make(chan struct{})
 		time.AfterFunc(time.Minute, func() { e.fail(syscall.ENOSPC) })
 		if err := e.wait(func() error { <-space; return nil }); !errors.Is(err, syscall.ENOSPC) {
 			t.Errorf("a write that stalls: %v, want the failure", err)
@@ -137,16 +144,8 @@ func TestStalledWriteIsLeftBehind(t *testing.T) {
 // A call that returns by itself, if late, is not left behind by a failure: the engine can be closed and opened again.
 func TestLateWriteIsWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		v, err := CrashableVolume(testSizes)
-		if err != nil {
-			t.Fatal(err)
-		}
+		v, e := crashable(t)
 		defer v.Close()
-		opened, err := v.Open("db")
-		if err != nil {
-			t.Fatal(err)
-		}
-		e := opened.(*pebbleEngine)
 		e.fail(ErrCorrupt)
 		if err := e.wait(func() error { time.Sleep(leaveAfter / 2); return nil }); err != nil {
 			t.Errorf("a write that comes late: %v", err)
