@@ -18,6 +18,8 @@
 //
 // Worker.turn is one round of the loop: hear the group, take back restored
 // tasks, poll a bounded batch, let every task step, and commit if it is due.
+// What no task waits for, where partitions end and the deletion of processed
+// records, is asked of the brokers beside it (errand.go).
 // Nothing in a store is ever newer than Kafka. Only the worker's goroutine
 // touches tasks and fetcher, and a batch with its producer belongs to one stage
 // of the pipe at a time, so the only lock is that of the recordPool, which the

@@ -6,18 +6,23 @@ import (
 	"time"
 )
 
-// How often the ends of partitions that may be idle are asked, how long the
-// answer may take, and for how many times as long as a question took in vain
-// there is no other.
+// How often the ends of partitions that may be idle are asked, and how long the
+// answer may take.
 const (
 	askInterval = time.Second
-	askTimeout  = askInterval / 2
-	askPause    = 10
+	askTimeout  = 5 * time.Second
 )
 
+// An answer says where partitions end.
+type answer struct {
+	asked int64 // wall clock, ms, before the question was sent: what came after it is not proved away
+	parts []topicPartition
+	stood []int64                  // where the tasks were in them then
+	ends  map[topicPartition]int64 // none if the brokers did not say: a partition is not idle until it is proved
+}
+
 // tick tells the tasks the wall clock, and where the inputs end that wait for
-// records and have a rule for idle partitions. The end is asked afresh, after
-// everything that came was processed: only so it proves that nothing is there.
+// records and have a rule for idle partitions.
 func (w *Worker) tick(ctx context.Context) error {
 	now := w.cfg.Now().UnixMilli()
 	for l := range w.running() {
@@ -27,25 +32,44 @@ func (w *Worker) tick(ctx context.Context) error {
 			}
 		}
 	}
-	if time.Now().Before(w.nextAsk) {
-		return nil
+	if a, ok := w.ends.back(); ok {
+		return w.hearEnds(ctx, a)
+	}
+	w.ask(ctx)
+	return nil
+}
+
+// ask sends for the ends of all partitions where they are worth it, unless that
+// was done a moment ago, or the last answer is still to come.
+func (w *Worker) ask(ctx context.Context) {
+	if w.ends.away || time.Now().Before(w.nextAsk) {
+		return
 	}
 	w.nextAsk = time.Now().Add(askInterval)
-	quiet := w.quiet()
-	if len(quiet) == 0 {
-		return nil
+	a := answer{asked: w.cfg.Now().UnixMilli()}
+	if a.parts, a.stood = w.quiet(); len(a.parts) == 0 {
+		return
 	}
-	asked := w.cfg.Now().UnixMilli() // what comes while the question is on its way is not proved away
-	ends, err := w.ask(ctx, quiet)
-	if err != nil { // a partition is not idle until it is proved
-		return nil
-	}
-	for _, tp := range quiet {
-		r, ok := w.routes[tp]
-		if !ok {
-			continue // an answer to a failure before has taken its task
+	client := w.fetcher.client
+	w.ends.run(&w.waker, func() answer {
+		ctx, cancel := context.WithTimeout(ctx, askTimeout)
+		defer cancel()
+		a.ends, _ = logEnd.offsets(ctx, client, a.parts)
+		return a
+	})
+}
+
+// hearEnds tells the tasks where their inputs ended. Only the end asked afresh, after
+// everything that came was processed, proves that nothing is there: an input that
+// has moved since is asked for again.
+func (w *Worker) hearEnds(ctx context.Context, a answer) error {
+	for i, tp := range a.parts {
+		end, told := a.ends[tp]
+		r, read := w.routes[tp]
+		if !told || !read || r.lease.task.Position(r.input) != a.stood[i] {
+			continue
 		}
-		if err := r.lease.task.AtEnd(r.input, ends[tp], asked); err != nil {
+		if err := r.lease.task.AtEnd(r.input, end, a.asked); err != nil {
 			if err := w.failed(ctx, r.lease, err); err != nil {
 				return err
 			}
@@ -54,31 +78,18 @@ func (w *Worker) tick(ctx context.Context) error {
 	return nil
 }
 
-// ask returns where partitions end. All tasks of the worker stand still until
-// the answer is there, so one that is waited for in vain puts the next question
-// off: a broker that hangs must not hold up the tasks that have nothing to do with
-// it. One that says at once that it does not know is asked again soon.
-func (w *Worker) ask(ctx context.Context, parts []topicPartition) (map[topicPartition]int64, error) {
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
-	began := time.Now()
-	ends, err := logEnd.offsets(ctx, w.fetcher.client, parts)
-	if err != nil {
-		w.nextAsk = time.Now().Add(max(askInterval, askPause*time.Since(began)))
-	}
-	return ends, err
-}
-
-// quiet lists the partitions whose end is worth asking for.
-func (w *Worker) quiet() (parts []topicPartition) {
+// quiet lists the partitions whose end is worth asking for, and where their tasks
+// are in them.
+func (w *Worker) quiet() (parts []topicPartition, stood []int64) {
 	for l := range w.running() {
 		for i := range l.inputs {
 			if l.task.WantsEnd(i) {
 				parts = append(parts, l.inputs[i].topicPartition)
+				stood = append(stood, l.task.Position(i))
 			}
 		}
 	}
-	return parts
+	return parts, stood
 }
 
 // align tells the tasks how far the slowest of the worker's aligned partitions

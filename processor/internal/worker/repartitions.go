@@ -149,10 +149,29 @@ const (
 // purge deletes from the repartition topics what was processed and committed.
 // It can wait, so a failure is only told.
 func (w *Worker) purge(ctx context.Context) {
-	if time.Since(w.lastPurge) < purgeInterval {
+	if err, ok := w.purged.back(); ok && err != nil && ctx.Err() == nil {
+		w.cfg.Events.warning(fmt.Errorf("delete processed records from repartition topics: %w", err))
+	}
+	if w.purged.away || time.Since(w.lastPurge) < purgeInterval {
 		return
 	}
 	w.lastPurge = time.Now()
+	offsets := w.processedOffsets()
+	if len(offsets) == 0 {
+		return
+	}
+	client := kadm.NewClient(w.fetcher.client)
+	w.purged.run(&w.waker, func() error {
+		ctx, cancel := context.WithTimeout(ctx, purgeTimeout)
+		defer cancel()
+		deleted, err := client.DeleteRecords(ctx, offsets)
+		return errors.Join(err, deleted.Error())
+	})
+}
+
+// processedOffsets returns, for the repartition topics that are read here, up to
+// where everything was processed and committed.
+func (w *Worker) processedOffsets() kadm.Offsets {
 	offsets := kadm.Offsets{}
 	for l := range w.running() {
 		for _, in := range l.inputs {
@@ -161,13 +180,5 @@ func (w *Worker) purge(ctx context.Context) {
 			}
 		}
 	}
-	if len(offsets) == 0 {
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, purgeTimeout)
-	defer cancel()
-	deleted, err := kadm.NewClient(w.fetcher.client).DeleteRecords(ctx, offsets)
-	if err = errors.Join(err, deleted.Error()); err != nil && ctx.Err() == nil {
-		w.cfg.Events.warning(fmt.Errorf("delete processed records from repartition topics: %w", err))
-	}
+	return offsets
 }

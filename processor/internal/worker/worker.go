@@ -13,9 +13,9 @@ import (
 // A Worker runs its share of an application's tasks: one goroutine, one member
 // of the consumer group, a pair of transactional producers.
 //
-// Everything in it belongs to the goroutine in Run, with three exceptions that
+// Everything in it belongs to the goroutine in Run, with four exceptions that
 // are reached through channels only: the group client's callbacks, the
-// restorer, and the pipe that brings commits into Kafka.
+// restorer, the pipe that brings commits into Kafka, and errands.
 //
 // Always, between two turns: every running task's inputs follow on what it was
 // handed, nothing in any store is newer than Kafka, and what is on its way into
@@ -39,6 +39,8 @@ type Worker struct {
 	slabs  messageSlabs
 
 	unread map[topicPartition]time.Time // when it was last said; see warnOf
+	ends   errand[answer]               // see ask
+	purged errand[error]                // see purge
 
 	queue  []*lease // to be restored, in this order
 	away   *lease   // with the restorer
@@ -48,7 +50,7 @@ type Worker struct {
 	lastCommit time.Time
 	held       time.Time // see hold
 	lastLook   time.Time // see over
-	nextAsk    time.Time // see tick
+	nextAsk    time.Time // see ask
 	lastPurge  time.Time
 	lastTimes  time.Time // see tellTimes
 	waiting    bool      // a task has records but waits for others
