@@ -17,7 +17,7 @@ func asking(t *testing.T) (w *Worker, asked chan struct{}, letGo chan struct{}) 
 	c := newCluster(t, 1, "in", "also", "out")
 	l := mergingLease(t)
 	cfg := task.Config{Subtopology: l.sub, Partitions: map[string]int32{"out": 1}, Partition: partitioner.New(), Tasks: 1}
-	w = &Worker{cfg: Config{Now: time.Now}, leases: []*lease{l}, routes: map[topicPartition]route{}}
+	w = &Worker{cfg: Config{Now: time.Now}, leases: []*lease{l}, routes: map[topicPartition]route{}, member: &member{}, restorer: &restorer{}, pipe: &pipe{}}
 	for i, in := range l.inputs {
 		cfg.Inputs = append(cfg.Inputs, task.Input{Topic: in.topic})
 		w.routes[in.topicPartition] = route{l, i}
@@ -40,18 +40,16 @@ func asking(t *testing.T) (w *Worker, asked chan struct{}, letGo chan struct{}) 
 	return w, asked, letGo
 }
 
-// turnUntilHeard lets the worker tick until an answer has come.
-func turnUntilHeard(t *testing.T, w *Worker) {
+// comeBack waits until an errand is back.
+func comeBack[T any](t *testing.T, w *Worker, e *errand[T]) {
 	t.Helper()
-	for w.ends.away {
-		ctx, disarm := w.waker.arm(t.Context())
-		if len(w.ends.out) == 0 {
-			<-ctx.Done()
-		}
-		disarm()
-		if err := w.tick(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+	ctx, disarm := w.waker.arm(t.Context())
+	defer disarm()
+	if len(e.out) == 0 {
+		<-ctx.Done()
+	}
+	if t.Context().Err() != nil {
+		t.Fatal("nothing came back")
 	}
 }
 
@@ -68,15 +66,21 @@ func TestUnansweredQuestion(t *testing.T) {
 		t.Fatalf("asked again while the answer is still to come, %v", err)
 	}
 	close(letGo)
-	turnUntilHeard(t, w)
-	if err := w.tick(t.Context()); err != nil {
-		t.Fatal(err)
+	comeBack(t, w, &w.ends)
+	if !w.pending() {
+		t.Error("the answer is overslept")
+	}
+	for range 2 { // hears the answer, asks again
+		if err := w.tick(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 	}
 	<-asked
-	turnUntilHeard(t, w)
+	comeBack(t, w, &w.ends)
 }
 
-// What a task has read since the question was sent is not what the answer is about.
+// What a task has read since the question was sent is not what the answer is about,
+// and a question that was not answered proves nothing.
 func TestOutdatedAnswer(t *testing.T) {
 	w, _, _ := asking(t)
 	l := w.leases[0]
@@ -84,16 +88,22 @@ func TestOutdatedAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	other := l.inputs[1].topicPartition
+	atStart := map[topicPartition]int64{other: 0}
 	for _, c := range []struct {
+		what  string
 		stood int64
+		ends  map[topicPartition]int64
 		takes int
-	}{{7, 0}, {0, 1}} {
-		a := answer{asked: 1, parts: []topicPartition{other}, stood: []int64{c.stood}, ends: map[topicPartition]int64{other: 0}}
-		if err := w.hearEnds(t.Context(), a); err != nil {
+	}{
+		{"no answer", 0, nil, 0},
+		{"an answer to a question from another position", 7, atStart, 0},
+		{"an answer to a question from its position", 0, atStart, 1},
+	} {
+		if err := w.hearEnds(t.Context(), answer{asked: 1, parts: []topicPartition{other}, stood: []int64{c.stood}, ends: c.ends}); err != nil {
 			t.Fatal(err)
 		}
 		if n, err := l.task.Step(1, 10); err != nil || n != c.takes {
-			t.Errorf("the other input, asked for at %d and at 0, is waited for: %d records, %v", c.stood, n, err)
+			t.Errorf("after %s for the other input: %d records, %v; want %d", c.what, n, err, c.takes)
 		}
 	}
 }
