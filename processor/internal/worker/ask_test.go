@@ -40,16 +40,12 @@ func asking(t *testing.T) (w *Worker, asked chan struct{}, letGo chan struct{}) 
 	return w, asked, letGo
 }
 
-// comeBack waits until an errand is back.
+// comeBack waits until an errand is back and has woken the worker.
 func comeBack[T any](t *testing.T, w *Worker, e *errand[T]) {
-	t.Helper()
 	ctx, disarm := w.waker.arm(t.Context())
 	defer disarm()
 	if len(e.out) == 0 {
 		<-ctx.Done()
-	}
-	if t.Context().Err() != nil {
-		t.Fatal("nothing came back")
 	}
 }
 
