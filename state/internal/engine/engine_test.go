@@ -15,14 +15,7 @@ var testSizes = Sizes{BlockCacheBytes: 1 << 20, MemtableBytes: 256 << 10}
 // engines are the engines under test; pebble's is empty and in memory.
 func engines(t *testing.T) map[string]Engine {
 	t.Helper()
-	v, err := CrashableVolume(testSizes)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := v.Open("db")
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, p := crashable(t)
 	return map[string]Engine{"memory": NewMemory(), "pebble": p}
 }
 

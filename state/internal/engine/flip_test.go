@@ -19,14 +19,7 @@ func flipValue(i int) []byte { return fmt.Appendf(nil, "value-%d-%d", i, i*i) }
 // flushedVolume returns a volume whose database "db" holds flipKeys pairs, flushed in two steps, closed.
 func flushedVolume(t *testing.T) *Volume {
 	t.Helper()
-	v, err := CrashableVolume(testSizes)
-	if err != nil {
-		t.Fatal(err)
-	}
-	e, err := v.Open("db")
-	if err != nil {
-		t.Fatal(err)
-	}
+	v, e := crashable(t)
 	for half := range 2 {
 		b := e.NewBatch()
 		for i := half; i < flipKeys; i += 2 {

@@ -67,14 +67,7 @@ func crashed(t *testing.T, v *Volume) *Volume {
 // A database that was flushed has its content after a crash; what was not flushed may be gone, but not in part.
 func TestCrashKeepsPrefix(t *testing.T) {
 	for seed := range uint64(30) {
-		v, err := CrashableVolume(testSizes)
-		if err != nil {
-			t.Fatal(err)
-		}
-		e, err := v.Open("db")
-		if err != nil {
-			t.Fatal(err)
-		}
+		v, e := crashable(t)
 		b := e.NewBatch()
 		for i := range 20 {
 			b.Reset()
@@ -86,6 +79,7 @@ func TestCrashKeepsPrefix(t *testing.T) {
 			if err := e.Apply(b); err != nil {
 				t.Fatal(err)
 			}
+			var err error
 			if i == 9 {
 				err = e.Flush()
 			}
