@@ -67,6 +67,7 @@ func (c *cells[V]) load(t *table[V], start int64, windowed bool, key []byte, has
 // read reads one value from the engine.
 func (c *cells[V]) read(start int64, windowed bool, key []byte) (v V, size int, ok bool, err error) {
 	s := c.stores
+	s.reads++
 	s.key = appendStoreID(s.key[:0], c.store.id)
 	if windowed {
 		s.key = appendStart(s.key, start)
@@ -108,7 +109,7 @@ func (c *cells[V]) dirty(t *table[V], i int) {
 }
 
 // roomy reports whether clean entries may still be kept.
-func (c *cells[V]) roomy(t *table[V]) bool { return t.bytes() < c.stores.budget.share() }
+func (c *cells[V]) roomy(t *table[V]) bool { return t.bytes() < c.stores.share.limit() }
 
 // prepare encodes the dirty entries of one table, which makes them pending. tag and, for window stores, start precede
 // the keys.
@@ -153,6 +154,7 @@ func (c *cells[V]) prepare(m *commit, t *table[V], start int64, windowed bool) e
 
 // peek returns the value of key for reading. What it had to look up it keeps, found or not, while there is room.
 func (c *cells[V]) peek(t *table[V], start int64, windowed bool, key []byte) (*V, bool, error) {
+	c.stores.peeks++
 	hash := hashKey(key)
 	i := t.find(key, hash)
 	if i < 0 && t.complete {

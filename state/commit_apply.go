@@ -76,19 +76,16 @@ func (s *Stores) writeRecords(batch engine.Batch, next []int64, wallMillis int64
 
 // accept makes what was applied the state of affairs.
 func (s *Stores) accept(c *commit, next []int64, wallMillis int64) {
-	total := 0
 	for i, st := range s.stores {
 		st.next, st.idChanged = max(st.next, next[i]), false
-		if st.overlay != nil {
-			total += st.overlay.bytes()
-		}
 	}
-	drop := s.budget.excess(total)
+	drop := s.share.excess(s.overlayBytes(), s.lookups())
 	for _, st := range s.stores {
 		if st.overlay != nil {
 			st.overlay.settle(c.slot, drop)
 		}
 	}
+	s.share.use(s.overlayBytes())
 	if c.position.seq > 0 {
 		s.applied.seq = c.position.seq
 		s.applied.position = append(s.applied.position[:0], c.position.position...)
@@ -97,6 +94,19 @@ func (s *Stores) accept(c *commit, next []int64, wallMillis int64) {
 	c.reset()
 	s.oldest, s.pending = (s.oldest+1)%PendingCommits, s.pending-1
 }
+
+// overlayBytes is about the memory of all overlays.
+func (s *Stores) overlayBytes() int {
+	total := 0
+	for _, st := range s.stores {
+		if st.overlay != nil {
+			total += st.overlay.bytes()
+		}
+	}
+	return total
+}
+
+func (s *Stores) lookups() lookups { return lookups{all: s.writes - s.blind + s.peeks, read: s.reads} }
 
 // Discard drops all that is dirty or pending, because a transaction was aborted or its outcome is not known: the
 // stores show again what the engine holds.

@@ -43,9 +43,12 @@ type DiskOptions struct {
 	// MemoryBytes is how much of the state may be in memory, beside what is dirty: that the worker bounds by
 	// committing. Default 1 GiB. The fields below say how it is used.
 	MemoryBytes int64
-	// OverlayBytes of it are decoded values, each open task has an equal share. Default one half.
+	// OverlayBytes of it may be decoded values, each open task has an equal share. What a task does not need, or what
+	// does not help it because most of what it looks for is not there, is lent to the block cache, but for a quarter.
+	// Default one half.
 	OverlayBytes int
-	// BlockCacheBytes of it are Pebble's memtables and what they leave, cached blocks. Default one half.
+	// BlockCacheBytes of it, and what is lent, are Pebble's memtables and what they leave, cached blocks. Default one
+	// half.
 	BlockCacheBytes int64
 	// MemtableBytes is the size of one memtable. A task has one, and up to four while the disk lags behind; an
 	// idle task's is smaller. It is also what has to be replayed after a crash. Default 1/64 of the memory, from
@@ -108,14 +111,18 @@ func OpenDisk(dir string, applicationID string, opt DiskOptions) (*Disk, error) 
 }
 
 func (o DiskOptions) sizes() engine.Sizes {
-	return engine.Sizes{BlockCacheBytes: o.BlockCacheBytes, MemtableBytes: o.MemtableBytes}
+	return engine.Sizes{
+		BlockCacheBytes: o.BlockCacheBytes,
+		LentBytes:       int64(o.OverlayBytes - o.OverlayBytes/modestPart),
+		MemtableBytes:   o.MemtableBytes,
+	}
 }
 
 // OpenVolume is OpenDisk on a volume of the engine, which package statetest makes in memory. With an empty
 // application id any application may open its tasks there. The Disk owns v, also when OpenVolume fails.
 func OpenVolume(v *engine.Volume, applicationID string, opt DiskOptions) (*Disk, error) {
 	d := &Disk{volume: v, options: opt.withDefaults(), open: map[string]bool{}}
-	d.budget.total = d.options.OverlayBytes
+	d.budget.total, d.budget.reserve = d.options.OverlayBytes, v.Reserve
 	var err error
 	if d.lock, err = v.Lock(lockFile); err != nil {
 		return nil, errors.Join(advise(v.Dir(), err), v.Close())

@@ -147,6 +147,7 @@ func (kv *KeyValueStore[K, V]) Closing() (Closing, bool) {
 
 // blind returns the index of the entry of a key that is about to be overwritten, without reading the engine.
 func (kv *KeyValueStore[K, V]) blind(key []byte) (int, error) {
+	kv.stores.blind++
 	hash := hashKey(key)
 	if i := kv.table.find(key, hash); i >= 0 {
 		return i, nil

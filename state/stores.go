@@ -38,8 +38,11 @@ type Stores struct {
 	restore bool // records were restored since the last FinishRestore
 
 	dirtyBytes int
-	budget     *budget // of what stays in memory after an Apply
+	share      share // of what may stay in memory after an Apply
 	writes     uint64
+	blind      uint64 // of them need not know what was there
+	peeks      uint64
+	reads      uint64 // of the engine, for want of an entry
 	key, value []byte // scratch for one engine read
 	sorter     sorter
 }
@@ -73,7 +76,7 @@ func openStores(e engine.Engine, id Identity, specs []Spec, b *budget, hooks sto
 	if err := checkSpecs(specs); err != nil {
 		return nil, err
 	}
-	s := &Stores{id: id, engine: e, hooks: hooks, budget: b}
+	s := &Stores{id: id, engine: e, hooks: hooks, share: share{budget: b}}
 	for i, spec := range specs {
 		st := &store{spec: spec, index: i, closing: noClosing(spec.Name)}
 		s.stores = append(s.stores, st)
@@ -165,7 +168,8 @@ func (s *Stores) Close(flush bool) error {
 		err = s.engine.Flush()
 	}
 	err = errors.Join(err, s.engine.Close())
-	s.budget.open.Add(-1)
+	s.share.lend()
+	s.share.open.Add(-1)
 	s.broken = fmt.Errorf("state: task %s: the stores are closed: %w", s.id.Task, fs.ErrClosed)
 	s.hooks.closed()
 	return err

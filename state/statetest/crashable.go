@@ -48,7 +48,11 @@ func crashableOptions() state.DiskOptions {
 }
 
 func crashableSizes() engine.Sizes {
-	return engine.Sizes{BlockCacheBytes: crashableCacheBytes, MemtableBytes: crashableMemtableBytes}
+	return engine.Sizes{
+		BlockCacheBytes: crashableCacheBytes,
+		LentBytes:       crashableOverlayBytes,
+		MemtableBytes:   crashableMemtableBytes,
+	}
 }
 
 // Crash replaces all that is stored by what a loss of power would leave now: everything synced, and each unsynced

@@ -37,6 +37,7 @@ type pebbleEngine struct {
 	db     *pebble.DB
 	dir    string
 	shared *caches
+	finder finder
 	failed atomic.Pointer[error]
 	down   chan struct{} // closed when failed is set
 	left   chan struct{} // closed when the call that wait left behind has returned; nil if there is none
@@ -134,15 +135,8 @@ func (e *pebbleEngine) check(doing string, err error) error {
 
 // Get implements Engine.
 func (e *pebbleEngine) Get(dst, key []byte) ([]byte, bool, error) {
-	value, closer, err := e.db.Get(key)
-	if err == pebble.ErrNotFound {
-		return dst, false, e.check("read", nil)
-	}
-	if err != nil {
-		return dst, false, e.check("read", err)
-	}
-	dst = append(dst, value...)
-	return dst, true, e.check("read", closer.Close())
+	value, ok, err := e.finder.find(e.db, dst, key)
+	return value, ok, e.check("read", err)
 }
 
 // Scan implements Engine.
@@ -183,6 +177,7 @@ func (e *pebbleEngine) Apply(b Batch) error {
 	if err := e.check("write", nil); err != nil {
 		return err
 	}
+	e.finder.forget()
 	batch := b.(*pebbleBatch)
 	writing := batch.b
 	err := e.wait(func() error { return e.db.Apply(writing, pebble.NoSync) })

@@ -30,6 +30,8 @@ type Sizes struct {
 	// BlockCacheBytes is the size of the block cache that all databases share. Pebble takes the memory of memtables
 	// from it: one that is not larger than they are caches nothing, not even indexes and filters.
 	BlockCacheBytes int64
+	// LentBytes are the block cache's, too, as far as Reserve has not taken them back.
+	LentBytes int64
 	// MemtableBytes is the size of one memtable; a database has up to four. Where so many databases are open that one
 	// of each would take more than half of the block cache, the next one to be opened has smaller ones.
 	MemtableBytes int
@@ -74,7 +76,7 @@ func newVolume(fs vfs.FS, dir string, sizes Sizes) (*Volume, error) {
 		return nil, fmt.Errorf("make %s: %w", dir, classify(err))
 	}
 	v := &Volume{fs: fs, dir: dir, sizes: sizes, shared: &caches{
-		blocks: pebble.NewCache(sizes.BlockCacheBytes),
+		blocks: pebble.NewCache(sizes.BlockCacheBytes + sizes.LentBytes),
 		files:  pebble.NewFileCache(runtime.GOMAXPROCS(0), openFilesMax),
 		sizes:  sizes,
 	}}
@@ -105,6 +107,9 @@ func (v *Volume) Close() error {
 	v.shared.blocks.Unref()
 	return nil
 }
+
+// Reserve takes memory from the block cache, until release is called, once.
+func (v *Volume) Reserve(bytes int) (release func()) { return v.shared.blocks.Reserve(bytes) }
 
 // Lock takes the lock file of the volume against other processes, or fails with ErrLocked.
 func (v *Volume) Lock(name string) (io.Closer, error) {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"path/filepath"
 	"slices"
@@ -222,6 +223,52 @@ func TestMemtableShare(t *testing.T) {
 	small := Sizes{BlockCacheBytes: 1 << 20, MemtableBytes: 64 << 10}
 	if got := small.memtableBytes(100); got != 64<<10 {
 		t.Errorf("a memtable has %d bytes, want the 64 KiB that were asked for", got)
+	}
+}
+
+// What is lent is the cache's, until it is taken back.
+func TestReserve(t *testing.T) {
+	sizes := testSizes
+	sizes.LentBytes = 3 << 20
+	v, err := CrashableVolume(sizes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := v.Open("db")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fillUp(t, e, 2<<20)
+	full := v.shared.blocks.Size()
+	if all := sizes.BlockCacheBytes + sizes.LentBytes; full <= sizes.BlockCacheBytes || full > all {
+		t.Errorf("%d bytes are cached; the cache has %d, and %d that are lent", full, sizes.BlockCacheBytes, sizes.LentBytes)
+	}
+	release := v.Reserve(int(sizes.LentBytes))
+	if n := v.shared.blocks.Size(); n > sizes.BlockCacheBytes {
+		t.Errorf("%d bytes are cached after what was lent has been taken back", n)
+	}
+	release()
+	if err := errors.Join(e.Scan([]byte{0}, []byte{0xFF}, func(_, _ []byte) error { return nil }), e.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if err := v.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// fillUp writes so many bytes, flushes and reads them.
+func fillUp(t *testing.T, e Engine, bytes int) {
+	t.Helper()
+	value := make([]byte, 1<<10)
+	b := e.NewBatch()
+	for i := range bytes / len(value) {
+		if err := b.Set(fmt.Appendf(nil, "key-%d", i), value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err := errors.Join(e.Apply(b), e.Flush(), e.Scan([]byte{0}, []byte{0xFF}, func(_, _ []byte) error { return nil }))
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

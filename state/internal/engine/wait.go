@@ -39,6 +39,7 @@ func (e *pebbleEngine) wait(call func() error) error {
 
 // Close implements Engine.
 func (e *pebbleEngine) Close() error {
+	e.finder.forget()
 	if e.left == nil {
 		return e.closeNow()
 	}
