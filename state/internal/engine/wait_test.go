@@ -78,6 +78,11 @@ func TestDiskThatFailsIsReported(t *testing.T) {
 			if err := e.Apply(oneKey(t, e)); err != nil {
 				t.Fatal(err)
 			}
+			for range getsFirst + 1 { // the last one holds on to the memtable
+				if _, ok, err := e.Get(nil, []byte("k")); !ok || err != nil {
+					t.Fatal(ok, err)
+				}
+			}
 			disk.On()
 			err := outcome(t, "Flush", e.Flush)
 			if !errors.Is(err, c.errno) || !strings.Contains(err.Error(), c.advice) {
