@@ -124,7 +124,7 @@ func overlayIsWorthItsMemoryOrSmall(t *testing.T, touch func(kv *KeyValueStore[s
 			t.Errorf("most look-ups are for one of %d keys, and modest is %v", part.hot, s.share.modest)
 		}
 		if n := s.overlayBytes(); n > 2*s.share.equal() {
-			t.Errorf("%d bytes are kept, the share is %d", n, s.share.limit())
+			t.Errorf("%d bytes are kept, the share is %d", n, s.share.equal())
 		}
 	}
 	closeAll(t, closer{s}, d)

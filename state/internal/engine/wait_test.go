@@ -106,7 +106,12 @@ func TestDiskThatFailsIsReported(t *testing.T) {
 // crashable opens a database on a volume of its own.
 func crashable(t *testing.T) (*Volume, *pebbleEngine) {
 	t.Helper()
-	v, err := CrashableVolume(testSizes)
+	return crashableOf(t, testSizes)
+}
+
+func crashableOf(t *testing.T, sizes Sizes) (*Volume, *pebbleEngine) {
+	t.Helper()
+	v, err := CrashableVolume(sizes)
 	if err != nil {
 		t.Fatal(err)
 	}
