@@ -53,7 +53,7 @@ func BenchmarkCommit(b *testing.B) {
 					v.Value++
 				}
 				b.StartTimer()
-				entries, err := s.Prepare(Position{Inputs: []Input{{Topic: "in", Offset: int64(i)}}})
+				entries, err := s.Prepare([]Input{{Topic: "in", Offset: int64(i)}}, "")
 				if err != nil {
 					b.Fatal(err)
 				}

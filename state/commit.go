@@ -2,7 +2,6 @@ package state
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
 
 	"github.com/millrace/millrace/state/internal/engine"
@@ -42,8 +41,8 @@ type commit struct {
 	entries []Entry
 	key     []byte // scratch: the engine key of one entry
 	store   *store // the one being encoded
-	// position is the one being committed; a seq of 0 says that it is that of the commit before and not written again.
-	position positionRecord
+	// positions are those being committed, by store; nil where it is that of the commit before and not written again.
+	positions [][]byte
 }
 
 func (c *commit) reset() {
@@ -52,7 +51,8 @@ func (c *commit) reset() {
 	}
 	c.batch.Reset()
 	clear(c.entries)
-	c.arena, c.entries, c.position = c.arena[:0], c.entries[:0], positionRecord{}
+	clear(c.positions)
+	c.arena, c.entries = c.arena[:0], c.entries[:0]
 }
 
 // add ends the entry whose key is arena[from:mid] and whose value is what follows; deleted entries have no value.
@@ -72,13 +72,13 @@ func (c *commit) add(from, mid int, deleted bool) error {
 	return c.batch.Set(c.key, value)
 }
 
-// Prepare encodes all that is dirty, keys ascending within each store, and the position, which must hold the current
-// Closings. It returns the changelog entries to be sent in the transaction; the position's comes last, in the
-// changelog of the first store by name. There are none if neither state nor position changed.
+// Prepare encodes all that is dirty, keys ascending within each store, and behind that the position of each store: how
+// far the task has processed its inputs, in which bounded run. It returns the changelog entries to be sent in the
+// transaction. A store has none if neither its state nor its position has changed.
 //
 // The stores may be written on meanwhile: what is written belongs to the next commit. Up to PendingCommits may be
 // pending; they are applied in their order. After an error of a codec, Discard.
-func (s *Stores) Prepare(pos Position) ([]Entry, error) {
+func (s *Stores) Prepare(inputs []Input, run string) ([]Entry, error) {
 	if s.broken != nil {
 		return nil, s.broken
 	}
@@ -89,72 +89,54 @@ func (s *Stores) Prepare(pos Position) ([]Entry, error) {
 	if s.restore {
 		return nil, fmt.Errorf("state: task %s: prepared in the middle of a restore; FinishRestore first", s.id.Task)
 	}
-	if err := s.checkClosings(pos); err != nil {
-		return nil, err
-	}
 	c.reset()
 	for _, st := range s.stores {
-		if st.overlay == nil {
-			continue
+		from := len(c.entries)
+		if c.store = st; st.overlay != nil {
+			if err := st.overlay.prepare(c); err != nil {
+				return nil, err
+			}
 		}
-		c.store = st
-		if err := st.overlay.prepare(c); err != nil {
+		st.changed = len(c.entries) > from
+	}
+	for _, st := range s.stores {
+		if err := s.preparePosition(c, st, inputs, run); err != nil {
 			return nil, err
 		}
-	}
-	if err := s.preparePosition(c, pos); err != nil {
-		return nil, err
 	}
 	s.pending++
 	s.dirtyBytes = 0
 	return c.entries, nil
 }
 
-// checkClosings sees to it that windows are not dropped without a trace in the changelog: a restore would bring
-// them back.
-func (s *Stores) checkClosings(pos Position) error {
-	for _, st := range s.stores {
-		if st.closing == noClosing(st.spec.Name) {
-			continue
-		}
-		found := false
-		for _, c := range pos.Closings {
-			found = found || c == st.closing
-		}
-		if !found {
-			return fmt.Errorf("state: task %s: the position lacks %+v; take Stores.Closings into it", s.id.Task, st.closing)
-		}
-	}
-	return nil
-}
-
-// newest is the position of the last commit that was prepared, or else applied.
-func (s *Stores) newest() positionRecord {
+// newest is the position of the last commit of a store that was prepared, or else applied; nil if it has none of its
+// own.
+func (s *Stores) newest(st *store) []byte {
 	for n := s.pending - 1; n >= 0; n-- {
-		if p := s.commits[(s.oldest+n)%PendingCommits].position; p.seq > 0 {
+		if p := s.commits[(s.oldest+n)%PendingCommits].positions[st.index]; p != nil {
 			return p
 		}
 	}
-	return s.applied
+	if st.adopted {
+		return nil
+	}
+	return st.position
 }
 
-func (s *Stores) preparePosition(c *commit, pos Position) error {
-	if s.first == nil {
+func (s *Stores) preparePosition(c *commit, st *store, inputs []Input, run string) error {
+	if st.aside {
 		return nil
 	}
-	last := s.newest()
 	from := len(c.arena)
 	c.arena = append(c.arena, tagPosition)
-	c.arena = binary.BigEndian.AppendUint64(c.arena, uint64(last.seq+1))
-	c.arena = pos.Append(c.arena)
+	c.arena = Position{Inputs: inputs, Run: run, Closing: st.closing, Traits: st.traits}.Append(c.arena)
 	value := c.arena[from+1:]
-	position := value[8:]
-	if len(c.entries) == 0 && last.seq > 0 && bytes.Equal(position, last.position) {
+	if !st.changed && bytes.Equal(value, s.newest(st)) {
 		return nil
 	}
-	c.position = positionRecord{seq: last.seq + 1, position: position}
-	c.entries = append(c.entries, Entry{Store: s.first.index, Key: c.arena[from : from+1 : from+1], Value: value})
-	return c.batch.Set(reservedKey(keyPosition, ""), value)
+	c.positions[st.index] = value
+	c.entries = append(c.entries, Entry{Store: st.index, Key: c.arena[from : from+1 : from+1], Value: value})
+	return c.batch.Set(reservedKey(keyPosition, st.spec.Name), value)
 }
 
 // spread is what a dirty entry costs beside its key and value, in DirtyBytes: headers, offsets and lengths in batch

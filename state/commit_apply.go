@@ -71,6 +71,11 @@ func (s *Stores) writeRecords(batch engine.Batch, next []int64, wallMillis int64
 			return err
 		}
 	}
+	if s.legacy.sequence > 0 {
+		if err := batch.Delete(reservedKey(keyPosition, "")); err != nil {
+			return err
+		}
+	}
 	return batch.Set(reservedKey(keyApplied, ""), binary.BigEndian.AppendUint64(nil, uint64(wallMillis)))
 }
 
@@ -86,10 +91,12 @@ func (s *Stores) accept(c *commit, next []int64, wallMillis int64) {
 		}
 	}
 	s.share.use(s.overlayBytes())
-	if c.position.seq > 0 {
-		s.applied.seq = c.position.seq
-		s.applied.position = append(s.applied.position[:0], c.position.position...)
+	for i, st := range s.stores {
+		if p := c.positions[i]; p != nil {
+			st.position, st.adopted = append(st.position[:0], p...), false
+		}
 	}
+	s.legacy = legacy{}
 	s.lastApplied = wallMillis
 	c.reset()
 	s.oldest, s.pending = (s.oldest+1)%PendingCommits, s.pending-1

@@ -271,7 +271,7 @@ func readAll(t *testing.T, d *Disk) error {
 		err = kv.Err()
 	}
 	if err != nil {
-		if _, prepareErr := s.Prepare(Position{}); !errors.Is(prepareErr, ErrCorrupt) {
+		if _, prepareErr := s.Prepare(nil, ""); !errors.Is(prepareErr, ErrCorrupt) {
 			t.Errorf("Prepare after damage was found: %v", prepareErr)
 		}
 	}

@@ -34,14 +34,19 @@ func golden(t *testing.T, name string, got []byte) {
 	}
 }
 
+var (
+	goldenUsers   = KV[string, string]{Name: "users", Key: serde.String, Value: serde.String}
+	goldenTraffic = Windowed[Timestamped[int64]]{Name: "traffic", Value: TimestampedSerde(serde.Int64)}
+)
+
 // goldenCommit makes one commit that shows every kind of record. It begins with windows that the second commit drops.
 func goldenCommit(t *testing.T, s *Stores) []Entry {
 	t.Helper()
-	kv, err := KV[string, string]{Name: "users", Key: serde.String, Value: serde.String}.Open(opener{s})
+	kv, err := goldenUsers.Open(opener{s})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := Windowed[Timestamped[int64]]{Name: "traffic", Value: TimestampedSerde(serde.Int64)}.Open(opener{s})
+	w, err := goldenTraffic.Open(opener{s})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,11 +69,7 @@ func goldenCommit(t *testing.T, s *Stores) []Entry {
 		}
 	}
 	s.SetChangelogID("users", "8xVQ")
-	entries, err := s.Prepare(Position{
-		Inputs:   []Input{{Topic: "in", Partition: 3, Offset: 260, Watermark: math.MinInt64}},
-		Closings: s.Closings(),
-		Run:      "run",
-	})
+	entries, err := s.Prepare([]Input{{Topic: "in", TopicID: "7f", Partition: 3, Offset: 260, Watermark: math.MinInt64, Highest: 61_000}}, "run")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +78,7 @@ func goldenCommit(t *testing.T, s *Stores) []Entry {
 
 func TestGoldenBytes(t *testing.T) {
 	storage := NewMemory()
-	s := openSpecs(t, storage, Spec{"users", KeyValue}, Spec{"traffic", Window})
+	s := openSpecs(t, storage, goldenUsers.Spec(), goldenTraffic.Spec())
 	entries := goldenCommit(t, s)
 	var changelog []byte
 	for _, e := range entries {
@@ -88,7 +89,7 @@ func TestGoldenBytes(t *testing.T) {
 		changelog = fmt.Appendf(changelog, "%s %x = %s\n", s.stores[e.Store].spec.Name, e.Key, value)
 	}
 	golden(t, "changelog.txt", changelog)
-	if err := s.Apply([]int64{3, 10}, 1431829260000); err != nil {
+	if err := s.Apply([]int64{5, 10}, 1431829260000); err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "engine.txt", dump(t, storage.tasks["0_0"]))
@@ -110,12 +111,12 @@ func dump(t *testing.T, e engine.Engine) []byte {
 // The golden changelog restored gives the golden engine's state.
 func TestGoldenRestore(t *testing.T) {
 	storage := NewMemory()
-	entries := goldenCommit(t, openSpecs(t, storage, Spec{"users", KeyValue}, Spec{"traffic", Window}))
+	entries := goldenCommit(t, openSpecs(t, storage, goldenUsers.Spec(), goldenTraffic.Spec()))
 	fresh := NewMemory()
-	s := openSpecs(t, fresh, Spec{"users", KeyValue}, Spec{"traffic", Window})
+	s := openSpecs(t, fresh, goldenUsers.Spec(), goldenTraffic.Spec())
 	s.SetChangelogID("users", "8xVQ")
 	s.SetLastApplied(1431829260000)
-	for i, next := range []int64{3, 10} {
+	for i, next := range []int64{5, 10} {
 		var records []ChangelogRecord
 		for _, e := range entries {
 			if e.Store == i {

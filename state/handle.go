@@ -22,7 +22,9 @@ type KV[K, V any] struct {
 }
 
 // Spec is what the task must know of the store.
-func (h KV[K, V]) Spec() Spec { return Spec{Name: h.Name, Kind: KeyValue} }
+func (h KV[K, V]) Spec() Spec {
+	return Spec{Name: h.Name, Kind: KeyValue, Traits: []Trait{Format("keys", h.Key), Format("values", h.Value)}}
+}
 
 // Open returns the task's store. Opened again, also after an abort, it is the same store, provided K and V are the
 // same. The store belongs to the task's goroutine.
@@ -60,7 +62,9 @@ type Windowed[V any] struct {
 }
 
 // Spec is what the task must know of the store.
-func (h Windowed[V]) Spec() Spec { return Spec{Name: h.Name, Kind: Window} }
+func (h Windowed[V]) Spec() Spec {
+	return Spec{Name: h.Name, Kind: Window, Traits: []Trait{Format("values", h.Value)}}
+}
 
 // Open returns the task's store. Opened again, also after an abort, it is the same store, provided V is the same. The
 // store belongs to the task's goroutine.
@@ -104,6 +108,11 @@ func openable(o Opener, spec Spec) (*Stores, *store, error) {
 		return nil, nil, fmt.Errorf("state: store %q is a %v store and was opened as a %v store", spec.Name, st.kind, spec.Kind)
 	}
 	return s, st, nil
+}
+
+// Format is the trait that says in which format something is written: that of the serde.
+func Format[T any](name string, s serde.Serde[T]) Trait {
+	return Trait{Name: name, Value: serde.FormatOf(s), Reads: func(was string) bool { return serde.ReadsFormat(s, was) }}
 }
 
 func otherTypes(name string, opened overlay) error {

@@ -142,7 +142,7 @@ func (kv *KeyValueStore[K, V]) SetClosing(watermark int64) { kv.store.closing.Wa
 // Its bound closes nothing.
 func (kv *KeyValueStore[K, V]) Closing() (Closing, bool) {
 	c := kv.store.closing
-	return c, c != noClosing(c.Store)
+	return c, c != noClosing
 }
 
 // blind returns the index of the entry of a key that is about to be overwritten, without reading the engine.

@@ -13,7 +13,7 @@ const (
 	storeIDLast  = 0xFFFE
 )
 
-// Reserved keys: 0x00 and one of these, for two of them followed by the store's name.
+// Reserved keys: 0x00 and one of these, for three of them followed by the store's name.
 const (
 	keyIdentity  = 'i'
 	keyStore     = 's'
@@ -33,7 +33,7 @@ const (
 const startSize = 8
 
 // identityFormat is the version of everything in the engine.
-const identityFormat = 1
+const identityFormat = 2
 
 func reservedKey(kind byte, name string) []byte {
 	return append([]byte{reserved, kind}, name...)
@@ -111,30 +111,6 @@ func decodeChangelogRecord(b []byte) (changelogRecord, error) {
 	return c, r.end("changelog record")
 }
 
-// positionRecord is a position with the number of the commit that wrote it: the value both of the reserved key in
-// the engine and of the position record in a changelog. Of two position records the higher number holds, which
-// matters when the first store of a task, whose changelog carries them, becomes another one.
-type positionRecord struct {
-	seq      int64
-	position []byte
-}
-
-func (p positionRecord) append(dst []byte) []byte {
-	return append(binary.BigEndian.AppendUint64(dst, uint64(p.seq)), p.position...)
-}
-
-// decodePositionRecord checks the position too; its bytes are a part of b.
-func decodePositionRecord(b []byte) (positionRecord, error) {
-	r := reader{rest: b}
-	p := positionRecord{seq: r.int64()}
-	p.position = r.rest
-	if r.bad || p.seq <= 0 {
-		return p, fmt.Errorf("state: position record cannot be decoded: %w", ErrForeign)
-	}
-	_, err := DecodePosition(p.position)
-	return p, err
-}
-
 func (id Identity) append(dst []byte) []byte {
 	return appendText(appendText(append(dst, identityFormat), id.ApplicationID), id.Task)
 }
@@ -145,7 +121,7 @@ func decodeIdentity(b []byte) (Identity, error) {
 			b[0], identityFormat, ErrNewerFormat)
 	}
 	r := reader{rest: b}
-	if r.byte() != identityFormat {
+	if v := r.byte(); v != identityFormat && v != legacyFormat {
 		r.bad = true
 	}
 	id := Identity{ApplicationID: r.text(), Task: r.text()}

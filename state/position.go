@@ -3,6 +3,7 @@ package state
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 )
 
 // Input is how far a task has processed one source partition.
@@ -10,10 +11,15 @@ type Input struct {
 	// Topic and Partition name the source partition.
 	Topic     string
 	Partition int32
+	// TopicID is the id of the topic that the offset belongs to, as text; "" if it is not known.
+	TopicID string
 	// Offset is the next offset to process.
 	Offset int64
 	// Watermark is the partition's own watermark in ms of event time; math.MinInt64 if it has none yet.
 	Watermark int64
+	// Highest is the highest time believed on the partition, by which records of the future are judged; math.MinInt64
+	// if it is not known. It follows from the watermark where that is not told by markers or a generator.
+	Highest int64
 	// Upstream is what a partition of a repartition topic has heard of each task that writes to it, by the number of
 	// the task's partition. It is empty for other topics.
 	Upstream []Upstream
@@ -29,34 +35,39 @@ type Upstream struct {
 
 // Closing says up to where the windows of a store are closed and gone, and how far the time of its operator had come.
 type Closing struct {
-	// Store is the name of the store.
-	Store string
 	// Watermark is what the operator has set: the last merged watermark, in ms of event time, or the one it passed on.
 	Watermark int64
 	// Below is the bound of the windows dropped: every window with start < Below is gone. math.MinInt64 if none is.
 	Below int64
 }
 
-// Position is what the state of a task reflects: written into the changelog with each commit, and into the engine in
-// the same atomic write as the state itself.
+// noClosing is the closing of a store that has closed nothing.
+var noClosing = Closing{Watermark: math.MinInt64, Below: math.MinInt64}
+
+// Position is what one store reflects, and what its bytes mean. It is written with each commit into the store's own
+// changelog, and into the engine in the same atomic write as the state. So it does not depend on which other stores a
+// version of the application has, and a store that was away for a while still says how far it had followed.
 type Position struct {
-	// Inputs are the source partitions, in the task's own order.
+	// Inputs are how far the task had processed its source partitions, in its own order.
 	Inputs []Input
-	// Closings are those of the window stores, as Stores.Closings returns them.
-	Closings []Closing
 	// Run is the id of the bounded run the task belongs to; empty when live.
 	Run string
+	// Closing is the store's.
+	Closing Closing
+	// Traits are those of the store's Spec, without their Reads, as of this commit; none if a version wrote it that
+	// knew none.
+	Traits []Trait
 }
 
 // positionFormat is the version byte of an encoded position.
-const positionFormat = 1
+const positionFormat = 2
 
-// Sizes of the fixed parts of an encoded input and closing: the least bytes one can take, which bounds how many a
-// record of a given length can claim to hold.
+// Sizes of the fixed parts of an encoded input and trait: the least bytes one can take, which bounds how many a record
+// of a given length can claim to hold.
 const (
-	inputFixed   = 1 + 4 + 8 + 8 + 1
+	inputFixed   = 1 + 1 + 4 + 8 + 8 + 8 + 1
 	upstreamSize = 8 + 1
-	closingFixed = 1 + 8 + 8
+	traitFixed   = 1 + 1
 )
 
 // Append appends the encoding of p (FORMAT.md, "Position") to dst.
@@ -65,17 +76,18 @@ func (p Position) Append(dst []byte) []byte {
 	dst = appendText(dst, p.Run)
 	dst = binary.AppendUvarint(dst, uint64(len(p.Inputs)))
 	for _, in := range p.Inputs {
-		dst = appendText(dst, in.Topic)
+		dst = appendText(appendText(dst, in.Topic), in.TopicID)
 		dst = binary.BigEndian.AppendUint32(dst, uint32(in.Partition))
 		dst = binary.BigEndian.AppendUint64(dst, uint64(in.Offset))
 		dst = binary.BigEndian.AppendUint64(dst, uint64(in.Watermark))
+		dst = binary.BigEndian.AppendUint64(dst, uint64(in.Highest))
 		dst = appendUpstream(dst, in.Upstream)
 	}
-	dst = binary.AppendUvarint(dst, uint64(len(p.Closings)))
-	for _, c := range p.Closings {
-		dst = appendText(dst, c.Store)
-		dst = binary.BigEndian.AppendUint64(dst, uint64(c.Watermark))
-		dst = binary.BigEndian.AppendUint64(dst, uint64(c.Below))
+	dst = binary.BigEndian.AppendUint64(dst, uint64(p.Closing.Watermark))
+	dst = binary.BigEndian.AppendUint64(dst, uint64(p.Closing.Below))
+	dst = binary.AppendUvarint(dst, uint64(len(p.Traits)))
+	for _, t := range p.Traits {
+		dst = appendText(appendText(dst, t.Name), t.Value)
 	}
 	return dst
 }
@@ -97,19 +109,26 @@ func DecodePosition(b []byte) (Position, error) {
 		p.Inputs = make([]Input, n)
 	}
 	for i := range p.Inputs {
-		p.Inputs[i] = Input{Topic: r.text(), Partition: int32(r.uint32()), Offset: r.int64(), Watermark: r.int64()}
-		p.Inputs[i].Upstream = r.upstream()
+		p.Inputs[i] = r.input()
 	}
-	if n := r.count(closingFixed); n > 0 {
-		p.Closings = make([]Closing, n)
+	p.Closing = Closing{Watermark: r.int64(), Below: r.int64()}
+	if n := r.count(traitFixed); n > 0 {
+		p.Traits = make([]Trait, n)
 	}
-	for i := range p.Closings {
-		p.Closings[i] = Closing{Store: r.text(), Watermark: r.int64(), Below: r.int64()}
+	for i := range p.Traits {
+		p.Traits[i] = Trait{Name: r.text(), Value: r.text()}
 	}
 	if err := r.end("position"); err != nil {
 		return Position{}, err
 	}
 	return p, nil
+}
+
+func (r *reader) input() Input {
+	in := Input{Topic: r.text(), TopicID: r.text(), Partition: int32(r.uint32())}
+	in.Offset, in.Watermark, in.Highest = r.int64(), r.int64(), r.int64()
+	in.Upstream = r.upstream()
+	return in
 }
 
 func appendUpstream(dst []byte, all []Upstream) []byte {

@@ -11,11 +11,12 @@ import (
 func samplePosition() Position {
 	return Position{
 		Inputs: []Input{
-			{Topic: "web.access", Partition: 3, Offset: 1234, Watermark: 1431829260000},
-			{Topic: "users", Partition: 3, Offset: 0, Watermark: math.MinInt64},
+			{Topic: "web.access", TopicID: "0f", Partition: 3, Offset: 1234, Watermark: 1431829260000, Highest: 1431829265000},
+			{Topic: "users", Partition: 3, Offset: 0, Watermark: math.MinInt64, Highest: math.MinInt64, Upstream: []Upstream{{Watermark: 7, Ended: true}}},
 		},
-		Closings: []Closing{{Store: "traffic", Watermark: 1431829200000, Below: 1431828900000}},
-		Run:      "r-1",
+		Closing: Closing{Watermark: 1431829200000, Below: 1431828900000},
+		Run:     "r-1",
+		Traits:  []Trait{{Name: "store", Value: "window"}, {Name: "windows", Value: "tumbling 1m0s"}},
 	}
 }
 
@@ -24,7 +25,7 @@ func TestPositionRoundTrip(t *testing.T) {
 		"zero":   {},
 		"sample": samplePosition(),
 		"edges": {Inputs: []Input{{Partition: math.MaxInt32, Offset: math.MaxInt64, Watermark: math.MaxInt64}},
-			Closings: []Closing{noClosing("")}},
+			Closing: noClosing},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := p.Append([]byte("before"))

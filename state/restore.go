@@ -34,7 +34,7 @@ func (s *Stores) Restore(store string, recs []ChangelogRecord, next int64) error
 		return fmt.Errorf("state: store %q: restored back from changelog offset %d to %d; quarantine it and restore from 0",
 			store, st.next, next)
 	}
-	batch, position := s.commits[0].batch, s.applied
+	batch, position := s.commits[0].batch, []byte(nil)
 	batch.Reset()
 	defer batch.Reset()
 	for i, rec := range recs {
@@ -43,7 +43,7 @@ func (s *Stores) Restore(store string, recs []ChangelogRecord, next int64) error
 			return fmt.Errorf("state: changelog %s, record %d before offset %d: %w",
 				ChangelogTopic(s.id.ApplicationID, store), len(recs)-i, next, err)
 		}
-		if p.seq >= position.seq && p.seq > 0 {
+		if p != nil {
 			position = p
 		}
 	}
@@ -51,39 +51,52 @@ func (s *Stores) Restore(store string, recs []ChangelogRecord, next int64) error
 		return s.fail("restore store "+store, err)
 	}
 	s.restore = true
-	s.applied = positionRecord{seq: position.seq, position: bytes.Clone(position.position)}
+	if position != nil {
+		st.position, st.adopted = bytes.Clone(position), false
+	}
 	st.next, st.idChanged = next, false
 	return nil
 }
 
 // restoreRecord adds one record to batch, or returns the position it holds.
-func (s *Stores) restoreRecord(batch engine.Batch, st *store, rec ChangelogRecord) (positionRecord, error) {
+func (s *Stores) restoreRecord(batch engine.Batch, st *store, rec ChangelogRecord) (position []byte, err error) {
 	if len(rec.Key) == 0 {
-		return positionRecord{}, fmt.Errorf("it has no key: %w", ErrForeign)
+		return nil, fmt.Errorf("it has no key: %w", ErrForeign)
 	}
 	tag := rec.Key[0]
 	switch {
+	case tag == tagPosition && len(rec.Key) == 1 && isLegacy(rec.Value):
+		return nil, s.restoreLegacy(batch, rec.Value)
 	case tag == tagPosition && len(rec.Key) == 1:
-		return decodePositionRecord(rec.Value)
+		_, err := DecodePosition(rec.Value)
+		return rec.Value, err
 	case tag == tagKeyValue && st.kind == KeyValue:
 	case tag == tagWindow && st.kind == Window && len(rec.Key) > startSize:
 	case tag > tagWindow:
-		return positionRecord{}, fmt.Errorf("it has the unknown tag %#x: %w", tag, ErrNewerFormat)
+		return nil, fmt.Errorf("it has the unknown tag %#x: %w", tag, ErrNewerFormat)
+	case tag == tagKeyValue && st.kind == Window, tag == tagWindow && st.kind == KeyValue && len(rec.Key) > startSize:
+		return nil, otherKind(st.spec.Name, KeyValue+Window-st.kind, st.kind)
 	default:
-		return positionRecord{}, fmt.Errorf("its key %.20x is not one of a %v store: %w", rec.Key, st.kind, ErrForeign)
+		return nil, fmt.Errorf("its key %.20x is not one of a %v store: %w", rec.Key, st.kind, ErrForeign)
 	}
 	s.key = append(appendStoreID(s.key[:0], st.id), rec.Key[1:]...)
 	if rec.Value == nil {
-		return positionRecord{}, batch.Delete(s.key)
+		return nil, batch.Delete(s.key)
 	}
-	return positionRecord{}, batch.Set(s.key, rec.Value)
+	return nil, batch.Set(s.key, rec.Value)
 }
 
-func (s *Stores) applyRestored(batch engine.Batch, st *store, position positionRecord, next int64) error {
+// otherKind refuses the state of a store that was of another kind.
+func otherKind(name string, was, is Kind) error {
+	d := Difference{Trait: "store", Was: was.String(), Is: is.String()}
+	return fmt.Errorf("store %q: %v: %w", name, d, ErrMeaning)
+}
+
+func (s *Stores) applyRestored(batch engine.Batch, st *store, position []byte, next int64) error {
 	r := changelogRecord{next: next, topicID: st.topicID}
 	err := batch.Set(reservedKey(keyChangelog, st.spec.Name), r.append(nil))
-	if err == nil && position.seq > 0 {
-		err = batch.Set(reservedKey(keyPosition, ""), position.append(nil))
+	if err == nil && position != nil {
+		err = batch.Set(reservedKey(keyPosition, st.spec.Name), position)
 	}
 	if err == nil {
 		err = s.writeLastApplied(batch)
@@ -108,6 +121,7 @@ func (s *Stores) FinishRestore() error {
 	if s.pending > 0 || s.dirtyBytes > 0 {
 		return fmt.Errorf("state: task %s: restore finished over uncommitted changes; Discard first", s.id.Task)
 	}
+	s.adopt()
 	if err := errors.Join(s.takeClosings(), s.dropClosed()); err != nil {
 		return s.fail("finish the restore", err)
 	}

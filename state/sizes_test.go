@@ -91,7 +91,7 @@ func TestValueThatCannotBeEncodedFailsOnlyInPrepare(t *testing.T) {
 					failed = p
 				}
 			}()
-			_, failed = s.Prepare(at(1))
+			_, failed = s.Prepare(at(1).Inputs, "")
 		}()
 		if failed == nil || !strings.Contains(fmt.Sprint(failed), "brittle") {
 			t.Errorf("%s: Prepare came to %v, want the failure of the codec", bad, failed)

@@ -29,6 +29,8 @@ type Spec struct {
 	Name string
 	// Kind is the store's shape.
 	Kind Kind
+	// Traits are what else gives the store's bytes their meaning; their names are unique.
+	Traits []Trait
 }
 
 // nameMax is the longest legal name, in bytes: with the application id before it and "-changelog" behind it a topic

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 
 	"github.com/millrace/millrace/state/internal/engine"
 )
@@ -13,20 +12,15 @@ import (
 //
 // What always holds:
 //  1. The engine reflects a committed prefix of each store's changelog, up to ChangelogNext, and Position is the
-//     position of the last commit in it. Both change in one atomic write, in Apply or in a restore.
+//     position of the store's last commit in it. Both change in one atomic write, in Apply or in a restore.
 //  2. Nothing dirty is in the engine. What was prepared is pending until its Apply or a Discard; see PendingCommits.
 //  3. After an error of the engine everything fails with that error until Close: what is open must be opened again.
 type Stores struct {
-	id      Identity
-	engine  engine.Engine
-	hooks   storeHooks
-	stores  []*store // in the order of the specs
-	first   *store   // the first by name, whose changelog carries the positions; nil without stores
-	applied positionRecord
-	// others are the closings in the applied position of stores that this topology does not have. They go on from
-	// position to position, at most storesMax: should a store come back, as when an upgrade is undone, it must not
-	// fire again what its changelog still holds of windows that were closed.
-	others []Closing
+	id     Identity
+	engine engine.Engine
+	hooks  storeHooks
+	stores []*store // in the order of the specs
+	legacy  legacy   // what an older version wrote for all stores; zero once every store has its own position
 	// lastApplied is the wall clock of the last Apply in ms, flushed that of the last flush asked for, or
 	// of the first Apply.
 	lastApplied, flushed int64
@@ -54,7 +48,12 @@ type store struct {
 	storeRecord
 	changelogRecord
 	idChanged bool    // topicID is newer than what the engine has
-	closing   Closing // window stores: as of now, dirty; Store is always set
+	closing   Closing // as of now, dirty
+	traits    []Trait // what goes into the next position
+	position  []byte  // of the last commit applied, encoded; nil if there is none
+	adopted   bool    // position was made of what an older version wrote for all stores
+	aside     bool    // not followed at present; see SetAside
+	changed   bool    // scratch of Prepare
 	overlay   overlay // nil until a handle opens the store
 }
 
@@ -78,14 +77,12 @@ func openStores(e engine.Engine, id Identity, specs []Spec, b *budget, hooks sto
 	}
 	s := &Stores{id: id, engine: e, hooks: hooks, share: share{budget: b}}
 	for i, spec := range specs {
-		st := &store{spec: spec, index: i, closing: noClosing(spec.Name)}
-		s.stores = append(s.stores, st)
-		if s.first == nil || spec.Name < s.first.spec.Name {
-			s.first = st
-		}
+		s.stores = append(s.stores, &store{spec: spec, index: i, closing: noClosing, traits: kept(spec)})
 	}
 	for slot := range s.commits {
-		s.commits[slot] = commit{slot: slot, batch: e.NewBatch(), arena: make([]byte, 0, arenaFirst)}
+		s.commits[slot] = commit{
+			slot: slot, batch: e.NewBatch(), arena: make([]byte, 0, arenaFirst), positions: make([][]byte, len(specs)),
+		}
 	}
 	if err := s.load(); err != nil {
 		return nil, err
@@ -94,14 +91,45 @@ func openStores(e engine.Engine, id Identity, specs []Spec, b *budget, hooks sto
 	return s, nil
 }
 
-func noClosing(name string) Closing {
-	return Closing{Store: name, Watermark: math.MinInt64, Below: math.MinInt64}
+// Position is the position of a store's last commit in the engine; false if it has none: it is new, or the task has no
+// such store.
+func (s *Stores) Position(store string) (Position, bool) {
+	st := s.find(store)
+	if st == nil {
+		return Position{}, false
+	}
+	return st.lastPosition()
 }
 
-// Position is the position of the last commit in the engine; zero if there is none.
-func (s *Stores) Position() Position {
-	p, _ := s.position() // checked when it was taken over
-	return p
+// lastPosition decodes the applied position.
+func (st *store) lastPosition() (Position, bool) {
+	if st.position == nil {
+		return Position{}, false
+	}
+	p, err := DecodePosition(st.position) // checked when it was taken over
+	return p, err == nil
+}
+
+// SetAside leaves a store out of the commits to come, or takes it in again: its position stays where it is, as that of a
+// store that was not there. Nothing may be written to it meanwhile.
+func (s *Stores) SetAside(store string, aside bool) {
+	if st := s.find(store); st != nil {
+		st.aside = aside
+	}
+}
+
+// Empty reports whether the engine holds nothing of a store.
+func (s *Stores) Empty(store string) (bool, error) {
+	st := s.find(store)
+	if st == nil {
+		return true, nil
+	}
+	from, to := storeRange(st.id)
+	_, any, err := engine.First(s.engine, from, to)
+	if err != nil {
+		return false, s.fail("look into store "+store, err)
+	}
+	return !any, nil
 }
 
 // ChangelogNext is the next offset of a store's changelog to restore from; 0 if nothing is there or the task has no
@@ -143,18 +171,6 @@ func (s *Stores) DirtyBytes() int { return s.dirtyBytes }
 
 // Writes counts all changes so far, never goes back, and so shows whether something was changed between two calls.
 func (s *Stores) Writes() uint64 { return s.writes }
-
-// Closings are what belongs into the next Position: the current closings of the stores that have any, in the order of
-// the specs, and behind them those of stores that the task had in an earlier topology.
-func (s *Stores) Closings() []Closing {
-	var all []Closing
-	for _, st := range s.stores {
-		if st.closing != noClosing(st.spec.Name) {
-			all = append(all, st.closing)
-		}
-	}
-	return append(all, s.others...)
-}
 
 // Close releases the stores. With flush, everything applied is made durable before, so that the next Open has
 // nothing to restore; without, or after an error, up to what the changelogs bring back may be lost. What is dirty or

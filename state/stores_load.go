@@ -63,6 +63,11 @@ func (s *Stores) loadIdentity(batch engine.Batch) error {
 	if err != nil {
 		return damaged(err)
 	}
+	if b[0] != identityFormat {
+		if err := batch.Set(reservedKey(keyIdentity, ""), s.id.append(nil)); err != nil {
+			return err
+		}
+	}
 	if found != s.id {
 		return fmt.Errorf("%w: the directory holds task %s of application %q, wanted is task %s of application %q; remove it "+
 			"or put the right one back", ErrIdentity, found.Task, found.ApplicationID, s.id.Task, s.id.ApplicationID)
@@ -84,8 +89,7 @@ func (s *Stores) loadStores(batch engine.Batch) error {
 			continue
 		}
 		if r.kind != st.spec.Kind {
-			return fmt.Errorf("state: store %q was a %v store and is now a %v store: rename it, or reset the application",
-				st.spec.Name, r.kind, st.spec.Kind)
+			return fmt.Errorf("state: %w", otherKind(st.spec.Name, r.kind, st.spec.Kind))
 		}
 		st.storeRecord = r
 		used[r.id] = true
@@ -128,6 +132,7 @@ func dropStore(batch engine.Batch, name string, id uint16) error {
 		batch.DeleteRange(from, to),
 		batch.Delete(reservedKey(keyStore, name)),
 		batch.Delete(reservedKey(keyChangelog, name)),
+		batch.Delete(reservedKey(keyPosition, name)),
 	)
 }
 
@@ -163,43 +168,42 @@ func (s *Stores) loadPosition() error {
 			return damaged(err)
 		}
 	}
-	b, err = s.record(reservedKey(keyPosition, ""))
-	if err != nil || b == nil {
+	for _, st := range s.stores {
+		if err := s.loadPositionOf(st); err != nil {
+			return err
+		}
+	}
+	if err := s.loadLegacy(); err != nil {
 		return err
 	}
-	p, err := decodePositionRecord(b)
-	if err != nil {
-		return damaged(err)
-	}
-	s.applied = positionRecord{seq: p.seq, position: bytes.Clone(p.position)}
+	s.adopt()
 	return s.takeClosings()
 }
 
-// takeClosings makes the closings of the applied position the current ones.
-func (s *Stores) takeClosings() error {
-	p, err := s.position()
-	if err != nil {
+func (s *Stores) loadPositionOf(st *store) error {
+	b, err := s.record(reservedKey(keyPosition, st.spec.Name))
+	if err != nil || b == nil {
 		return err
 	}
-	for _, st := range s.stores {
-		st.closing = noClosing(st.spec.Name)
+	if _, err := DecodePosition(b); err != nil {
+		return damaged(err)
 	}
-	s.others = s.others[:0]
-	for _, c := range p.Closings {
-		if st := s.find(c.Store); st != nil {
-			st.closing = c
-		} else if len(s.others) < storesMax {
-			s.others = append(s.others, c)
-		}
-	}
+	st.position = bytes.Clone(b)
 	return nil
 }
 
-// position decodes the applied position.
-func (s *Stores) position() (Position, error) {
-	if s.applied.seq == 0 {
-		return Position{}, nil
+// takeClosings makes the closings of the applied positions the current ones.
+func (s *Stores) takeClosings() error {
+	for _, st := range s.stores {
+		st.closing = noClosing
+		if st.position == nil {
+			continue
+		}
+		p, err := DecodePosition(st.position)
+		if err != nil {
+			return damaged(err)
+		}
+		st.closing = p.Closing
 	}
-	p, err := DecodePosition(s.applied.position)
-	return p, damaged(err)
+	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -17,7 +16,7 @@ type opener struct{ s *Stores }
 
 func (o opener) Stores() *Stores { return o.s }
 
-func testSpecs() []Spec { return []Spec{{"kv", KeyValue}, {"w", Window}} }
+func testSpecs() []Spec { return []Spec{{Name: "kv", Kind: KeyValue}, {Name: "w", Kind: Window}} }
 
 func open(tb testing.TB, storage Storage) *Stores {
 	tb.Helper()
@@ -49,8 +48,7 @@ func openWindows(tb testing.TB, s *Stores) *WindowStore[int64] {
 // commitAll prepares and applies, and returns the entries' records by store.
 func commitAll(tb testing.TB, s *Stores, p Position) map[int][]ChangelogRecord {
 	tb.Helper()
-	p.Closings = s.Closings()
-	entries, err := s.Prepare(p)
+	entries, err := s.Prepare(p.Inputs, p.Run)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -96,7 +94,7 @@ func TestMisuseIsRefused(t *testing.T) {
 	if err := s.Apply([]int64{1, -1}, 0); err == nil {
 		t.Error("Apply without Prepare")
 	}
-	if _, err := s.Prepare(at(1)); err != nil {
+	if _, err := s.Prepare(at(1).Inputs, ""); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Apply([]int64{1}, 0); err == nil {
@@ -116,9 +114,6 @@ func TestMisuseIsRefused(t *testing.T) {
 	}
 	s.Discard()
 	w.Drop(10)
-	if _, err := s.Prepare(at(1)); err == nil || !strings.Contains(err.Error(), "Closings") {
-		t.Errorf("Prepare without the closing: %v", err)
-	}
 	if err := s.Restore("w", nil, 5); err == nil {
 		t.Error("Restore over a drop that is not committed")
 	}
@@ -132,7 +127,7 @@ func TestMisuseIsRefused(t *testing.T) {
 	if err := s.Restore("kv", nil, 4); err == nil {
 		t.Error("Restore backwards")
 	}
-	if _, err := s.Prepare(at(1)); err == nil {
+	if _, err := s.Prepare(at(1).Inputs, ""); err == nil {
 		t.Error("Prepare in the middle of a restore")
 	}
 	if err := errors.Join(s.FinishRestore(), s.Close(true)); err != nil {
@@ -157,14 +152,14 @@ func all(kv *KeyValueStore[string, string]) error {
 
 func TestPrepareOfNothing(t *testing.T) {
 	s := open(t, NewMemory())
-	if records := commitAll(t, s, at(1)); len(records[0]) != 1 || len(records[1]) != 0 {
+	if records := commitAll(t, s, at(1)); len(records[0]) != 1 || len(records[1]) != 1 {
 		t.Fatalf("a new position gave %v", records)
 	}
 	if records := commitAll(t, s, at(1)); len(records) != 0 {
 		t.Errorf("the same position again gave %v", records)
 	}
 	stateless := openSpecs(t, NewMemory())
-	entries, err := stateless.Prepare(at(1))
+	entries, err := stateless.Prepare(at(1).Inputs, "")
 	if err != nil || len(entries) != 0 {
 		t.Errorf("without stores: %v, %v", entries, err)
 	}
@@ -210,8 +205,8 @@ func TestOpenRefuses(t *testing.T) {
 		}
 	}
 	for name, specs := range map[string][]Spec{
-		"illegal name": {{"a/b", KeyValue}}, "no name": {{"", KeyValue}}, "dots": {{"..", Window}}, "twice": {{"a", KeyValue}, {"a", Window}},
-		"no kind": {{Name: "a"}}, "too long": {{strings.Repeat("a", nameMax+1), KeyValue}}, "too many": make([]Spec, storesMax+1),
+		"illegal name": {{Name: "a/b", Kind: KeyValue}}, "no name": {{Name: "", Kind: KeyValue}}, "dots": {{Name: "..", Kind: Window}}, "twice": {{Name: "a", Kind: KeyValue}, {Name: "a", Kind: Window}},
+		"no kind": {{Name: "a"}}, "too long": {{Name: strings.Repeat("a", nameMax+1), Kind: KeyValue}}, "too many": make([]Spec, storesMax+1),
 	} {
 		if _, err := NewMemory().Open("0_0", Identity{"app", "0_0"}, specs); err == nil {
 			t.Errorf("specs with %s are accepted", name)
@@ -230,19 +225,22 @@ func TestStoresOfAnotherTopology(t *testing.T) {
 	fillKeyValue(t, s, 10)
 	closeAll(t, closer{s})
 
-	s = openSpecs(t, storage, Spec{"a-new-first", KeyValue}, Spec{"kv", KeyValue})
+	s = openSpecs(t, storage, Spec{Name: "a-new-first", Kind: KeyValue}, Spec{Name: "kv", Kind: KeyValue})
 	if got := s.ChangelogNext("kv"); got != 11 {
 		t.Errorf("ChangelogNext of the store that stayed is %d, want 11", got)
 	}
-	if got := s.Position().Run; got != "r" {
-		t.Errorf("the position is gone: run %q", got)
+	if got, _ := s.Position("kv"); got.Run != "r" {
+		t.Errorf("the position of the store that stayed is gone: run %q", got.Run)
+	}
+	if got, ok := s.Position("a-new-first"); ok {
+		t.Errorf("a new store has the position %+v", got)
 	}
 	commitAll(t, s, at(7))
 	closeAll(t, closer{s})
 
-	s = openSpecs(t, storage, Spec{"w", Window})
-	if got := s.Position(); !reflect.DeepEqual(got, at(7)) {
-		t.Errorf("Position() = %+v, want that of the last commit", got)
+	s = openSpecs(t, storage, Spec{Name: "w", Kind: Window})
+	if got, ok := s.Position("w"); ok {
+		t.Errorf("a store that was away on this disk has the position %+v: its changelog has to say", got)
 	}
 	closeAll(t, closer{s})
 	s = open(t, storage)
@@ -257,15 +255,16 @@ func TestStoresOfAnotherTopology(t *testing.T) {
 		t.Errorf("the store that came back has %q", k)
 	}
 	closeAll(t, closer{s})
-	if _, err := storage.Open("0_0", Identity{"app", "0_0"}, []Spec{{"kv", Window}}); err == nil {
+	if _, err := storage.Open("0_0", Identity{"app", "0_0"}, []Spec{{Name: "kv", Kind: Window}}); err == nil {
 		t.Error("a store changed its kind without an error")
 	}
 }
 
 // A store that a topology does not have for a while, as when an upgrade is undone, comes back from its changelog, which
-// still holds the windows it had closed. They must stay closed, or all of them would fire once more.
-func TestClosingOutlivesATopologyWithoutItsStore(t *testing.T) {
-	storage, windows := NewMemory(), Spec{"w", Window}
+// says how far the store had followed and which windows it had closed: these stay closed, and what came meanwhile is
+// known to be missing.
+func TestStoreThatWasAwaySaysHowFarItFollowed(t *testing.T) {
+	storage, windows := NewMemory(), Spec{Name: "w", Kind: Window}
 	s := openSpecs(t, storage, windows)
 	w := openWindows(t, s)
 	if _, _, err := w.Slot(0, []byte("k")); err != nil {
@@ -277,16 +276,11 @@ func TestClosingOutlivesATopologyWithoutItsStore(t *testing.T) {
 	want, _ := w.Closing()
 	closeAll(t, closer{s})
 
-	for offset := range int64(2) { // opened twice: what is only passed on must come out of the engine, too
-		s = openSpecs(t, storage, Spec{"kv", KeyValue})
-		if got := s.Closings(); !slices.Equal(got, []Closing{want}) {
-			t.Errorf("without the store the closings are %+v, want %+v", got, want)
-		}
-		commitAll(t, s, at(3+offset))
-		closeAll(t, closer{s})
-	}
+	s = openSpecs(t, storage, Spec{Name: "kv", Kind: KeyValue})
+	commitAll(t, s, at(3))
+	closeAll(t, closer{s})
 
-	s = openSpecs(t, storage, windows)
+	s = openSpecs(t, storage, windows, Spec{Name: "kv", Kind: KeyValue})
 	if err := s.Restore("w", changelog, int64(len(changelog))); err != nil {
 		t.Fatal(err)
 	}
@@ -300,33 +294,31 @@ func TestClosingOutlivesATopologyWithoutItsStore(t *testing.T) {
 	if got, _ := w.Closing(); got != want {
 		t.Errorf("Closing() = %+v, want %+v", got, want)
 	}
-	if got := s.Closings(); !slices.Equal(got, []Closing{want}) {
-		t.Errorf("with the store the closings are %+v, want %+v once", got, want)
+	for store, offset := range map[string]int64{"w": 2, "kv": 3} {
+		if got, ok := s.Position(store); !ok || got.Inputs[0].Offset != offset {
+			t.Errorf("the position of %q is %+v, %v; want offset %d", store, got, ok, offset)
+		}
 	}
 }
 
-// When another store becomes the first, two changelogs hold positions; the later one must win, in any order.
-func TestRestoreTakesTheLatestPosition(t *testing.T) {
-	s := openSpecs(t, NewMemory(), Spec{"kv", KeyValue})
-	older := commitAll(t, s, at(1))[0]
-	closing := s.applied
-	s2 := openSpecs(t, NewMemory(), Spec{"kv", KeyValue}, Spec{"a", KeyValue})
-	s2.applied = closing
-	newer := commitAll(t, s2, at(2))[1]
-	for _, order := range [][]string{{"a", "kv"}, {"kv", "a"}} {
-		r := openSpecs(t, NewMemory(), Spec{"kv", KeyValue}, Spec{"a", KeyValue})
-		for _, name := range order {
-			records := map[string][]ChangelogRecord{"kv": older, "a": newer}[name]
-			if err := r.Restore(name, records, int64(len(records))); err != nil {
-				t.Fatal(err)
-			}
+// What is set aside keeps its position, in the engine and in its changelog, while the others go on.
+func TestSetAside(t *testing.T) {
+	s := open(t, NewMemory())
+	commitAll(t, s, at(1))
+	s.SetAside("w", true)
+	records := commitAll(t, s, at(2))
+	if len(records[1]) > 0 {
+		t.Errorf("a store that was set aside wrote %d records", len(records[1]))
+	}
+	s.SetAside("w", false)
+	for store, offset := range map[string]int64{"w": 1, "kv": 2} {
+		if got, _ := s.Position(store); got.Inputs[0].Offset != offset {
+			t.Errorf("the position of %q is %+v, want offset %d", store, got, offset)
 		}
-		if err := r.FinishRestore(); err != nil {
-			t.Fatal(err)
-		}
-		if got := r.Position(); !reflect.DeepEqual(got, at(2)) {
-			t.Errorf("restored in the order %q: %+v, want the later position", order, got)
-		}
+	}
+	commitAll(t, s, at(3))
+	if got, _ := s.Position("w"); got.Inputs[0].Offset != 3 {
+		t.Errorf("taken in again it is at %+v, want offset 3", got)
 	}
 }
 
@@ -338,8 +330,8 @@ func TestRestoreRefusesForeignRecords(t *testing.T) {
 		want  error
 	}{
 		"no key":             {"kv", ChangelogRecord{Value: []byte("v")}, ErrForeign},
-		"window in kv":       {"kv", ChangelogRecord{Key: appendStart([]byte{tagWindow}, 1)}, ErrForeign},
-		"kv in window":       {"w", ChangelogRecord{Key: []byte{tagKeyValue, 'k'}}, ErrForeign},
+		"window in kv":       {"kv", ChangelogRecord{Key: appendStart([]byte{tagWindow}, 1)}, ErrMeaning},
+		"kv in window":       {"w", ChangelogRecord{Key: []byte{tagKeyValue, 'k'}}, ErrMeaning},
 		"short window":       {"w", ChangelogRecord{Key: []byte{tagWindow, 1, 2}}, ErrForeign},
 		"unknown tag":        {"kv", ChangelogRecord{Key: []byte("plain text")}, ErrNewerFormat},
 		"long position key":  {"kv", ChangelogRecord{Key: []byte{tagPosition, 1}}, ErrForeign},
@@ -415,7 +407,7 @@ func TestWritesAndDirtyBytes(t *testing.T) {
 	if s.DirtyBytes() != 0 || s.Writes() < writes {
 		t.Errorf("after Discard: %d dirty bytes, %d writes", s.DirtyBytes(), s.Writes())
 	}
-	if got := s.Closings(); got != nil {
+	if got, ok := w.Closing(); ok {
 		t.Errorf("after Discard there is a closing: %+v", got)
 	}
 }

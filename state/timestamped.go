@@ -3,6 +3,7 @@ package state
 import (
 	"encoding/binary"
 	"fmt"
+	"strings"
 
 	"github.com/millrace/millrace/schemaregistry/serde"
 )
@@ -29,6 +30,17 @@ func (s timestampedSerde[V]) Bind(use serde.Use) (serde.Codec[Timestamped[V]], e
 	c, err := s.value.Bind(use)
 	return timestampedCodec[V]{c}, err
 }
+
+// Format implements serde.Formatted.
+func (s timestampedSerde[V]) Format() string { return timestampedPrefix + serde.FormatOf(s.value) }
+
+// Reads implements serde.FormatReader.
+func (s timestampedSerde[V]) Reads(was string) bool {
+	inner, ok := strings.CutPrefix(was, timestampedPrefix)
+	return ok && serde.ReadsFormat(s.value, inner)
+}
+
+const timestampedPrefix = "time and "
 
 type timestampedCodec[V any] struct{ value serde.Codec[V] }
 

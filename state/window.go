@@ -127,5 +127,5 @@ func (w *WindowStore[V]) SetClosing(watermark int64) { w.store.closing.Watermark
 // there is none.
 func (w *WindowStore[V]) Closing() (Closing, bool) {
 	c := w.store.closing
-	return c, c != noClosing(c.Store)
+	return c, c != noClosing
 }

@@ -134,7 +134,7 @@ func (r *rig) commit() {
 // commitStores commits the one store as if its changelog had taken all entries.
 func commitStores(t testing.TB, stores *state.Stores, name string) {
 	t.Helper()
-	entries, err := stores.Prepare(state.Position{Closings: stores.Closings()})
+	entries, err := stores.Prepare(nil, "")
 	if err != nil {
 		t.Fatal(err)
 	}

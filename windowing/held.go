@@ -32,6 +32,9 @@ func HeldSerde() serde.Serde[Held] { return serde.Of[Held](heldCodec{}) }
 
 type heldCodec struct{}
 
+// Format implements serde.Formatted.
+func (heldCodec) Format() string { return "held changes" }
+
 func (heldCodec) Append(dst []byte, h Held) ([]byte, error) {
 	dst = binary.BigEndian.AppendUint64(dst, uint64(h.Start))
 	dst = binary.BigEndian.AppendUint64(dst, uint64(h.Time))

@@ -166,7 +166,7 @@ func TestFiringOnTimeWritesNothing(t *testing.T) {
 		r.add("k", "a", 20, 20)
 		r.commit()
 		r.advance(32)
-		entries, err := r.stores.Prepare(state.Position{Closings: r.stores.Closings()})
+		entries, err := r.stores.Prepare(nil, "")
 		if err != nil || len(entries) != 1 || len(r.rows) != 1 {
 			t.Errorf("%T: sent %q with %d writes, %v", w, r.rows, len(entries)-1, err)
 		}

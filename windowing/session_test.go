@@ -138,7 +138,7 @@ func TestKeyedStoresForgetKeys(t *testing.T) {
 		r.add("k", "x", 5, 5)
 		r.commit()
 		r.advance(50)
-		entries, err := r.stores.Prepare(state.Position{Closings: r.stores.Closings()})
+		entries, err := r.stores.Prepare(nil, "")
 		if err != nil || len(entries) != 2 || !bytes.HasSuffix(entries[0].Key, []byte("k")) || entries[0].Value != nil {
 			t.Errorf("%T: got %v, %v, want a tombstone for k and the position", w, entries, err)
 		}

@@ -41,6 +41,14 @@ func (s slidesSerde[A]) Bind(use serde.Use) (serde.Codec[Slides[A]], error) {
 	return slidesCodec[A]{c}, err
 }
 
+const slidesPrefix = "sliding windows of "
+
+// Format implements serde.Formatted.
+func (s slidesSerde[A]) Format() string { return slidesPrefix + serde.FormatOf(s.value) }
+
+// Reads implements serde.FormatReader.
+func (s slidesSerde[A]) Reads(was string) bool { return readsInner(s.value, slidesPrefix, was) }
+
 // slidesCodec writes the version byte and, for each span, start (8), end (8), time (8), marks (1), length (4) and
 // value.
 type slidesCodec[A any] struct{ value serde.Codec[A] }

@@ -86,7 +86,7 @@ func (s *suppressing) send(key []byte, h *windowing.Held) error {
 func (s *suppressing) commit() {
 	s.t.Helper()
 	s.stored = s.held.Passed()
-	entries, err := s.stores.Prepare(state.Position{Closings: s.stores.Closings()})
+	entries, err := s.stores.Prepare(nil, "")
 	s.must(err)
 	next := int64(-1)
 	if len(entries) > 0 {

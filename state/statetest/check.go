@@ -23,7 +23,7 @@ func (h *history) compare() error {
 			return err
 		}
 	}
-	want := state.Closing{Store: "windows", Watermark: h.model.now.mark, Below: h.model.now.below}
+	want := state.Closing{Watermark: h.model.now.mark, Below: h.model.now.below}
 	if got, _ := h.win.Closing(); got != want {
 		return fmt.Errorf("Closing() = %+v, want %+v", got, want)
 	}
@@ -100,17 +100,20 @@ func (h *history) checkDirty() error {
 	return err
 }
 
-// checkEntries sees that there is one entry per dirty key, sorted within each store, and the position behind them.
+// checkEntries sees that there is one entry per dirty key, sorted within each store, and behind them the position of each
+// store.
 func (h *history) checkEntries(entries []state.Entry) error {
-	n := len(entries)
-	if n == 0 {
-		return fmt.Errorf("a new position gave no entry")
+	n := len(entries) - 2
+	if n < 0 {
+		return fmt.Errorf("a new position gave %d entries", len(entries))
 	}
-	if p := entries[n-1]; p.Store != keyValueStore || !bytes.Equal(p.Key, []byte{0}) {
-		return fmt.Errorf("the last entry is %d %x, not the position's", p.Store, p.Key)
+	for i, p := range entries[n:] {
+		if p.Store != i || !bytes.Equal(p.Key, []byte{0}) {
+			return fmt.Errorf("entry %d of the last two is %d %x, not the position of store %d", i, p.Store, p.Key, i)
+		}
 	}
 	counts := [2]int{}
-	for i, e := range entries[:n-1] {
+	for i, e := range entries[:n] {
 		counts[e.Store]++
 		if i > 0 && entries[i-1].Store == e.Store && bytes.Compare(entries[i-1].Key, e.Key) >= 0 {
 			return fmt.Errorf("entry %x behind %x", e.Key, entries[i-1].Key)

@@ -3,6 +3,7 @@ package statetest
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"reflect"
 
 	"github.com/millrace/millrace/state"
@@ -12,17 +13,16 @@ import (
 // markers add offsets without records.
 func (h *history) prepare() error {
 	if len(h.model.pending) == state.PendingCommits {
-		if _, err := h.stores.Prepare(state.Position{Closings: h.stores.Closings()}); err == nil {
+		if _, err := h.stores.Prepare(nil, ""); err == nil {
 			return fmt.Errorf("%d commits are pending, and another can be prepared", state.PendingCommits)
 		}
 		return h.apply()
 	}
 	p := state.Position{
-		Inputs: []state.Input{{Topic: "in", Partition: 3, Offset: int64(h.step), Watermark: int64(h.step) - 7}},
+		Inputs: []state.Input{{Topic: "in", Partition: 3, Offset: int64(h.step), Watermark: int64(h.step) - 7, Highest: int64(h.step)}},
 		Run:    "run",
 	}
-	p.Closings = h.stores.Closings()
-	entries, err := h.stores.Prepare(p)
+	entries, err := h.stores.Prepare(p.Inputs, p.Run)
 	if err == nil {
 		err = h.checkEntries(entries)
 	}
@@ -246,8 +246,16 @@ func (h *history) restore() error {
 
 // checkPosition compares the applied position with the last one committed.
 func (h *history) checkPosition() error {
-	if got := h.stores.Position(); !reflect.DeepEqual(got, h.model.position) {
-		return fmt.Errorf("Position() = %+v, want %+v", got, h.model.position)
+	for i, spec := range specs() {
+		want, committed := h.model.position, h.model.position.Inputs != nil
+		want.Closing = state.Closing{Watermark: math.MinInt64, Below: math.MinInt64}
+		if i == windowStore {
+			want.Closing = state.Closing{Watermark: h.model.committed.mark, Below: h.model.committed.below}
+		}
+		got, ok := h.stores.Position(spec.Name)
+		if got.Traits = nil; ok != committed || ok && !reflect.DeepEqual(got, want) {
+			return fmt.Errorf("Position(%q) = %+v, %v; want %+v, %v", spec.Name, got, ok, want, committed)
+		}
 	}
 	return nil
 }

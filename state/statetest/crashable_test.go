@@ -32,7 +32,7 @@ func commit(t *testing.T, s *state.Stores, kv *state.KeyValueStore[string, int64
 	if err := kv.Put("k", n); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Prepare(state.Position{Inputs: []state.Input{{Topic: "in", Offset: n}}}); err != nil {
+	if _, err := s.Prepare([]state.Input{{Topic: "in", Offset: n}}, ""); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Apply([]int64{2 * n}, wall); err != nil {

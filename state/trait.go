@@ -1,0 +1,109 @@
+package state
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"slices"
+)
+
+// A Trait is one of the things that give the bytes of a store their meaning: the format of its values, the windows that
+// its numbers stand for, a version that the application declares. The traits of a store go with its state, on disk and
+// in its changelog, so that a later version of the application does not read one thing as another.
+type Trait struct {
+	// Name says which trait it is, in words for people: "values", "windows".
+	Name string
+	// Value is what it is. Longer values than 4 KiB are kept and compared as their SHA-256.
+	Value string
+	// Reads reports whether state that was kept under another value can be gone on with; nil if none can.
+	Reads func(was string) bool
+}
+
+// traitValueMax is the length of a value that is kept as it is.
+const traitValueMax = 4 << 10
+
+// A Difference is a trait under which the state of a store cannot be gone on with.
+type Difference struct{ Trait, Was, Is string }
+
+// String says what has changed, from what to what.
+func (d Difference) String() string {
+	return fmt.Sprintf("%s: was %s, is %s", d.Trait, shown(d.Was), shown(d.Is))
+}
+
+func shown(value string) string {
+	if value == "" {
+		return "not set"
+	}
+	return fmt.Sprintf("%q", value)
+}
+
+// kept are the traits of a spec as they are written.
+func kept(spec Spec) []Trait {
+	all := []Trait{{Name: "store", Value: spec.Kind.String()}}
+	for _, t := range spec.Traits {
+		if len(t.Value) > traitValueMax {
+			t.Value = fmt.Sprintf("sha256 %x", sha256.Sum256([]byte(t.Value)))
+		}
+		all = append(all, t)
+	}
+	return all
+}
+
+// differences compares what a position says with what a store is now. A trait that the writer did not know of is no
+// difference, nor is any where it knew none.
+func differences(was, is []Trait) (all []Difference) {
+	for _, w := range was {
+		at := slices.IndexFunc(is, func(t Trait) bool { return t.Name == w.Name })
+		if at < 0 {
+			all = append(all, Difference{Trait: w.Name, Was: w.Value})
+			continue
+		}
+		if t := is[at]; t.Value != w.Value && (t.Reads == nil || !t.Reads(w.Value)) {
+			all = append(all, Difference{Trait: w.Name, Was: w.Value, Is: t.Value})
+		}
+	}
+	return all
+}
+
+// Differences returns what keeps the present version from going on with the state of a store: what its bytes meant when
+// they were written, and what they mean now. None, if nothing does or the store is new.
+func (s *Stores) Differences(store string) []Difference {
+	st := s.find(store)
+	if st == nil {
+		return nil
+	}
+	p, ok := st.lastPosition()
+	if !ok {
+		return nil
+	}
+	return differences(p.Traits, st.traits)
+}
+
+// Kept is the value that a trait had when the store's state was last committed; false if there is none, or the
+// version that committed it did not know the trait.
+func (s *Stores) Kept(store, trait string) (string, bool) {
+	st := s.find(store)
+	if st == nil {
+		return "", false
+	}
+	p, _ := st.lastPosition()
+	for _, t := range p.Traits {
+		if t.Name == trait {
+			return t.Value, true
+		}
+	}
+	return "", false
+}
+
+// Keep sets the value of a trait of the store's Spec, from the next commit on: for operators that go on with a layout
+// they find, though they would choose another for a new store. A trait that the Spec lacks is not added.
+func (s *Stores) Keep(store, trait, value string) {
+	st := s.find(store)
+	if st == nil {
+		return
+	}
+	for i := range st.traits {
+		if st.traits[i].Name == trait {
+			st.traits[i].Value = value
+		}
+	}
+}
