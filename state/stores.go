@@ -20,7 +20,7 @@ type Stores struct {
 	engine engine.Engine
 	hooks  storeHooks
 	stores []*store // in the order of the specs
-	legacy  legacy   // what an older version wrote for all stores; zero once every store has its own position
+	legacy legacy   // what an older version wrote for all stores; zero once every store has its own position
 	// lastApplied is the wall clock of the last Apply in ms, flushed that of the last flush asked for, or
 	// of the first Apply.
 	lastApplied, flushed int64

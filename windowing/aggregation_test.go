@@ -361,11 +361,11 @@ func TestEndOfInput(t *testing.T) {
 		if passed := r.agg.Passed(); passed != MaxTime {
 			t.Errorf("%v: passed %d", emit, passed)
 		}
-		if want := (state.Closing{Store: "windows", Watermark: 40, Below: 50}); r.closing() != want {
+		if want := (state.Closing{Watermark: 40, Below: 50}); r.closing() != want {
 			t.Errorf("%v: stored %+v, want %+v", emit, r.closing(), want)
 		}
 		r.restart()
-		if want := (state.Closing{Store: "windows", Watermark: 40, Below: 50}); r.closing() != want {
+		if want := (state.Closing{Watermark: 40, Below: 50}); r.closing() != want {
 			t.Errorf("%v: restored %+v, want %+v", emit, r.closing(), want)
 		}
 		if !r.add("a", "3", 47, 40) {

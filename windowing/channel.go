@@ -50,8 +50,16 @@ func (c *Channel) Watermark() EventTime {
 	return plus(c.max, -c.bound)
 }
 
-// Max is the highest time believed, NoTime if none. Where the channel was restored or advanced it is the watermark
-// plus the bound; a told watermark says nothing about it.
+// Believed restores the highest time believed, of a channel that was just made: where the watermark is told, it does not
+// follow from that, and what was believed before would be of the future now. Other channels ignore it.
+func (c *Channel) Believed(highest EventTime) {
+	if c.told {
+		c.max = max(c.max, min(highest, MaxTime-1))
+	}
+}
+
+// Max is the highest time believed, NoTime if none. Where the channel was advanced it is at least the watermark plus the
+// bound; a told watermark says nothing about it.
 func (c *Channel) Max() EventTime { return c.max }
 
 // Advance raises the watermark to at, as far as it is finite, as if a record had shown the time; it reports whether

@@ -3,8 +3,6 @@ package windowing
 import (
 	"fmt"
 	"testing"
-
-	"github.com/millrace/millrace/state"
 )
 
 // A firingStep is a record, if it has a text, and then a merged watermark; or a restart.

@@ -193,7 +193,7 @@ func TestPanesAtTheEndOfInput(t *testing.T) {
 		r.advance(MaxTime)
 		r.expect("a[0,20)=1.@19", "a[10,30)=1.@29")
 		r.commit()
-		if want := (state.Closing{Store: "windows", Watermark: 15, Below: 20}); r.closing() != want {
+		if want := (state.Closing{Watermark: 15, Below: 20}); r.closing() != want {
 			t.Errorf("panes %v: stored %+v, want %+v", panes, r.closing(), want)
 		}
 		r.restart()

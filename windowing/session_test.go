@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/millrace/millrace/schemaregistry/serde"
-	"github.com/millrace/millrace/state"
 )
 
 // expect compares what was sent since the last call.

@@ -34,7 +34,7 @@ func newDriven(d *Driver, sub *graph.Subtopology, partition, tasks int32) *drive
 	x.changelog = make([][]state.ChangelogRecord, len(sub.Stores))
 	x.counted = make([]graph.Counters, sub.NodeCount())
 	for _, topic := range sub.Sources {
-		x.committed = append(x.committed, task.Input{Topic: topic, Partition: partition, Watermark: math.MinInt64})
+		x.committed = append(x.committed, task.Input{Topic: topic, Partition: partition, Watermark: math.MinInt64, Highest: math.MinInt64})
 	}
 	return x
 }
@@ -69,18 +69,26 @@ func (x *driven) open() (*state.Stores, error) {
 	if err := stores.FinishRestore(); err != nil {
 		return nil, err
 	}
-	return stores, x.checkRestored(stores.Position())
+	return stores, x.checkRestored(stores)
 }
 
 // checkRestored asserts that the state reflects exactly the committed offsets.
-func (x *driven) checkRestored(p state.Position) error {
-	for i, in := range p.Inputs {
-		if in.Offset != x.committed[i].Offset {
-			return fmt.Errorf("task %s: restored state is at offset %d of topic %q, committed is %d", x.id, in.Offset, in.Topic, x.committed[i].Offset)
+func (x *driven) checkRestored(stores *state.Stores) error {
+	for _, spec := range x.sub.Stores {
+		p, _ := stores.Position(spec.Name)
+		for i, in := range p.Inputs {
+			if in.Offset != x.committed[i].Offset {
+				return fmt.Errorf("task %s: the restored store %q is at offset %d of topic %q, committed is %d", x.id, spec.Name, in.Offset, in.Topic, x.committed[i].Offset)
+			}
+			x.stand(i, in)
 		}
-		x.committed[i].Watermark, x.committed[i].Upstream = in.Watermark, in.Upstream
 	}
 	return nil
+}
+
+// stand notes where an input is.
+func (x *driven) stand(i int, in state.Input) {
+	x.committed[i].Offset, x.committed[i].Watermark, x.committed[i].Highest, x.committed[i].Upstream = in.Offset, in.Watermark, in.Highest, in.Upstream
 }
 
 func (x *driven) build(stores *state.Stores) (err error) {
@@ -144,7 +152,7 @@ func (x *driven) commit() error {
 		next[i] = int64(len(x.changelog[i]))
 	}
 	for i, in := range c.Offsets {
-		x.committed[i].Offset, x.committed[i].Watermark, x.committed[i].Upstream = in.Offset, in.Watermark, in.Upstream
+		x.stand(i, in)
 	}
 	for i, c := range c.Counters {
 		x.counted[i].Add(&c)

@@ -304,7 +304,7 @@ func (v *verdict) positions(records []*kgo.Record) {
 		if r.Key[0] != tagPosition {
 			continue
 		}
-		p, err := state.DecodePosition(r.Value[min(len(r.Value), 8):]) // behind its number
+		p, err := state.DecodePosition(r.Value)
 		if err != nil {
 			v.s.bad("%s/%d@%d: %v", r.Topic, r.Partition, r.Offset, err)
 			return
@@ -329,9 +329,7 @@ func (s *sim) finite(where string, p state.Position) {
 			infinite = infinite || u.Watermark == math.MaxInt64
 		}
 	}
-	for _, c := range p.Closings {
-		infinite = infinite || c.Watermark == math.MaxInt64
-	}
+	infinite = infinite || p.Closing.Watermark == math.MaxInt64
 	if infinite {
 		s.bad("%s has an infinite watermark: %+v", where, p)
 	}

@@ -49,8 +49,11 @@ func (h *host) eachStores(f func(id task.ID, sub *graph.Subtopology, stores *sta
 // checkDisk is I4, looked at between two processes: what is on disk is never
 // ahead of what the group has committed.
 func (h *host) checkDisk() {
-	h.eachStores(func(id task.ID, _ *graph.Subtopology, stores *state.Stores) {
-		h.checkPosition(id, stores.Position())
+	h.eachStores(func(id task.ID, sub *graph.Subtopology, stores *state.Stores) {
+		for _, spec := range sub.Stores {
+			p, _ := stores.Position(spec.Name)
+			h.checkPosition(id, p)
+		}
 	})
 }
 
@@ -72,16 +75,20 @@ func (h *host) checkPosition(id task.ID, p state.Position) {
 // committed changelogs up to the position it claims.
 func (h *host) checkStores(log map[place][]*kgo.Record) {
 	h.eachStores(func(id task.ID, sub *graph.Subtopology, stores *state.Stores) {
-		position := stores.Position()
-		h.checkPosition(id, position)
 		for _, spec := range sub.Stores {
+			position, ok := stores.Position(spec.Name)
+			below := int64(math.MinInt64)
+			if ok {
+				below = position.Closing.Below
+			}
+			h.checkPosition(id, position)
 			topic := state.ChangelogTopic(application, spec.Name)
 			next := stores.ChangelogNext(spec.Name)
 			if info := h.s.cluster.PartitionInfo(topic, id.Partition); next > 0 && (info == nil || next > info.HighWatermark) {
 				h.s.bad("I7: host %d: task %s is at offset %d of %s, which ends before", h.id, id, next, topic)
 			}
-			want := fold(log[place{topic, id.Partition}], next, below(position, spec.Name))
-			got, err := content(stores, spec, below(position, spec.Name))
+			want := fold(log[place{topic, id.Partition}], next, below)
+			got, err := content(stores, spec, below)
 			if err != nil {
 				h.s.bad("I1: host %d: read store %s of task %s: %v", h.id, spec.Name, id, err)
 				continue
@@ -89,16 +96,6 @@ func (h *host) checkStores(log map[place][]*kgo.Record) {
 			h.compare(id, spec.Name, next, got, want)
 		}
 	})
-}
-
-// below is the start from which on windows are kept.
-func below(p state.Position, store string) int64 {
-	for _, c := range p.Closings {
-		if c.Store == store {
-			return c.Below
-		}
-	}
-	return math.MinInt64
 }
 
 // Tags of changelog keys, as state/FORMAT.md has them.

@@ -1,6 +1,7 @@
 package task
 
 import (
+	"encoding/hex"
 	"fmt"
 	"slices"
 
@@ -14,7 +15,8 @@ import (
 type Commit struct {
 	Outputs  []graph.Out
 	Entries  []state.Entry    // changelog records
-	Offsets  []state.Input    // the processed positions and watermarks of all inputs
+	Offsets  []state.Input    // to be committed: the processed positions and watermarks of all inputs
+	Reached  []state.Input    // where the stores are: as Offsets, but for a CatchUp
 	Metadata []string         // for the offset commit of each of Offsets
 	Records  int              // processed in it
 	Counters []graph.Counters // what each node has seen, by NodeID
@@ -25,7 +27,7 @@ type Commit struct {
 
 // Dirty says that there is something to commit.
 func (t *Task) Dirty() bool {
-	return t.moved || t.renew || len(t.outbox.Outs()) > 0 || (t.ended && !t.sealed) ||
+	return t.moved || t.renew || len(t.outbox.Outs()) > 0 || ((t.ended || t.caughtUp()) && !t.sealed) ||
 		(t.cfg.Stores != nil && t.cfg.Stores.DirtyBytes() > 0) || t.owes()
 }
 
@@ -78,34 +80,53 @@ func (t *Task) Prepare() (c *Commit, err error) {
 	if err := t.tell(); err != nil {
 		return nil, err
 	}
-	c = &Commit{Records: t.processed, Counters: slices.Clone(t.counters), last: t.ended}
+	c = &Commit{Records: t.processed, Counters: slices.Clone(t.counters), last: t.ended || t.caughtUp()}
 	for _, in := range t.inputs {
 		stored := in.stored()
 		t.cfg.Planted.forget(&stored)
 		c.Offsets = append(c.Offsets, stored)
-		c.Metadata = append(c.Metadata, EncodeMeta(t.meta(in, stored)))
+	}
+	c.Reached = c.Offsets
+	if t.cfg.CatchUp != nil {
+		t.stay(c)
+	}
+	for i, in := range t.inputs {
+		c.Metadata = append(c.Metadata, EncodeMeta(t.meta(in, c, i)))
 	}
 	if t.cfg.Stores != nil {
-		pos := state.Position{Inputs: c.Offsets, Closings: t.cfg.Stores.Closings(), Run: t.cfg.Run}
-		if c.Entries, err = t.cfg.Stores.Prepare(pos); err != nil {
+		if c.Entries, err = t.cfg.Stores.Prepare(c.Reached, t.cfg.Run); err != nil {
 			return nil, fmt.Errorf("task %s: encode state: %w", t.cfg.ID, err)
 		}
 		t.cfg.Planted.reopen(c.Entries)
 	}
 	c.parcel = t.outbox.Take()
 	c.Outputs = c.parcel.Outs
-	t.moved, t.processed, t.sealed = false, 0, t.ended
+	t.moved, t.processed, t.sealed = false, 0, c.last
 	clear(t.counters)
 	t.pending = append(t.pending, c)
 	return c, nil
 }
 
-func (t *Task) meta(in *input, stored state.Input) Meta {
-	m := Meta{Watermark: stored.Watermark, Run: t.cfg.Run, Upstream: stored.Upstream}
+func (t *Task) meta(in *input, c *Commit, index int) Meta {
+	stored := c.Offsets[index]
+	m := Meta{Watermark: stored.Watermark, Highest: stored.Highest, TopicID: rawID(stored.TopicID), Notes: in.Notes, Run: t.cfg.Run, Upstream: stored.Upstream}
+	if u := t.cfg.CatchUp; u != nil {
+		m.Notes = u.notes(in.Notes, c.Reached[index].Offset, c.last)
+	}
 	if t.cfg.Run != "" {
 		m.End, m.LogicalNow, m.Finished = in.End, t.cfg.LogicalNow, t.ended
 	}
 	return m
+}
+
+// rawID is a topic id, which is hex text elsewhere, as the metadata has it; empty
+// if it is none.
+func rawID(text string) string {
+	b, err := hex.DecodeString(text)
+	if err != nil || len(b) != TopicIDSize {
+		return ""
+	}
+	return string(b)
 }
 
 // Committed is called once Kafka has the oldest pending commit. It applies the
@@ -129,4 +150,4 @@ func (t *Task) Committed(changelogNext []int64, wallMillis int64) error {
 
 // Finished says that a bounded task has reached the end of every input, fired
 // everything that was open, and committed it.
-func (t *Task) Finished() bool { return t.done }
+func (t *Task) Finished() bool { return t.done && t.cfg.CatchUp == nil }

@@ -43,7 +43,7 @@ func (t *Task) route(operator string, reason graph.Reason) { t.deadLetter(operat
 // for a drop.
 func (t *Task) deadLetter(operator string, reason graph.Reason, failure *graph.RecordError) {
 	m := t.context.Message
-	if m == nil {
+	if m == nil || t.toldBefore(operator) {
 		return
 	}
 	out := graph.Out{

@@ -31,17 +31,22 @@ type input struct {
 	quiet    quiet
 	silence  silence
 	hold     hold
+	goal     *state.Input // of a CatchUp: where the task itself is
 }
 
-func newInput(cfg Input, n *node, run string) *input {
+func newInput(cfg Input, n *node, run string, goal *state.Input) *input {
 	in := &input{
-		Input: cfg, node: n.recipe, source: n.inst.Source, bounded: run != "",
+		Input: cfg, node: n.recipe, source: n.inst.Source, bounded: run != "" || goal != nil, goal: goal,
 		channel:  n.recipe.Watermarks.Channel(windowing.EventTime(cfg.Watermark)),
 		position: cfg.Offset, next: cfg.Offset, swept: windowing.NoTime,
 	}
+	in.channel.Believed(windowing.EventTime(cfg.Highest))
 	if n.recipe.Internal {
 		in.edge = newEdge(run, windowing.EventTime(cfg.Watermark), cfg.Upstream)
 		in.End = math.MaxInt64 // its end is told, not fixed
+	}
+	if goal != nil {
+		in.End = goal.Offset
 	}
 	return in
 }
@@ -127,7 +132,7 @@ func (in *input) pop() {
 
 // atEnd says that a bounded input has nothing more to give.
 func (in *input) atEnd() bool {
-	if in.edge != nil {
+	if in.edge != nil && !in.catching() {
 		return in.bounded && in.queued == 0 && in.edge.time.Ended
 	}
 	return in.bounded && in.queued == 0 && in.position >= in.End
@@ -142,13 +147,16 @@ func (in *input) time() graph.Time {
 	if in.edge != nil {
 		t = in.edge.time
 	}
-	t.Ended = in.atEnd()
+	t.Ended = in.atEnd() && !in.catching()
 	return t
 }
 
 // stored is what a commit says of the input.
 func (in *input) stored() state.Input {
-	s := state.Input{Topic: in.Topic, Partition: in.Partition, Offset: in.position, Watermark: int64(in.channel.Watermark())}
+	s := state.Input{
+		Topic: in.Topic, TopicID: in.TopicID, Partition: in.Partition, Offset: in.position,
+		Watermark: int64(in.channel.Watermark()), Highest: int64(in.channel.Max()),
+	}
 	if in.edge != nil {
 		s.Watermark, s.Upstream = int64(in.edge.time.Watermark), in.edge.upstream()
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/state"
 	"github.com/millrace/millrace/windowing"
 )
 
@@ -82,7 +83,11 @@ func (t *Task) openInputs() error {
 		if cfg.Topic != n.recipe.Topic {
 			return fmt.Errorf("input %d is topic %q, the source reads %q", order, cfg.Topic, n.recipe.Topic)
 		}
-		n.input = newInput(cfg, n, t.cfg.Run)
+		var goal *state.Input
+		if u := t.cfg.CatchUp; u != nil {
+			goal = &u.Held[order]
+		}
+		n.input = newInput(cfg, n, t.cfg.Run, goal)
 		t.inputs = append(t.inputs, n.input)
 		order++
 	}

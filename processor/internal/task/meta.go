@@ -5,19 +5,28 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
+	"strings"
 
 	"github.com/millrace/millrace/state"
 )
 
 // Meta is what a task keeps in the metadata of an offset commit, beside the
-// offset and in the same transaction: the watermark of the partition and, in a
-// bounded run, where the partition ends.
+// offset and in the same transaction: the time of the partition, which internal
+// topics belong to it and, in a bounded run, where the partition ends.
 type Meta struct {
 	Watermark  int64  // ms; math.MinInt64 if there is none
+	Highest    int64  // ms, the highest time believed; math.MinInt64 if it is not known
+	TopicID    string // of the topic that the offset belongs to, TopicIDSize bytes; empty if it is not known
 	Run        string // of a bounded run; empty live
 	End        int64  // the run stops before this offset
 	LogicalNow int64  // what the run takes for the wall clock, ms since epoch
 	Finished   bool   // the task was at its end and everything had fired
+	// Notes are on the internal topics that the task writes, and on those that
+	// an earlier version wrote.
+	Notes []Note
+	// Noted says that the version that committed knew of notes.
+	Noted bool
 	// Upstream is what a partition of a repartition topic has heard of each
 	// upstream task. It is left out where it would outgrow the metadata of an
 	// offset; a task without state then begins in hold.
@@ -28,38 +37,58 @@ type Meta struct {
 // consumer that uses the same group.
 var ErrForeign = errors.New("task: the offset was not committed by Millrace")
 
-// metaPrefix marks our metadata and its version.
-const metaPrefix = "millrace1:"
+// metaPrefix marks our metadata and its version, legacyPrefix that of versions
+// that knew neither notes nor topic ids.
+const (
+	metaPrefix   = "millrace2:"
+	legacyPrefix = "millrace1:"
+)
 
 // metaLimit is the broker's default bound of an offset's metadata
 // (offset.metadata.max.bytes).
 const metaLimit = 4096
 
+// TopicIDSize is the size of a topic id in bytes.
+const TopicIDSize = 16
+
 // The flags of encoded metadata, and the size of one upstream task in it.
 const (
 	metaBounded      = 1
 	metaFinished     = 2
+	metaTopic        = 4
 	metaUpstreamSize = 8 + 1
 )
 
 // EncodeMeta returns m as the text of an offset commit:
 //
-//	watermark (8) | flags (1) | bounded: end (8), logical now (8), length (1) and run | for each upstream task: watermark (8), ended (1)
+//	watermark (8) | highest (8) | flags (1) | topic id (16) if known |
+//	bounded: end (8), logical now (8), length (1) and run |
+//	number of notes, notes | for each upstream task: watermark (8), ended (1)
 func EncodeMeta(m Meta) string {
 	b := binary.BigEndian.AppendUint64(nil, uint64(m.Watermark))
+	b = binary.BigEndian.AppendUint64(b, uint64(m.Highest))
 	flags := byte(0)
 	if m.Finished {
 		flags |= metaFinished
 	}
-	if m.Run == "" {
-		b = append(b, flags)
-	} else {
-		b = append(b, flags|metaBounded)
+	if len(m.TopicID) == TopicIDSize {
+		flags |= metaTopic
+	}
+	if m.Run != "" {
+		flags |= metaBounded
+	}
+	b = append(b, flags)
+	if flags&metaTopic != 0 {
+		b = append(b, m.TopicID...)
+	}
+	if flags&metaBounded != 0 {
 		b = binary.BigEndian.AppendUint64(b, uint64(m.End))
 		b = binary.BigEndian.AppendUint64(b, uint64(m.LogicalNow))
 		b = append(append(b, byte(len(m.Run))), m.Run...)
 	}
-	if room := base64.RawStdEncoding.DecodedLen(metaLimit - len(metaPrefix)); len(b)+len(m.Upstream)*metaUpstreamSize <= room {
+	room := base64.RawStdEncoding.DecodedLen(metaLimit - len(metaPrefix))
+	b = appendNotes(b, m.Notes, room)
+	if len(b)+len(m.Upstream)*metaUpstreamSize <= room {
 		b = appendUpstream(b, m.Upstream)
 	}
 	return metaPrefix + base64.RawStdEncoding.EncodeToString(b)
@@ -76,46 +105,88 @@ func appendUpstream(b []byte, all []state.Upstream) []byte {
 	return b
 }
 
-// DecodeMeta reads what EncodeMeta wrote. Its error wraps ErrForeign if the
-// text is not ours.
+// DecodeMeta reads what EncodeMeta wrote, also that of earlier versions. Its
+// error wraps ErrForeign if the text is not ours.
 func DecodeMeta(s string) (Meta, error) {
-	if len(s) < len(metaPrefix) || s[:len(metaPrefix)] != metaPrefix {
-		return Meta{}, ErrForeign
+	text, current := strings.CutPrefix(s, metaPrefix)
+	if !current {
+		var ok bool
+		if text, ok = strings.CutPrefix(s, legacyPrefix); !ok {
+			return Meta{}, ErrForeign
+		}
 	}
-	b, err := base64.RawStdEncoding.Strict().DecodeString(s[len(metaPrefix):])
+	b, err := base64.RawStdEncoding.Strict().DecodeString(text)
 	if err != nil {
 		return Meta{}, fmt.Errorf("%w: %w", ErrForeign, err)
 	}
-	m, ok := decodeMeta(b)
-	if !ok {
+	r := metaReader{rest: b}
+	m := r.meta(current)
+	if r.bad {
 		return Meta{}, fmt.Errorf("%w: %d bytes of metadata", ErrForeign, len(b))
 	}
 	return m, nil
 }
 
-func decodeMeta(b []byte) (m Meta, ok bool) {
-	const live, bounded = 8 + 1, 8 + 1 + 8 + 8 + 1
-	if len(b) < live || b[8]&^(metaBounded|metaFinished) != 0 {
-		return m, false
+// A metaReader takes fields off the front of metadata. After the first that does
+// not fit it is bad and gives zeros.
+type metaReader struct {
+	rest []byte
+	bad  bool
+}
+
+func (r *metaReader) take(n int) []byte {
+	if r.bad = r.bad || n > len(r.rest); r.bad {
+		return make([]byte, n)
 	}
-	m.Watermark, m.Finished = int64(binary.BigEndian.Uint64(b)), b[8]&metaFinished != 0
-	rest := b[live:]
-	if b[8]&metaBounded != 0 {
-		if len(b) < bounded || len(b) < bounded+int(b[bounded-1]) || b[bounded-1] == 0 {
-			return m, false
-		}
-		m.End, m.LogicalNow = int64(binary.BigEndian.Uint64(b[9:])), int64(binary.BigEndian.Uint64(b[17:]))
-		rest = b[bounded+int(b[bounded-1]):]
-		m.Run = string(b[bounded : len(b)-len(rest)])
+	b := r.rest[:n]
+	r.rest = r.rest[n:]
+	return b
+}
+
+func (r *metaReader) int64() int64 { return int64(binary.BigEndian.Uint64(r.take(8))) }
+
+func (r *metaReader) uvarint() uint64 {
+	v, n := binary.Uvarint(r.rest)
+	if r.bad = r.bad || n <= 0; r.bad {
+		return 0
 	}
-	if len(rest)%metaUpstreamSize != 0 {
-		return m, false
+	r.rest = r.rest[n:]
+	return v
+}
+
+func (r *metaReader) meta(current bool) (m Meta) {
+	m.Watermark, m.Highest, m.Noted = r.int64(), math.MinInt64, current
+	known := byte(metaBounded | metaFinished)
+	if current {
+		m.Highest = r.int64()
+		known |= metaTopic
 	}
-	for ; len(rest) > 0; rest = rest[metaUpstreamSize:] {
-		if rest[8] > 1 {
-			return m, false
-		}
-		m.Upstream = append(m.Upstream, state.Upstream{Watermark: int64(binary.BigEndian.Uint64(rest)), Ended: rest[8] == 1})
+	flags := r.take(1)[0]
+	r.bad = r.bad || flags&^known != 0
+	m.Finished = flags&metaFinished != 0
+	if flags&metaTopic != 0 {
+		m.TopicID = string(r.take(TopicIDSize))
 	}
-	return m, true
+	if flags&metaBounded != 0 {
+		m.End, m.LogicalNow = r.int64(), r.int64()
+		n := int(r.take(1)[0])
+		m.Run = string(r.take(n))
+		r.bad = r.bad || n == 0
+	}
+	if current {
+		m.Notes = r.notes()
+	}
+	m.Upstream = r.upstream()
+	return m
+}
+
+func (r *metaReader) upstream() (all []state.Upstream) {
+	r.bad = r.bad || len(r.rest)%metaUpstreamSize != 0
+	for !r.bad && len(r.rest) > 0 {
+		u := state.Upstream{Watermark: r.int64()}
+		ended := r.take(1)[0]
+		u.Ended, r.bad = ended == 1, r.bad || ended > 1
+		all = append(all, u)
+	}
+	return all
 }

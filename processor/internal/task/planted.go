@@ -1,6 +1,8 @@
 package task
 
 import (
+	"math"
+
 	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/state"
 	"github.com/millrace/millrace/windowing"
@@ -34,21 +36,19 @@ func (p *Planted) forget(in *state.Input) {
 	}
 }
 
-// positionPrefix is what a position has in front of it in a changelog: a number.
-const positionPrefix = 8
-
-// reopen is FiredTwice: it takes the closings out of the position that goes to
-// the changelog.
+// reopen is FiredTwice: it takes the closings out of the positions that go to
+// the changelogs.
 func (p *Planted) reopen(entries []state.Entry) {
-	if !p.FiredTwice || len(entries) == 0 {
+	if !p.FiredTwice {
 		return
 	}
-	last := &entries[len(entries)-1]
-	if len(last.Key) != 1 {
-		return
-	}
-	if position, err := state.DecodePosition(last.Value[positionPrefix:]); err == nil {
-		position.Closings = nil
-		last.Value = position.Append(last.Value[:positionPrefix:positionPrefix])
+	for i := range entries {
+		if len(entries[i].Key) != 1 {
+			continue
+		}
+		if position, err := state.DecodePosition(entries[i].Value); err == nil {
+			position.Closing = state.Closing{Watermark: math.MinInt64, Below: math.MinInt64}
+			entries[i].Value = position.Append(nil)
+		}
 	}
 }

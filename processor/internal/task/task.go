@@ -41,15 +41,21 @@ type Config struct {
 	// known to be on the broker; above 0 so many ms more. Kafka Streams'
 	// max.task.idle.ms.
 	MaxIdle int64
+	// CatchUp brings up stores that were away; nil for a task as usual. The
+	// Subtopology is then what is left of it by graph.Subtopology.Around.
+	CatchUp *CatchUp
 	Planted Planted // for tests only
 }
 
 // An Input says where a task takes up one of its source partitions.
 type Input struct {
 	Topic     string
+	TopicID   string // as hex text; empty if it is not known
 	Partition int32
-	Offset    int64 // the next to process
-	Watermark int64 // restored, in ms; math.MinInt64 if there is none
+	Offset    int64  // the next to process
+	Watermark int64  // restored, in ms; math.MinInt64 if there is none
+	Highest   int64  // restored, in ms: the highest time believed; math.MinInt64 if it is not known
+	Notes     []Note // what the offset remembers of internal topics
 	// Upstream is restored too: what the tasks that write a repartition topic
 	// have said.
 	Upstream []state.Upstream

@@ -194,7 +194,7 @@ func TestBoundedTaskWaitsForEveryInputAndStopsAtTheEnd(t *testing.T) {
 	}
 	for i, text := range c.Metadata {
 		m, err := task.DecodeMeta(text)
-		want := task.Meta{Watermark: m.Watermark, Run: "run", End: cfg.Inputs[i].End, LogicalNow: 1_000_000, Finished: true}
+		want := task.Meta{Watermark: m.Watermark, Highest: m.Highest, Noted: true, Run: "run", End: cfg.Inputs[i].End, LogicalNow: 1_000_000, Finished: true}
 		if err != nil || !reflect.DeepEqual(m, want) {
 			t.Errorf("metadata %+v, %v", m, err)
 		}
@@ -231,7 +231,8 @@ func TestTheTaskGoesOnWhileCommitsArePending(t *testing.T) {
 		if err := x.Committed([]int64{logged}, 0); err != nil {
 			t.Fatal(err)
 		}
-		if got := cfg.Stores.Position().Inputs[0].Offset; got != int64(i+1) {
+		p, _ := cfg.Stores.Position(cfg.Subtopology.Stores[0].Name)
+		if got := p.Inputs[0].Offset; got != int64(i+1) {
 			t.Errorf("commit %d brought the state to offset %d", i, got)
 		}
 	}

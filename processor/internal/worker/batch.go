@@ -39,6 +39,7 @@ type part struct {
 	topics []string // changelogs, by store
 	sent   []int    // the number of each of the commit's entries in the producer
 	next   []int64  // changelog offsets behind them, by store
+	known  []int64  // changelog offsets that the stores have followed to
 }
 
 // clear empties the batch for the next commit and keeps its memory.
@@ -55,7 +56,10 @@ func (b *batch) add(l *lease, c *task.Commit, topics []string) {
 	b.parts = slices.Grow(b.parts, 1)[:len(b.parts)+1]
 	p := &b.parts[len(b.parts)-1]
 	p.lease, p.task, p.commit, p.topics = l, l.task, c, topics
-	p.next = resize(p.next, len(topics), -1)
+	p.next, p.known = resize(p.next, len(topics), -1), resize(p.known, len(topics), 0)
+	for i := range topics {
+		p.known[i] = l.stores.ChangelogNext(l.sub.Stores[i].Name)
+	}
 	p.sent = resize(p.sent, len(c.Entries), -1)
 }
 

@@ -54,7 +54,7 @@ func (r *restorer) fixEnds(ctx context.Context, l *lease, offsets map[topicParti
 	for i := range l.inputs {
 		in := &l.inputs[i]
 		in.end = max(ends[in.topicPartition], in.offset)
-		meta := task.Meta{Watermark: in.watermark, Upstream: in.upstream, Run: run, End: in.end, LogicalNow: now}
+		meta := task.Meta{Watermark: in.watermark, Highest: in.highest, Upstream: in.upstream, Run: run, End: in.end, LogicalNow: now, Notes: offsets[in.topicPartition].meta.Notes}
 		pledges = append(pledges, pledge{in.topicPartition, in.offset, task.EncodeMeta(meta)})
 	}
 	l.logicalNow = now

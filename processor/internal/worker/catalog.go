@@ -170,5 +170,5 @@ func (c *catalog) sinkPartitions(g *graph.Topology) map[string]int32 {
 	return out
 }
 
-// changelogID is a topic id as text.
-func (c *catalog) changelogID(topic string) string { return fmt.Sprintf("%x", c.ids[topic]) }
+// topicID is a topic id as text.
+func (c *catalog) topicID(topic string) string { return fmt.Sprintf("%x", c.ids[topic]) }

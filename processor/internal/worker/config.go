@@ -75,6 +75,9 @@ type Config struct {
 	// Bounded makes the run end where its inputs ended when it was first
 	// started. Nil for a live run.
 	Bounded *BoundedRun
+	// AcceptRemade names topics that were deleted and made anew whose loss is
+	// accepted: changelogs, whose stores then begin empty, and repartition topics.
+	AcceptRemade []string
 	// Now is the wall clock that bounds event time and dates commits. Default
 	// time.Now.
 	Now func() time.Time

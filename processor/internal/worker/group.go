@@ -21,7 +21,12 @@ type committed struct {
 }
 
 // noCommit is the answer for a partition that nobody has committed.
-var noCommit = committed{offset: -1, meta: task.Meta{Watermark: math.MinInt64}}
+var noCommit = committed{offset: -1, meta: task.Meta{Watermark: math.MinInt64, Highest: math.MinInt64}}
+
+// onlyFixed says that nothing was committed but where a bounded run ends.
+func (c committed) onlyFixed() bool {
+	return c.meta.Run != "" && c.meta.Watermark == math.MinInt64 && len(c.meta.Notes) == 0
+}
 
 // A group asks and writes the committed offsets by hand, for the group client
 // knows only its own idea of positions. It is stateless and may be used by any

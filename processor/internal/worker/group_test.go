@@ -28,7 +28,7 @@ func TestGroupOffsets(t *testing.T) {
 		t.Fatal(err)
 	}
 	g.ids = map[string][16]byte{"in": topics["in"].ID}
-	meta := task.Meta{Watermark: 77, Run: "r", End: 9, LogicalNow: 8, Finished: true}
+	meta := task.Meta{Watermark: 77, Highest: 78, TopicID: "0123456789abcdef", Run: "r", End: 9, LogicalNow: 8, Finished: true, Noted: true}
 	nobody := identity{"", -1, 0}
 	pledges := []pledge{{topicPartition{"in", 0}, 5, task.EncodeMeta(meta)}, {topicPartition{"in", 2}, 6, "somebody"}}
 	if err := g.commit(ctx, nobody, pledges); err != nil {
@@ -83,36 +83,66 @@ func TestAdmit(t *testing.T) {
 	}
 }
 
-// I2, case by case.
-func TestFits(t *testing.T) {
+// I2, case by case. An offset of none is that of a partition nobody has committed, a state of none that of a store
+// without a position.
+func TestFit(t *testing.T) {
 	const none = -1
+	specs := counting(t, graph.ErrorPolicy{}).Subtopologies()[0].Stores
+	changelog := state.ChangelogTopic("app", specs[0].Name)
+	noted := func(stopped int64) task.Meta {
+		return task.Meta{Noted: true, Watermark: 7, Notes: []task.Note{{Topic: task.NoteTopic(changelog), Stopped: stopped}}}
+	}
+	following, others := noted(task.Following), task.Meta{Noted: true, Watermark: 7}
+	fixed := task.Meta{Noted: true, Run: "r", Watermark: math.MinInt64}
 	for _, tt := range []struct {
-		name     string
-		state    int64
-		offset   int64
-		meta     task.Meta
-		g        Guarantee
-		accepted bool
+		name   string
+		state  int64
+		offset int64
+		meta   task.Meta
+		g      Guarantee
+		want   string
 	}{
-		{"both empty", none, none, noCommit.meta, ExactlyOnce, true},
-		{"equal", 5, 5, task.Meta{}, ExactlyOnce, true},
-		{"state behind", 4, 5, task.Meta{}, ExactlyOnce, false},
-		{"state ahead", 6, 5, task.Meta{}, ExactlyOnce, false},
-		{"no state", none, 5, task.Meta{}, ExactlyOnce, false},
-		{"no offset", 5, none, noCommit.meta, ExactlyOnce, false},
-		{"only an end was fixed", none, 5, task.Meta{Run: "r", Watermark: math.MinInt64}, ExactlyOnce, true},
-		{"a run has processed", none, 5, task.Meta{Run: "r", Watermark: 7}, ExactlyOnce, false},
-		{"state ahead, at least once", 6, 5, task.Meta{}, AtLeastOnce, true},
-		{"state ahead of nothing, at least once", 6, none, noCommit.meta, AtLeastOnce, true},
-		{"state behind, at least once", 4, 5, task.Meta{}, AtLeastOnce, false},
+		{"both empty", none, none, noCommit.meta, ExactlyOnce, "fits"},
+		{"equal", 5, 5, following, ExactlyOnce, "fits"},
+		{"equal, older version", 5, 5, task.Meta{}, ExactlyOnce, "fits"},
+		{"state behind", 4, 5, following, ExactlyOnce, "unusable"},
+		{"state behind, older version", 4, 5, task.Meta{}, ExactlyOnce, "unusable"},
+		{"state ahead", 6, 5, following, ExactlyOnce, "unusable"},
+		{"no state", none, 5, following, ExactlyOnce, "unusable"},
+		{"no state, older version", none, 5, task.Meta{}, ExactlyOnce, "unusable"},
+		{"a new store", none, 5, others, ExactlyOnce, "fits"},
+		{"no offset", 5, none, noCommit.meta, ExactlyOnce, "unusable"},
+		{"only an end was fixed", none, 5, fixed, ExactlyOnce, "fits"},
+		{"only an end was fixed, older version", none, 5, task.Meta{Run: "r", Watermark: math.MinInt64}, ExactlyOnce, "fits"},
+		{"a run has processed", none, 5, task.Meta{Run: "r", Watermark: 7}, ExactlyOnce, "unusable"},
+		{"was away", 3, 5, noted(3), ExactlyOnce, "away"},
+		{"is being brought up", 4, 5, noted(3), ExactlyOnce, "away"},
+		{"was away, and nothing came", 5, 5, noted(5), ExactlyOnce, "fits"},
+		{"was away, and lost what it had", 2, 5, noted(3), ExactlyOnce, "unusable"},
+		{"was away, and lost all", none, 5, noted(3), ExactlyOnce, "unusable"},
+		{"state ahead, at least once", 6, 5, following, AtLeastOnce, "fits"},
+		{"state ahead of nothing, at least once", 6, none, noCommit.meta, AtLeastOnce, "fits"},
+		{"state behind, at least once", 4, 5, following, AtLeastOnce, "unusable"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			l := newLease(task.ID{}, &graph.Subtopology{Sources: []string{"in"}, Stores: counting(t, graph.ErrorPolicy{}).Subtopologies()[0].Stores}, identity{})
+			l := newLease(task.ID{}, &graph.Subtopology{Sources: []string{"in"}, Stores: specs}, identity{})
 			l.stores = storesAt(t, l.sub.Stores, tt.state)
 			defer func() { _ = l.close(false) }()
-			offsets := map[topicPartition]committed{{"in", 0}: {offset: tt.offset, meta: tt.meta}}
-			if err := fits(l, offsets, tt.g); (err == nil) != tt.accepted || err != nil && !unusable(err) {
-				t.Errorf("got %v", err)
+			f := fitting{
+				cfg: &Config{ApplicationID: "app", Guarantee: tt.g}, lease: l,
+				offsets: map[topicPartition]committed{{"in", 0}: {offset: tt.offset, meta: tt.meta}},
+			}
+			got := "fits"
+			switch err := f.fit(); {
+			case err != nil && unusable(err):
+				got = "unusable"
+			case err != nil:
+				t.Error(err)
+			case len(f.away) > 0:
+				got = "away"
+			}
+			if got != tt.want {
+				t.Errorf("%s, want %s", got, tt.want)
 			}
 		})
 	}
@@ -128,7 +158,7 @@ func storesAt(t *testing.T, specs []state.Spec, offset int64) *state.Stores {
 	if offset < 0 {
 		return s
 	}
-	if _, err := s.Prepare(state.Position{Inputs: []state.Input{{Topic: "in", Offset: offset}}}); err != nil {
+	if _, err := s.Prepare([]state.Input{{Topic: "in", Offset: offset}}, ""); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Apply([]int64{1}, 1); err != nil {

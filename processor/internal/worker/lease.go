@@ -32,7 +32,8 @@ type lease struct {
 	failures   int           // of records since the last commit
 	limit      int           // if set, commit after so many records, until all inputs are past until
 	until      []int64
-	rebuilt    bool // the state was thrown away once because it did not fit
+	away       *away // what is brought up before the task goes on; nil usually
+	rebuilt    bool  // the state was thrown away once because it did not fit
 	mended     int  // see Worker.mend
 
 	topics []string // changelogs, by store; see changelogs
@@ -43,7 +44,9 @@ type source struct {
 	topicPartition
 	offset    int64 // committed: where a replay begins
 	watermark int64 // committed with it
+	highest   int64 // committed with it
 	upstream  []state.Upstream
+	notes     []task.Note // to be committed
 	end       int64 // of a bounded run
 	finished  bool  // of a bounded run, committed
 	polled    int64 // behind what was fetched
@@ -290,6 +293,11 @@ func (in *source) headerSlab(records []*kgo.Record) []graph.Header {
 	return make([]graph.Header, 0, n)
 }
 
+// stand puts an input where a position says.
+func (in *source) stand(at state.Input) {
+	in.offset, in.watermark, in.highest, in.upstream = at.Offset, at.Watermark, at.Highest, at.Upstream
+}
+
 func message(r *kgo.Record, headers *[]graph.Header) graph.Message {
 	m := graph.Message{Key: r.Key, Value: r.Value, Offset: r.Offset, Timestamp: r.Timestamp.UnixMilli()}
 	if len(r.Headers) == 0 {
@@ -305,8 +313,8 @@ func message(r *kgo.Record, headers *[]graph.Header) graph.Message {
 
 // settle takes note of a commit that Kafka has.
 func (l *lease) settle(c *task.Commit) {
-	for i, o := range c.Offsets {
-		l.inputs[i].offset, l.inputs[i].watermark, l.inputs[i].upstream = o.Offset, o.Watermark, o.Upstream
+	for i, o := range c.Reached {
+		l.inputs[i].stand(o)
 	}
 	l.failures, l.mended = 0, 0
 	l.relax()

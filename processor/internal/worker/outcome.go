@@ -32,6 +32,9 @@ func (w *Worker) applied(ctx context.Context, b *batch) error {
 			}
 		}
 		p.lease.settle(p.commit)
+		if p.task.CaughtUp() {
+			w.broughtUp(p.lease)
+		}
 	}
 	w.cfg.Faults.at(AfterApply)
 	c.Duration = time.Since(b.began)

@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 
 	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/processor/internal/task"
 )
 
 // provideRepartitions creates the repartition topics that are missing and
@@ -103,6 +104,8 @@ func (w *Worker) outrun(ctx context.Context, err error) error {
 		return nil // what has landed has taken the task back
 	}
 	switch at := offsets[gone.topicPartition].offset; {
+	case r.lease.away != nil:
+		return err // the offset committed is the task's own, not where what was away is read
 	case at > r.lease.inputs[r.input].offset:
 		return nil
 	case at < 0 && r.lease.untouched(r.input):
@@ -169,14 +172,29 @@ func (w *Worker) purge(ctx context.Context) {
 	})
 }
 
+// awayRecordsKept is how many processed records of a partition are kept for stores
+// that this version lacks, so that they can be brought up when they come back.
+const awayRecordsKept = 1_000_000
+
+// deletable is the offset below which nobody needs an input's records any more.
+func (in *source) deletable() int64 {
+	upTo := in.offset
+	for _, n := range in.notes {
+		if n.Stopped != task.Following {
+			upTo = min(upTo, max(n.Stopped, in.offset-awayRecordsKept))
+		}
+	}
+	return upTo
+}
+
 // processedOffsets returns, for the repartition topics that are read here, up to
 // where everything was processed and committed.
 func (w *Worker) processedOffsets() kadm.Offsets {
 	offsets := kadm.Offsets{}
 	for l := range w.running() {
 		for _, in := range l.inputs {
-			if in.offset > 0 && slices.Contains(l.sub.Fed, in.topic) {
-				offsets.AddOffset(in.topic, in.partition, in.offset, -1)
+			if upTo := in.deletable(); upTo > 0 && slices.Contains(l.sub.Fed, in.topic) {
+				offsets.AddOffset(in.topic, in.partition, upTo, -1)
 			}
 		}
 	}

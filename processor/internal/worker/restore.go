@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -32,8 +31,8 @@ func unusable(err error) bool {
 	return errors.Is(err, errUnusable) || errors.Is(err, state.ErrCorrupt)
 }
 
-// catchUp reads the changelogs of a lease from where its state is to their ends.
-func (r *restorer) catchUp(ctx context.Context, l *lease) error {
+// readChangelogs reads the changelogs of a lease from where its state is to their ends.
+func (r *restorer) readChangelogs(ctx context.Context, l *lease, offsets map[topicPartition]committed) error {
 	if l.stores == nil || r.cfg.Faults.NoRestore {
 		return nil
 	}
@@ -55,7 +54,7 @@ func (r *restorer) catchUp(ctx context.Context, l *lease) error {
 		return err
 	}
 	for i, tp := range parts {
-		if err := r.usable(l, l.sub.Stores[i].Name, tp.topic, starts[tp], ends[tp]); err != nil { // R4
+		if err := r.usable(l, l.sub.Stores[i].Name, tp.topic, starts[tp], ends[tp], offsets); err != nil { // R4
 			return err
 		}
 	}
@@ -64,7 +63,7 @@ func (r *restorer) catchUp(ctx context.Context, l *lease) error {
 	}
 	for i, tp := range parts {
 		name := l.sub.Stores[i].Name
-		l.stores.SetChangelogID(name, r.catalog.changelogID(tp.topic))
+		l.stores.SetChangelogID(name, r.catalog.topicID(tp.topic))
 		if err := r.replay(ctx, l, name, tp, max(starts[tp], l.stores.ChangelogNext(name)), ends[tp]); err != nil { // R5, R6
 			return err
 		}
@@ -82,6 +81,8 @@ func storeFailed(l *lease, err error) error {
 	switch {
 	case unusable(err):
 		return err
+	case errors.Is(err, state.ErrMeaning):
+		return changedMeaning(l, err)
 	case errors.Is(err, state.ErrForeign), errors.Is(err, state.ErrNewerFormat):
 		return fmt.Errorf("%w: %w", err, errPermanent)
 	}
@@ -101,13 +102,16 @@ func (l *lease) fresh() bool {
 // usable is the rule for volumes that were away: what was not followed long
 // enough to miss a deletion, or belongs to another changelog, comes back to
 // life if it is used.
-func (r *restorer) usable(l *lease, store, topic string, start, end int64) error {
+func (r *restorer) usable(l *lease, store, topic string, start, end int64, offsets map[topicPartition]committed) error {
 	next := l.stores.ChangelogNext(store)
 	if next == 0 {
 		return nil
 	}
-	if id := l.stores.ChangelogID(store); id != "" && id != r.catalog.changelogID(topic) {
-		return fmt.Errorf("store %q: it follows topic %q of id %s, which is now of id %s: the topic was made anew: %w", store, topic, id, r.catalog.changelogID(topic), errUnusable)
+	if id := l.stores.ChangelogID(store); id != "" && id != r.catalog.topicID(topic) {
+		if l.good(store, offsets) && !r.cfg.accepts(topic) {
+			return r.remade(topic)
+		}
+		return fmt.Errorf("store %q: it follows topic %q of id %s, which is now of id %s: the topic was made anew: %w", store, topic, id, r.catalog.topicID(topic), errUnusable)
 	}
 	if next < start {
 		return fmt.Errorf("store %q: it has read topic %q up to offset %d, and the log begins at %d: %w", store, topic, next, start, errUnusable)
@@ -121,6 +125,20 @@ func (r *restorer) usable(l *lease, store, topic string, start, end int64) error
 		return fmt.Errorf("store %q: it is %v old, and topic %q keeps deletions for %v only: %w", store, age.Round(time.Second), topic, keep, errUnusable)
 	}
 	return nil
+}
+
+// good says that the local state of a store is where the offsets are that were
+// committed by a version that did not note the ids of its topics. With notes,
+// refuseRemade has looked already, and what follows another topic is a state from
+// before the application was started over.
+func (l *lease) good(store string, offsets map[topicPartition]committed) bool {
+	p, ok := l.stores.Position(store)
+	for _, in := range l.inputs {
+		c := offsets[in.topicPartition]
+		at, read := inputOf(p, in.topicPartition)
+		ok = ok && c.offset >= 0 && !c.meta.Noted && read && at.Offset == c.offset
+	}
+	return ok
 }
 
 // replay restores one store from the records [from, to) of its changelog that
@@ -201,26 +219,4 @@ func (r *restorer) read(ctx context.Context, tp topicPartition) ([]*kgo.Record, 
 		return nil, ctx.Err()
 	}
 	return records, failed
-}
-
-// fits is invariant I2: the state is where the offsets are. Only one difference
-// has a good reason: with at-least-once the state is written first.
-func fits(l *lease, offsets map[topicPartition]committed, g Guarantee) error {
-	if l.stores == nil {
-		return nil
-	}
-	for _, in := range l.inputs {
-		c := offsets[in.topicPartition]
-		p, ok := l.applied(in.topicPartition)
-		if !ok {
-			p.Offset = -1
-		}
-		switch {
-		case p.Offset == c.offset, g == AtLeastOnce && p.Offset > c.offset:
-		case !ok && c.meta.Run != "" && c.meta.Watermark == math.MinInt64: // only the end of a bounded run was fixed
-		default:
-			return fmt.Errorf("topic %q partition %d: the state is at offset %d, the group committed offset %d: %w", in.topic, in.partition, p.Offset, c.offset, errUnusable)
-		}
-	}
-	return nil
 }

@@ -100,18 +100,19 @@ func (r *restorer) restore(ctx context.Context, l *lease) error {
 		if err != nil {
 			return err
 		}
-		if err := r.admit(l, offsets); err != nil {
+		if err := errors.Join(r.admit(l, offsets), r.refuseRemade(l, offsets)); err != nil {
 			return err
 		}
 		if err := r.open(l); err != nil { // R2
 			return err
 		}
-		misfit := r.catchUp(ctx, l) // R3 to R6
+		f := &fitting{cfg: r.cfg, lease: l, offsets: offsets}
+		misfit := r.readChangelogs(ctx, l, offsets) // R3 to R6
 		if misfit == nil {
-			misfit = fits(l, offsets, r.cfg.Guarantee) // R7
+			misfit = f.fit() // R7
 		}
 		if misfit == nil {
-			return r.settle(ctx, l, offsets)
+			return r.settle(ctx, l, f)
 		}
 		if !unusable(misfit) {
 			return misfit
@@ -144,11 +145,14 @@ func (r *restorer) overtaken(ctx context.Context, l *lease, before map[topicPart
 }
 
 // settle is R8: it sets where the task goes on.
-func (r *restorer) settle(ctx context.Context, l *lease, offsets map[topicPartition]committed) error {
-	if err := r.takePositions(ctx, l, offsets); err != nil {
+func (r *restorer) settle(ctx context.Context, l *lease, f *fitting) error {
+	if err := r.takePositions(ctx, l, f); err != nil {
 		return err
 	}
-	return r.fixEnds(ctx, l, offsets)
+	if err := r.bringUp(ctx, l, f); err != nil {
+		return err
+	}
+	return r.fixEnds(ctx, l, f.offsets)
 }
 
 // How long a restore waits for the open transaction of a former owner before it
@@ -244,17 +248,18 @@ func (r *restorer) discard(l *lease, reason error) error {
 // takePositions sets where the task goes on: at the committed offsets, at the
 // beginning of what was never committed, and with at-least-once where the state
 // is, if that is further.
-func (r *restorer) takePositions(ctx context.Context, l *lease, offsets map[topicPartition]committed) error {
+func (r *restorer) takePositions(ctx context.Context, l *lease, f *fitting) error {
 	for i := range l.inputs {
 		in := &l.inputs[i]
-		c := offsets[in.topicPartition]
-		in.offset, in.watermark, in.end, in.finished = c.offset, c.meta.Watermark, c.meta.End, c.meta.Finished
-		in.upstream = c.meta.Upstream
-		if p, ok := l.applied(in.topicPartition); ok && p.Offset == in.offset {
+		c := f.offsets[in.topicPartition]
+		in.offset, in.watermark, in.highest, in.upstream = c.offset, c.meta.Watermark, c.meta.Highest, c.meta.Upstream
+		in.end, in.finished, in.notes = c.meta.End, c.meta.Finished, r.notesOf(l, c)
+		p, ok := l.applied(in.topicPartition)
+		if ok && p.Offset == in.offset {
 			in.upstream = p.Upstream // the metadata may be too small for it
 		}
-		if p, ok := l.applied(in.topicPartition); ok && r.cfg.Guarantee == AtLeastOnce && p.Offset > in.offset {
-			in.offset, in.watermark, in.upstream = p.Offset, p.Watermark, p.Upstream
+		if ok && r.cfg.Guarantee == AtLeastOnce && p.Offset > in.offset {
+			in.stand(p)
 		}
 		if in.offset < 0 {
 			start, err := logStart.offsets(ctx, r.client, []topicPartition{in.topicPartition})
@@ -264,22 +269,25 @@ func (r *restorer) takePositions(ctx context.Context, l *lease, offsets map[topi
 			in.offset = start[in.topicPartition]
 		}
 		if r.cfg.Faults.NoWatermark {
-			in.watermark = noCommit.meta.Watermark
+			in.watermark, in.highest = noCommit.meta.Watermark, noCommit.meta.Highest
 		}
 		l.logicalNow = c.meta.LogicalNow
 	}
 	return nil
 }
 
-// applied returns how far the lease's state has got in a source partition.
-func (l *lease) applied(tp topicPartition) (state.Input, bool) {
+// applied returns how far the lease's state has got in a source partition: the
+// store that has got furthest. With at-least-once a crash can come between the
+// positions of two stores; all their changes were written before.
+func (l *lease) applied(tp topicPartition) (furthest state.Input, ok bool) {
 	if l.stores == nil {
 		return state.Input{}, false
 	}
-	for _, in := range l.stores.Position().Inputs {
-		if in.Topic == tp.topic && in.Partition == tp.partition {
-			return in, true
+	for _, s := range l.sub.Stores {
+		p, _ := l.stores.Position(s.Name)
+		if in, read := inputOf(p, tp); read && (!ok || in.Offset > furthest.Offset) {
+			furthest, ok = in, true
 		}
 	}
-	return state.Input{}, false
+	return furthest, ok
 }

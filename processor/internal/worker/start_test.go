@@ -125,7 +125,7 @@ func TestStateThatIsGone(t *testing.T) {
 	if _, err := adm.DeleteTopic(context.Background(), "app-counts-changelog"); err != nil {
 		t.Fatal(err)
 	}
-	mustFail(t, c.config(counting(t, graph.ErrorPolicy{}), state.NewMemory(), newWitness(t)), "the state is at offset -1, the group committed offset 10", "millrace reset")
+	mustFail(t, c.config(counting(t, graph.ErrorPolicy{}), state.NewMemory(), newWitness(t)), "app-counts-changelog", "deleted and made anew", "AcceptRemade", "millrace reset")
 }
 
 func TestNoBroker(t *testing.T) {

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -100,25 +101,66 @@ func TestVolumeBehindTheLog(t *testing.T) {
 	mustRebuild(t, w, true, "the log begins at")
 }
 
-// A changelog that was made anew is not the one the state has followed.
+// A changelog that was deleted is not replaced by an empty one of the same name: the start is refused, and the local state
+// stays as it is. The loss is accepted by name only, and then the store begins empty.
 func TestVolumeOfAnotherChangelog(t *testing.T) {
+	for _, lost := range []bool{false, true} {
+		t.Run(fmt.Sprintf("disk lost %v", lost), func(t *testing.T) {
+			c := newCluster(t, 1, "in", "out")
+			c.load(rows(1, 10, 2)...)
+			m := state.NewMemory()
+			p := start(t, c.config(counting(t, graph.ErrorPolicy{}), m, newWitness(t)))
+			c.output("out", 10)
+			p.end()
+			if _, err := kadm.NewClient(c.client()).DeleteTopic(context.Background(), "app-counts-changelog"); err != nil {
+				t.Fatal(err)
+			}
+			kept := m
+			if lost {
+				kept = state.NewMemory()
+			}
+			for range 2 {
+				mustFail(t, c.config(counting(t, graph.ErrorPolicy{}), kept, newWitness(t)), "app-counts-changelog", "made anew", "AcceptRemade", "millrace reset")
+			}
+			cfg := c.config(counting(t, graph.ErrorPolicy{}), kept, newWitness(t))
+			cfg.AcceptRemade = []string{"app-counts-changelog"}
+			p = start(t, cfg)
+			c.load(rows(1, 10, 2)...)
+			c.output("out", 20)
+			p.end()
+			start(t, c.config(counting(t, graph.ErrorPolicy{}), kept, newWitness(t))).end() // accepted once, it is the application's
+		})
+	}
+}
+
+// A changelog that is made anew while the application runs is noticed before a commit is believed: the worker ends, and
+// what it had on disk stays.
+func TestChangelogMadeAnewWhileRunning(t *testing.T) {
 	c := newCluster(t, 1, "in", "out")
-	c.load(rows(1, 10, 2)...)
+	c.load(rows(1, 200, 20)...)
 	m := state.NewMemory()
 	p := start(t, c.config(counting(t, graph.ErrorPolicy{}), m, newWitness(t)))
-	c.output("out", 10)
-	p.end()
-	if _, err := kadm.NewClient(c.client()).DeleteTopic(context.Background(), "app-counts-changelog"); err != nil {
+	c.output("out", 200)
+	adm := kadm.NewClient(c.client())
+	if _, err := adm.DeleteTopic(context.Background(), "app-counts-changelog"); err != nil {
 		t.Fatal(err)
 	}
-	w := newWitness(t)
-	mustFail(t, c.config(counting(t, graph.ErrorPolicy{}), m, w), "the group committed offset 10", "millrace reset")
-	for _, warning := range w.warnings {
-		if strings.Contains(warning.Error(), "made anew") {
-			return
-		}
+	compacted := internalSettings("compact")
+	if _, err := adm.CreateTopic(context.Background(), 1, 1, compacted, "app-counts-changelog"); err != nil {
+		t.Fatal(err)
 	}
-	t.Errorf("no warning says that the topic was made anew: %v", w.warnings)
+	c.load(rows(1, 10, 5)...)
+	if err := p.wait(); err == nil || !strings.Contains(err.Error(), "made anew") || !strings.Contains(err.Error(), "app-counts-changelog") {
+		t.Errorf("the worker ended with %v", err)
+	}
+	mustFail(t, c.config(counting(t, graph.ErrorPolicy{}), m, newWitness(t)), "app-counts-changelog", "made anew")
+	s, err := m.Open("0_0", state.Identity{ApplicationID: "app", Task: "0_0"}, counting(t, graph.ErrorPolicy{}).Subtopologies()[0].Stores)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if at, _ := s.Position("counts"); len(at.Inputs) != 1 || at.Inputs[0].Offset != 200 {
+		t.Errorf("the local state is at %+v, want offset 200", at.Inputs)
+	}
 }
 
 func TestVolumeDamaged(t *testing.T) {

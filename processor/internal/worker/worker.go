@@ -243,15 +243,17 @@ func (w *Worker) release() {
 func (w *Worker) newTask(l *lease) error {
 	cfg := task.Config{
 		ID: l.id, ApplicationID: w.cfg.ApplicationID, Version: w.cfg.Version,
-		Subtopology: l.sub, Stores: l.stores,
+		Subtopology: l.subtopology(), Stores: l.stores, CatchUp: l.catchUp(),
 		Partitions: w.catalog.sinkPartitions(w.cfg.Graph), Partition: partitioner.New(),
 		Tasks: w.catalog.layout.partitions[l.id.Subtopology],
 		Skip:  l.skip, MaxIdle: w.cfg.maxIdle(), Run: w.cfg.run(), LogicalNow: l.logicalNow,
 		Planted: w.cfg.Faults.Planted,
 	}
+	l.setAside()
 	for _, in := range l.inputs {
 		cfg.Inputs = append(cfg.Inputs, task.Input{
-			Topic: in.topic, Partition: in.partition, Offset: in.offset, Watermark: in.watermark, Upstream: in.upstream, End: in.end, Finished: in.finished,
+			Topic: in.topic, TopicID: w.catalog.topicID(in.topic), Partition: in.partition, Offset: in.offset,
+			Watermark: in.watermark, Highest: in.highest, Upstream: in.upstream, Notes: in.notes, End: in.end, Finished: in.finished,
 		})
 	}
 	t, err := task.New(cfg)

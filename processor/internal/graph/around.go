@@ -1,0 +1,81 @@
+package graph
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/millrace/millrace/state"
+)
+
+// Around returns what of the sub-topology concerns some of its stores and of the
+// repartition topics it feeds: the operators that own them, what comes before
+// these, what comes behind, and all sources, so that inputs are counted as ever.
+// It is what brings those up that were away while the rest went on.
+//
+// It fails where an operator before or behind owns another store: what that
+// holds is of another time.
+func (s *Subtopology) Around(stores, feeds []string) (*Subtopology, error) {
+	a := around{sub: s, keep: map[NodeID]bool{}}
+	for _, n := range s.Nodes {
+		feed := n.Kind == SinkNode && n.Internal && slices.Contains(feeds, n.Topic)
+		if feed || owns(n, stores) {
+			a.up(n)
+			a.down(n)
+		}
+	}
+	for _, n := range s.Nodes {
+		if a.keep[n.ID] && len(n.Stores) > 0 && !owns(n, stores) {
+			return nil, fmt.Errorf("operator %q, with the store %q, is before or behind what is to be brought up, and has gone on without it", n.Name, n.Stores[0].Name)
+		}
+	}
+	cut := *s
+	cut.Nodes = nil
+	for _, n := range s.Nodes {
+		if a.keep[n.ID] || n.Kind == SourceNode {
+			cut.Nodes = append(cut.Nodes, a.cut(n))
+		}
+	}
+	return &cut, nil
+}
+
+func owns(n *Node, stores []string) bool {
+	return slices.ContainsFunc(n.Stores, func(s state.Spec) bool { return slices.Contains(stores, s.Name) })
+}
+
+// An around marks nodes upwards and downwards.
+type around struct {
+	sub  *Subtopology
+	keep map[NodeID]bool
+}
+
+func (a *around) node(id NodeID) *Node {
+	at := slices.IndexFunc(a.sub.Nodes, func(n *Node) bool { return n.ID == id })
+	return a.sub.Nodes[at]
+}
+
+func (a *around) up(n *Node) {
+	a.keep[n.ID] = true
+	for _, e := range n.Parents {
+		a.up(a.node(e.From))
+	}
+}
+
+func (a *around) down(n *Node) {
+	a.keep[n.ID] = true
+	for _, port := range n.Ports {
+		for _, child := range port {
+			a.down(a.node(child))
+		}
+	}
+}
+
+// cut is a copy of a node without the edges to and from what is not kept.
+func (a *around) cut(n *Node) *Node {
+	c := *n
+	c.Parents = slices.DeleteFunc(slices.Clone(n.Parents), func(e Edge) bool { return !a.keep[e.From] })
+	c.Ports = make([][]NodeID, len(n.Ports))
+	for i, port := range n.Ports {
+		c.Ports[i] = slices.DeleteFunc(slices.Clone(port), func(id NodeID) bool { return !a.keep[id] })
+	}
+	return &c
+}

@@ -1,0 +1,68 @@
+package task
+
+import (
+	"slices"
+
+	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/state"
+)
+
+// A CatchUp makes a task bring up what was away while another version of the
+// application went on without it: stores, and repartition topics that were not
+// written. The task then runs the operators that own these, and what is before and
+// behind them, from where they stopped to where all the others are, as if they had
+// been there: what these operators send is sent, for nobody has sent it.
+//
+// Always: the offsets that are committed meanwhile are those of the task itself,
+// Held, unchanged. How far the stores have come is in their own positions, and in
+// the notes on their topics.
+type CatchUp struct {
+	Topics []uint64      // NoteTopic of the changelogs and repartition topics
+	Held   []state.Input // one for each input
+}
+
+// catching reports whether the input is read on behalf of a CatchUp. Its end is
+// no end of the input: nothing fires for it.
+func (in *input) catching() bool { return in.goal != nil }
+
+// caughtUp reports whether everything was read that the others have read.
+func (t *Task) caughtUp() bool {
+	return t.cfg.CatchUp != nil && !slices.ContainsFunc(t.inputs, func(in *input) bool { return !in.atEnd() })
+}
+
+// CaughtUp reports whether the stores of a CatchUp are where the others are, and
+// Kafka has it: the task may be replaced by one of all operators.
+func (t *Task) CaughtUp() bool { return t.cfg.CatchUp != nil && t.done && len(t.pending) == 0 }
+
+// stay makes a commit say where the task itself is, and where that is which is
+// brought up. What sources counted was counted before.
+func (t *Task) stay(c *Commit) {
+	c.Reached, c.Offsets = c.Offsets, t.cfg.CatchUp.Held
+	if c.last {
+		c.Reached = c.Offsets
+	}
+	for _, in := range t.inputs {
+		c.Counters[in.node.ID] = graph.Counters{}
+	}
+}
+
+// notes are those of an input for a commit in which a CatchUp has reached an
+// offset of it.
+func (u *CatchUp) notes(notes []Note, reached int64, last bool) []Note {
+	if last {
+		reached = Following
+	}
+	notes = slices.Clone(notes)
+	for i := range notes {
+		if slices.Contains(u.Topics, notes[i].Topic) {
+			notes[i].Stopped = reached
+		}
+	}
+	return notes
+}
+
+// toldBefore reports whether an operator's word on the current record was given
+// before: by the source, when the version read it that went on.
+func (t *Task) toldBefore(operator string) bool {
+	return t.cfg.CatchUp != nil && t.current != nil && operator == t.current.node.Name
+}
