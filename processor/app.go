@@ -113,7 +113,7 @@ func (a *App) workerConfig(index int, disk *state.Disk) worker.Config {
 		CommitInterval: a.cfg.CommitInterval, CommitRecords: a.cfg.CommitRecords,
 		SessionTimeout: a.cfg.SessionTimeout, HeartbeatInterval: a.cfg.HeartbeatInterval,
 		TransactionTimeout: a.cfg.TransactionTimeout, MaxTaskIdle: a.cfg.MaxTaskIdle,
-		Drain:  a.cfg.Drain,
+		Drain: a.cfg.Drain, AcceptRemade: a.cfg.AcceptRemade,
 		Events: a.listeners(index),
 	}
 	if a.cfg.BoundedRun != "" {

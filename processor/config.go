@@ -100,6 +100,11 @@ type Config struct {
 	// start for those that have a worker then, fires everything that is open, and
 	// returns nil. The same name again does nothing.
 	BoundedRun string
+	// AcceptRemade names topics that were deleted and made anew since the
+	// application ran last, and whose loss is accepted: changelogs, whose stores
+	// then begin empty, and repartition topics. A start that finds such a topic is
+	// refused otherwise, and leaves local state as it is.
+	AcceptRemade []string
 	// Client is added to the options of every Kafka client, for TLS, SASL and
 	// dialing. Group, transaction and isolation options are the runtime's.
 	Client []kgo.Opt

@@ -49,15 +49,21 @@ const paneMin = 2
 // of one value per window. It is called before anything else. A store keeps panes or windows, not both: to change
 // what decides it, use another store.
 func (a *Aggregation[A]) Combining(c Combine[A]) {
-	width := divisor(a.size, a.step)
-	if a.kind != nil || a.windows.emit != OnClose || a.early.every > 0 || a.step >= a.size || width < paneMin {
+	if !a.windows.paned() {
 		return
 	}
+	width := divisor(a.size, a.step)
 	a.panes = &panes[A]{
 		grid: grid{size: width, step: width, offset: remainder(a.grid.offset, width)}, rolling: newRolling(a.store, a.grid, c),
 		pane: MaxTime, first: MaxTime, due: NoTime,
 	}
 	a.findPanesDue(a.merged)
+}
+
+// paned reports whether the windows can be kept as panes.
+func (w Windows) paned() bool {
+	size, step := w.size.Milliseconds(), w.advance.Milliseconds()
+	return w.kind == nil && w.emit == OnClose && w.early == 0 && step < size && divisor(size, step) >= paneMin
 }
 
 // divisor is the greatest number that divides both.

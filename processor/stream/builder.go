@@ -81,8 +81,9 @@ type options struct {
 	watch *watermarks
 	emit  *emission
 
-	combine    bool // a reduction may gather what was gathered before
-	partitions int  // of a repartition topic; 0: as its sources
+	version    string // of what an operator keeps
+	combine    bool   // a reduction may gather what was gathered before
+	partitions int    // of a repartition topic; 0: as its sources
 }
 
 func collect(opts []Option) options {
@@ -103,6 +104,7 @@ func (o options) only(b *Builder, operator string, takes ...string) options {
 		{"Name", "it has a name", o.name != ""},
 		{"Watermark", "it belongs to From", o.watch != nil},
 		{"Emit", "it belongs to tables, windows have a method Emit", o.emit != nil},
+		{"StateVersion", "it belongs to operators with state", o.version != ""},
 		{"CombineReduce", "it belongs to ReduceWindows", o.combine},
 		{"Partitions", "it belongs to Repartition and GroupBy", o.partitions != 0},
 		{"Completeness", "it belongs to To", o.completeness},

@@ -36,6 +36,7 @@ type TryAggregator[K, V, A any] struct {
 
 // A gathering is an aggregate as the operators use it.
 type gathering[K, V, A any] struct {
+	kind  string // as it is kept with the state
 	add   fold[K, V, A]
 	merge merge[K, A] // nil: the values of sessions cannot be joined
 	// combine is nil where the order of records matters.
@@ -61,7 +62,7 @@ func counts[K, V any]() gathering[K, V, int64] {
 		return nil
 	}
 	sum := func(acc, other int64) int64 { return acc + other }
-	return gathering[K, V, int64]{add: counting[K, V], merge: merge, combine: &windowing.Combine[int64]{Values: sum}}
+	return gathering[K, V, int64]{kind: countKind, add: counting[K, V], merge: merge, combine: &windowing.Combine[int64]{Values: sum}}
 }
 
 func reduction[K, V any](f func(acc, v V) V, o options) gathering[K, V, V] {
@@ -73,7 +74,7 @@ func reduction[K, V any](f func(acc, v V) V, o options) gathering[K, V, V] {
 		}
 		return nil
 	}
-	g := gathering[K, V, V]{add: reducing[K](f), merge: merge, taken: true}
+	g := gathering[K, V, V]{kind: reduceKind, add: reducing[K](f), merge: merge, taken: true}
 	if o.combine {
 		g.combine = &windowing.Combine[V]{Values: f}
 	}
@@ -163,7 +164,7 @@ func tryAdding[K, V, A any](a TryAggregator[K, V, A]) fold[K, V, A] {
 }
 
 func (a Aggregator[K, V, A]) gathering() gathering[K, V, A] {
-	g := gathering[K, V, A]{add: adding(a), combine: combining(a.Zero, a.Combine)}
+	g := gathering[K, V, A]{kind: aggregateKind, add: adding(a), combine: combining(a.Zero, a.Combine)}
 	if a.Merge != nil {
 		g.merge = func(key K, into, next *A, first bool) error {
 			if first && a.Zero != nil {
@@ -177,7 +178,7 @@ func (a Aggregator[K, V, A]) gathering() gathering[K, V, A] {
 }
 
 func (a TryAggregator[K, V, A]) gathering() gathering[K, V, A] {
-	g := gathering[K, V, A]{add: tryAdding(a), combine: combining(a.Zero, a.Combine)}
+	g := gathering[K, V, A]{kind: aggregateKind, add: tryAdding(a), combine: combining(a.Zero, a.Combine)}
 	if a.Merge != nil {
 		g.merge = func(key K, into, next *A, first bool) error {
 			if first && a.Zero != nil {

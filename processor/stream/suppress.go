@@ -37,8 +37,10 @@ func Suppress[K, V any](name string, changes Stream[K, V], w windowing.Suppressi
 		b.Fail("operator %q: its key %w", name, errNoSerde)
 	}
 	store := state.KV[[]byte, windowing.Held]{Name: name, Key: serde.Bytes, Value: windowing.HeldSerde()}
+	spec := store.Spec()
+	spec.Traits = append(spec.Traits, state.Format("held values", value))
 	id := b.Add(graph.Node{
-		Name: name, Kind: graph.OperatorNode, Stores: []state.Spec{store.Spec()},
+		Name: name, Kind: graph.OperatorNode, Stores: []state.Spec{stateOf(spec, suppressKind, changes.key, "")},
 		Instantiate: func(env *graph.Env, node *graph.Node, children [][]any) (graph.Instance, error) {
 			s := &suppress[K, V]{env: env, node: node}
 			return s.open(w, store, changes.key, value, children)

@@ -21,33 +21,34 @@ func (t Table[K, V]) Changes() Stream[K, V] { return t.changes }
 
 // Count counts the records of each key.
 func Count[K, V any](name string, g Grouped[K, V], opts ...Option) Table[K, int64] {
-	return aggregate(name, g, counting[K, V], serde.Int64, opts)
+	return aggregate(name, g, countKind, counting[K, V], serde.Int64, opts)
 }
 
 // Reduce gathers the values of each key with f; the first value is taken as it
 // is. f must change neither of its arguments, nor what lies behind the length of
 // a slice: other operators may have the same values.
 func Reduce[K, V any](name string, g Grouped[K, V], f func(acc, v V) V, value serde.Serde[V], opts ...Option) Table[K, V] {
-	return aggregate(name, g, reducing[K](f), value, opts)
+	return aggregate(name, g, reduceKind, reducing[K](f), value, opts)
 }
 
 // Aggregate gathers the values of each key into a value of another type.
 func Aggregate[K, V, A any](name string, g Grouped[K, V], a Aggregator[K, V, A], opts ...Option) Table[K, A] {
-	return aggregate(name, g, adding(a), a.State, opts)
+	return aggregate(name, g, aggregateKind, adding(a), a.State, opts)
 }
 
 // TryAggregate is Aggregate with an Add that sees the whole record and may
 // fail.
 func TryAggregate[K, V, A any](name string, g Grouped[K, V], a TryAggregator[K, V, A], opts ...Option) Table[K, A] {
-	return aggregate(name, g, tryAdding(a), a.State, opts)
+	return aggregate(name, g, aggregateKind, tryAdding(a), a.State, opts)
 }
 
-func aggregate[K, V, A any](name string, g Grouped[K, V], f fold[K, V, A], value serde.Serde[A], opts []Option) Table[K, A] {
+func aggregate[K, V, A any](name string, g Grouped[K, V], kind string, f fold[K, V, A], value serde.Serde[A], opts []Option) Table[K, A] {
 	check(name, g, f, value)
 	emit := tableEmission(g.s.b, name, opts)
 	store := state.KV[[]byte, state.Timestamped[A]]{Name: name, Key: serde.Bytes, Value: state.TimestampedSerde(value)}
+	spec := stateOf(store.Spec(), kind, g.s.key, collect(opts).version)
 	id := g.s.b.graph.Add(graph.Node{
-		Name: name, Kind: graph.OperatorNode, Stores: []state.Spec{store.Spec()},
+		Name: name, Kind: graph.OperatorNode, Stores: []state.Spec{spec},
 		Instantiate: func(env *graph.Env, node *graph.Node, children [][]any) (graph.Instance, error) {
 			t := &table[K, V, A]{env: env, node: node, fold: f, update: emit == windowing.OnUpdate}
 			return t.open(store, g.s.key, children)
@@ -58,7 +59,7 @@ func aggregate[K, V, A any](name string, g Grouped[K, V], f fold[K, V, A], value
 
 // tableEmission is when a table sends its changes on.
 func tableEmission(b *Builder, name string, opts []Option) windowing.Emit {
-	o := collect(opts).only(b, name, "Emit")
+	o := collect(opts).only(b, name, "Emit", "StateVersion")
 	if o.emit == nil {
 		return windowing.OnCommit
 	}

@@ -48,30 +48,34 @@ type Windowed[K, V, A any] struct {
 }
 
 // CountWindows counts the records of each key and window.
-func CountWindows[K, V any](name string, w TimeWindowed[K, V]) Windowed[K, V, int64] {
-	return aggregateWindows(name, w, counts[K, V](), serde.Int64)
+// It takes the option StateVersion.
+func CountWindows[K, V any](name string, w TimeWindowed[K, V], opts ...Option) Windowed[K, V, int64] {
+	o := collect(opts).only(w.g.s.b, name, "StateVersion")
+	return aggregateWindows(name, w, counts[K, V](), serde.Int64, o)
 }
 
 // ReduceWindows gathers the values of each key and window with f; the first
 // value is taken as it is. The values of sessions that become one are gathered
 // with f too, the earlier one first. f must change neither of its arguments, nor
 // what lies behind the length of a slice: other operators may have the same
-// values. It takes the option CombineReduce.
+// values. It takes the options CombineReduce and StateVersion.
 func ReduceWindows[K, V any](name string, w TimeWindowed[K, V], f func(acc, v V) V, value serde.Serde[V], opts ...Option) Windowed[K, V, V] {
-	o := collect(opts).only(w.g.s.b, name, "CombineReduce")
-	return aggregateWindows(name, w, reduction[K](f, o), value)
+	o := collect(opts).only(w.g.s.b, name, "CombineReduce", "StateVersion")
+	return aggregateWindows(name, w, reduction[K](f, o), value, o)
 }
 
 // AggregateWindows gathers the values of each key and window into a value of
-// another type. For sessions the Aggregator needs a Merge.
-func AggregateWindows[K, V, A any](name string, w TimeWindowed[K, V], a Aggregator[K, V, A]) Windowed[K, V, A] {
-	return aggregateWindows(name, w, a.gathering(), a.State)
+// another type. For sessions the Aggregator needs a Merge. It takes the option StateVersion.
+func AggregateWindows[K, V, A any](name string, w TimeWindowed[K, V], a Aggregator[K, V, A], opts ...Option) Windowed[K, V, A] {
+	o := collect(opts).only(w.g.s.b, name, "StateVersion")
+	return aggregateWindows(name, w, a.gathering(), a.State, o)
 }
 
 // TryAggregateWindows is AggregateWindows with an Add that sees the whole
 // record and may fail.
-func TryAggregateWindows[K, V, A any](name string, w TimeWindowed[K, V], a TryAggregator[K, V, A]) Windowed[K, V, A] {
-	return aggregateWindows(name, w, a.gathering(), a.State)
+func TryAggregateWindows[K, V, A any](name string, w TimeWindowed[K, V], a TryAggregator[K, V, A], opts ...Option) Windowed[K, V, A] {
+	o := collect(opts).only(w.g.s.b, name, "StateVersion")
+	return aggregateWindows(name, w, a.gathering(), a.State, o)
 }
 
 const (
@@ -79,13 +83,14 @@ const (
 	latePort
 )
 
-func aggregateWindows[K, V, A any](name string, w TimeWindowed[K, V], g gathering[K, V, A], value serde.Serde[A]) Windowed[K, V, A] {
+func aggregateWindows[K, V, A any](name string, w TimeWindowed[K, V], g gathering[K, V, A], value serde.Serde[A], opt options) Windowed[K, V, A] {
 	check(name, w.g, g.add, value)
 	s := w.g.s
 	if _, ok := w.w.(windowing.SessionWindows); ok && g.merge == nil {
 		s.b.graph.Fail("operator %q: a record can make two sessions one; give its Aggregator a Merge", name)
 	}
-	spec, open := windowKind[K, V](name, w.w, value)
+	spec, open := windowKind[K, V](name, w.w, value, g.combine != nil)
+	spec = stateOf(spec, g.kind, s.key, opt.version, windowing.Traits(w.w)...)
 	id := s.b.graph.Add(graph.Node{
 		Name: name, Kind: graph.OperatorNode, Stores: []state.Spec{spec},
 		Instantiate: func(env *graph.Env, node *graph.Node, children [][]any) (graph.Instance, error) {

@@ -20,7 +20,7 @@ type opener[K, V, A any] func(*windowed[K, V, A]) (windowAggregation, error)
 
 // windowKind is what differs between the kinds of windows: the store, and the
 // aggregation over it.
-func windowKind[K, V, A any](name string, w windowing.Definition, value serde.Serde[A]) (state.Spec, opener[K, V, A]) {
+func windowKind[K, V, A any](name string, w windowing.Definition, value serde.Serde[A], combines bool) (state.Spec, opener[K, V, A]) {
 	switch w := w.(type) {
 	case windowing.SessionWindows:
 		return sessions[K, V](name, w, value)
@@ -29,7 +29,9 @@ func windowKind[K, V, A any](name string, w windowing.Definition, value serde.Se
 	}
 	aligned, _ := w.(windowing.Windows) // a Definition is nothing else
 	handle := state.Windowed[state.Timestamped[A]]{Name: name, Value: state.TimestampedSerde(value)}
-	return handle.Spec(), func(o *windowed[K, V, A]) (windowAggregation, error) {
+	spec, layout := handle.Spec(), aligned.Layout(combines)
+	spec.Traits = append(spec.Traits, layout)
+	return spec, func(o *windowed[K, V, A]) (windowAggregation, error) {
 		store, err := handle.Open(o.env)
 		if err != nil {
 			return nil, err
@@ -38,7 +40,7 @@ func windowKind[K, V, A any](name string, w windowing.Definition, value serde.Se
 			return o.emit(win, key, &v.Value, at)
 		}
 		agg := windowing.NewAggregation(aligned, store, o.add, emit)
-		if c := o.gathering.combine; c != nil {
+		if c := o.gathering.combine; !windowing.KeepsWindows(o.env.Stores(), name, layout, store) && c != nil {
 			agg.Combining(*c)
 		}
 		return agg, nil

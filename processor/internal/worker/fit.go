@@ -22,6 +22,7 @@ import (
 // written.
 type fitting struct {
 	cfg     *Config
+	catalog *catalog
 	lease   *lease
 	offsets map[topicPartition]committed
 	away    map[string]state.Position // by store
@@ -66,6 +67,8 @@ func (f *fitting) store(name, changelog string) error {
 		at, read := inputOf(p, tp)
 		c := f.offsets[tp]
 		switch note, noted := task.FindNote(c.meta.Notes, changelog); {
+		case read && at.TopicID != "" && at.TopicID != f.catalog.topicID(tp.topic):
+			return fmt.Errorf("store %q: topic %q was deleted and made anew: the state is of the topic of id %s, which is now of id %s: %w", name, tp.topic, at.TopicID, f.catalog.topicID(tp.topic), ErrReset)
 		case !read || at.Offset == c.offset:
 		case f.cfg.Guarantee == AtLeastOnce && at.Offset > c.offset:
 		case noted && note.Stopped != task.Following && at.Offset >= note.Stopped && at.Offset < c.offset:

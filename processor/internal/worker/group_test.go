@@ -129,7 +129,7 @@ func TestFit(t *testing.T) {
 			l.stores = storesAt(t, l.sub.Stores, tt.state)
 			defer func() { _ = l.close(false) }()
 			f := fitting{
-				cfg: &Config{ApplicationID: "app", Guarantee: tt.g}, lease: l,
+				cfg: &Config{ApplicationID: "app", Guarantee: tt.g}, catalog: &catalog{}, lease: l,
 				offsets: map[topicPartition]committed{{"in", 0}: {offset: tt.offset, meta: tt.meta}},
 			}
 			got := "fits"

@@ -34,7 +34,7 @@ type lease struct {
 	until      []int64
 	away       *away // what is brought up before the task goes on; nil usually
 	rebuilt    bool  // the state was thrown away once because it did not fit
-	mended     int  // see Worker.mend
+	mended     int   // see Worker.mend
 
 	topics []string // changelogs, by store; see changelogs
 }
@@ -47,9 +47,9 @@ type source struct {
 	highest   int64 // committed with it
 	upstream  []state.Upstream
 	notes     []task.Note // to be committed
-	end       int64 // of a bounded run
-	finished  bool  // of a bounded run, committed
-	polled    int64 // behind what was fetched
+	end       int64       // of a bounded run
+	finished  bool        // of a bounded run, committed
+	polled    int64       // behind what was fetched
 	paused    bool
 	backlog   []*kgo.Record // fetched and not handed to the task yet
 	bytes     int           // of the backlog

@@ -106,7 +106,7 @@ func (r *restorer) restore(ctx context.Context, l *lease) error {
 		if err := r.open(l); err != nil { // R2
 			return err
 		}
-		f := &fitting{cfg: r.cfg, lease: l, offsets: offsets}
+		f := &fitting{cfg: r.cfg, catalog: r.catalog, lease: l, offsets: offsets}
 		misfit := r.readChangelogs(ctx, l, offsets) // R3 to R6
 		if misfit == nil {
 			misfit = f.fit() // R7
@@ -220,6 +220,9 @@ func (r *restorer) open(l *lease) error {
 	}
 	if errors.Is(err, state.ErrLocked) { // another worker of the process has yet to hear that it lost the task
 		return fmt.Errorf("open its state: %w", err)
+	}
+	if errors.Is(err, state.ErrMeaning) {
+		return changedMeaning(l, err)
 	}
 	if err != nil {
 		return fmt.Errorf("open its state: %w: %w", err, errPermanent)

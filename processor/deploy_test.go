@@ -1,0 +1,488 @@
+package processor_test
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/millrace/millrace/processor"
+	"github.com/millrace/millrace/processor/stream"
+	"github.com/millrace/millrace/schemaregistry/serde"
+	"github.com/millrace/millrace/windowing"
+)
+
+// What becomes of kept state when the next version of an application is deployed
+// (windowing/SEMANTICS.md, "Another version over kept state"). Each cell of the
+// matrix is right, which is to give what an application gives that has read all of
+// it with the new version, or refused with words, and then the old version goes on
+// as if nothing had been. It must not matter which disk a task finds.
+
+// A rig is a broker with an input topic and the application on it.
+type rig struct {
+	t      *testing.T
+	broker *kfake.Cluster
+	client *kgo.Client
+	dir    string
+	lose   bool // the disk, between two versions
+	sent   int
+	at     time.Time // of the last record
+}
+
+type build = func(*stream.Builder)
+
+func newRig(t *testing.T, lose bool) *rig {
+	t.Helper()
+	broker, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "in", "out", "side"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(broker.Close)
+	client, err := kgo.NewClient(kgo.SeedBrokers(broker.ListenAddrs()...), kgo.DefaultProduceTopic("in"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	return &rig{t: t, broker: broker, client: client, dir: t.TempDir(), lose: lose, at: time.UnixMilli(1_000_000_000_000)}
+}
+
+// put sends n records, 5 s of event time apart, of three keys in turn, with a pause
+// of a minute after each dozen.
+func (r *rig) put(n int) {
+	r.t.Helper()
+	for range n {
+		r.at = r.at.Add(5 * time.Second)
+		if r.sent%12 == 0 {
+			r.at = r.at.Add(time.Minute)
+		}
+		r.send(fmt.Sprintf("k%d", r.sent%3))
+	}
+}
+
+// end closes all windows but that of its own record.
+func (r *rig) end() {
+	r.at = r.at.Add(24 * time.Hour)
+	r.send("end")
+}
+
+func (r *rig) send(key string) {
+	r.t.Helper()
+	rec := &kgo.Record{Key: []byte(key), Value: fmt.Appendf(nil, `{"n":%d}`, r.sent), Timestamp: r.at}
+	if err := r.client.ProduceSync(r.t.Context(), rec).FirstErr(); err != nil {
+		r.t.Fatal(err)
+	}
+	r.sent++
+}
+
+// deploy runs a version until it has processed everything, or returns why it was
+// refused.
+func (r *rig) deploy(b build) error {
+	r.t.Helper()
+	if r.lose {
+		if err := os.RemoveAll(r.dir); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+	builder := stream.New("app")
+	b(builder)
+	topology, err := builder.Build()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	committed := make(chan struct{}, 1)
+	app, err := processor.New(topology, processor.Config{
+		ApplicationID: "app", Brokers: r.broker.ListenAddrs(), StateDir: r.dir, CommitInterval: 2 * time.Millisecond,
+		Events: processor.EventListener{Committed: func(processor.CommitInfo) {
+			select {
+			case committed <- struct{}{}:
+			default:
+			}
+		}},
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	ctx, stop := context.WithTimeout(r.t.Context(), runTimeout)
+	defer stop()
+	done := make(chan error, 1)
+	go func() { done <- app.Run(ctx) }()
+	for {
+		select {
+		case err := <-done:
+			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+				r.t.Fatal("the run did not get to the end of its input")
+			}
+			return err
+		case <-committed:
+			if r.through(topology) {
+				stop()
+			}
+		}
+	}
+}
+
+// through reports whether everything was processed, and nobody is behind.
+func (r *rig) through(topology *processor.Topology) bool {
+	group := r.broker.GroupInfo("app")
+	if group == nil {
+		return false
+	}
+	for _, topic := range topology.Bind("app").SourceTopics() {
+		if group.Commits[topic][0].Offset < r.broker.PartitionInfo(topic, 0).HighWatermark {
+			return false
+		}
+	}
+	return true
+}
+
+// last is the last value of each key of a topic, by the bytes of the key.
+func (r *rig) last(topic string) map[string]string {
+	r.t.Helper()
+	reader, err := kgo.NewClient(kgo.SeedBrokers(r.broker.ListenAddrs()...), kgo.ConsumeTopics(topic),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer reader.Close()
+	last := map[string]string{}
+	for end := r.broker.PartitionInfo(topic, 0).HighWatermark; end > 0; {
+		fetches := reader.PollFetches(r.t.Context())
+		fetches.EachRecord(func(rec *kgo.Record) {
+			end = min(end, r.broker.PartitionInfo(topic, 0).HighWatermark-rec.Offset-1)
+			if !rec.Attrs.IsControl() {
+				last[fmt.Sprintf("%q", rec.Key)] = valueText(rec.Value)
+			}
+		})
+	}
+	maps.DeleteFunc(last, func(_, v string) bool { return v == "gone" })
+	return last
+}
+
+func valueText(b []byte) string {
+	switch {
+	case b == nil:
+		return "gone"
+	case len(b) == 8:
+		return fmt.Sprint(int64(binary.BigEndian.Uint64(b)))
+	}
+	return string(b)
+}
+
+// alone is what a version gives that has read everything itself.
+func alone(t *testing.T, b build, records int) map[string]string {
+	t.Helper()
+	r := newRig(t, false)
+	r.put(records)
+	r.end()
+	if err := r.deploy(b); err != nil {
+		t.Fatal(err)
+	}
+	return r.last("out")
+}
+
+const (
+	firstRecords = 40
+	nextRecords  = 23
+)
+
+var (
+	deployIn  = stream.Topic[string, string]{Name: "in", Key: serde.String, Value: serde.String}
+	deployOut = stream.Topic[string, int64]{Name: "out", Key: serde.String, Value: serde.Int64}
+)
+
+func grouped(b *stream.Builder) stream.Grouped[string, string] {
+	return stream.GroupByKey(stream.From(b, deployIn))
+}
+
+// windows counts in windows under the name "n".
+func windows(w windowing.Definition, opts ...stream.Option) build {
+	return func(b *stream.Builder) {
+		counted := stream.CountWindows("n", stream.Window(grouped(b), w), opts...)
+		stream.To(counted.Results, stream.Topic[windowing.Key[string], int64]{Name: "out", Key: windowing.ResultKeySerde(serde.String, w), Value: serde.Int64})
+	}
+}
+
+func counted(store string, opts ...stream.Option) build {
+	return func(b *stream.Builder) { stream.To(stream.Count(store, grouped(b), opts...).Changes(), deployOut) }
+}
+
+// reduced keeps the last value, written by a serde of one's own.
+func reduced[V any](value serde.Serde[V]) build {
+	return func(b *stream.Builder) {
+		in := stream.From(b, stream.Topic[string, V]{Name: "in", Key: serde.String, Value: value})
+		last := stream.Reduce("n", stream.GroupByKey(in), func(_, v V) V { return v }, value)
+		stream.To(last.Changes(), stream.Topic[string, V]{Name: "out", Key: serde.String, Value: value})
+	}
+}
+
+func both(builds ...build) build {
+	return func(b *stream.Builder) {
+		in := grouped(b)
+		for i := range builds {
+			topic := deployOut
+			if i > 0 {
+				topic.Name = "side"
+			}
+			stream.To(stream.Count([]string{"n", "a-second"}[i], in).Changes(), topic)
+		}
+	}
+}
+
+func regrouped(store string) build {
+	return func(b *stream.Builder) {
+		by := stream.GroupBy("by", stream.From(b, deployIn), func(k, _ string) string { return "of " + k }, serde.String, serde.String)
+		stream.To(stream.Count(store, by).Changes(), deployOut)
+	}
+}
+
+func passed(b *stream.Builder) {
+	stream.To(stream.From(b, deployIn), stream.Topic[string, string]{Name: "side", Key: serde.String, Value: serde.String})
+}
+
+type visit1 struct{ N int }
+
+type visit2 struct {
+	N     int
+	Place string
+}
+
+// plain is a serde that says nothing of its format; dated2 reads what dated1 wrote.
+type (
+	plain  struct{ serde.Codec[string] }
+	dated1 struct{ serde.Codec[string] }
+	dated2 struct{ serde.Codec[string] }
+)
+
+func text() serde.Codec[string] {
+	c, err := serde.String.Bind(serde.Use{})
+	if err != nil {
+		panic(err)
+	}
+	return c
+}
+
+func (dated1) Format() string        { return "dated/1" }
+func (dated2) Format() string        { return "dated/2" }
+func (dated2) Reads(was string) bool { return was == "dated/1" }
+
+// TestDeployOverKeptState is the matrix. refused is what a refusal has to say; where
+// there is none the cell has to be right.
+func TestDeployOverKeptState(t *testing.T) {
+	minute, tumbling := time.Minute, windowing.Tumbling(time.Minute)
+	hopping, session, sliding := windowing.Hopping(minute, 30*time.Second), windowing.Session(17*time.Second), windowing.Sliding(40*time.Second)
+	cases := []struct {
+		name    string
+		was, is build
+		refused []string
+	}{
+		{"nothing", windows(tumbling), windows(tumbling), nil},
+		{"emission, on-commit to on-update", windows(tumbling), windows(tumbling.Emit(windowing.OnUpdate)), nil},
+		{"emission, on-update to on-commit", windows(tumbling.Emit(windowing.OnUpdate)), windows(tumbling), nil},
+		{"emission, on-commit to on-close", windows(tumbling), windows(tumbling.Emit(windowing.OnClose)), nil},
+		{"emission, hopping, on-commit to on-close", windows(hopping), windows(hopping.Emit(windowing.OnClose)), nil},
+		{"emission, hopping, on-close to on-commit", windows(hopping.Emit(windowing.OnClose)), windows(hopping), []string{"emission", "on-close", "on-commit"}},
+		{"emission, on-close to on-update", windows(tumbling.Emit(windowing.OnClose)), windows(tumbling.Emit(windowing.OnUpdate)), []string{"emission", "on-close", "on-update"}},
+		{"emission, on-close to on-time", windows(tumbling.Emit(windowing.OnClose)), windows(tumbling.Emit(windowing.OnTime)), []string{"emission", "on-time"}},
+		{"emission, on-commit to on-time", windows(tumbling.Grace(minute)), windows(tumbling.Grace(minute).Emit(windowing.OnTime)), nil},
+		{"emission, early results added", windows(tumbling.Emit(windowing.OnClose)), windows(tumbling.Emit(windowing.OnClose).Early(10 * time.Second)), nil},
+		{"emission, sessions, on-commit to on-update", windows(session), windows(session.Emit(windowing.OnUpdate)), nil},
+		{"emission, sessions, on-update to on-commit", windows(session.Emit(windowing.OnUpdate)), windows(session), nil},
+		{"emission, sessions, on-commit to on-close", windows(session), windows(session.Emit(windowing.OnClose)), nil},
+		{"emission, sessions, on-time to on-close", windows(session.Emit(windowing.OnTime)), windows(session.Emit(windowing.OnClose)), []string{"emission", "on-time"}},
+		{"emission, sliding, on-commit to on-update", windows(sliding), windows(sliding.Emit(windowing.OnUpdate)), nil},
+		{"emission, sliding, on-update to on-close", windows(sliding.Emit(windowing.OnUpdate)), windows(sliding.Emit(windowing.OnClose)), nil},
+		{"emission, table", counted("n"), counted("n", stream.Emit(windowing.OnUpdate)), nil},
+		{"longer grace", windows(tumbling), windows(tumbling.Grace(minute)), nil},
+		{"longer grace, sessions", windows(session), windows(session.Grace(minute)), nil},
+		{"longer grace, panes", windows(hopping.Emit(windowing.OnClose)), windows(hopping.Emit(windowing.OnClose).Grace(5 * time.Second)), nil},
+		{"shorter grace", windows(tumbling.Grace(minute)), windows(tumbling), nil},
+		{"size", windows(tumbling), windows(windowing.Tumbling(2 * minute)), []string{"windows", "1m0s", "2m0s"}},
+		{"kind of windows", windows(tumbling), windows(session), []string{"window", "key-value"}},
+		{"kind of windows, both key-value", windows(session), windows(sliding), []string{"windows", "sessions", "sliding"}},
+		{"gap", windows(session), windows(windowing.Session(minute)), []string{"windows", "17s", "1m0s"}},
+		{"difference", windows(sliding), windows(windowing.Sliding(minute)), []string{"windows", "40s", "1m0s"}},
+		{"advance", windows(hopping), windows(windowing.Hopping(minute, 20*time.Second)), []string{"windows", "30s", "20s"}},
+		{"offset", windows(tumbling), windows(tumbling.Offset(10 * time.Second)), []string{"windows", "offset 0s", "offset 10s"}},
+		{"the same offset", windows(tumbling), windows(tumbling.Offset(minute)), nil},
+		{"calendar", windows(windowing.Calendar(windowing.Day, time.UTC)), windows(windowing.Calendar(windowing.Week, time.UTC)), []string{"windows", "calendar"}},
+		{"windows to a table", windows(tumbling), counted("n"), []string{"store", "window", "key-value"}},
+		{"aggregate", counted("n"), func(b *stream.Builder) {
+			sum := stream.Aggregate("n", grouped(b), stream.Aggregator[string, string, int64]{Add: func(_, _ string, n int64) int64 { return n + 1 }, State: serde.Int64})
+			stream.To(sum.Changes(), deployOut)
+		}, []string{"operator", "count", "aggregate"}},
+		{"value codec", reduced(serde.String), reduced(serde.Bytes), []string{"values", "string", "bytes"}},
+		{"value codec, the Go type renamed", reduced[string](serde.Of[string](plain{text()})), reduced[string](serde.Of[string](dated1{text()})), []string{"values", "plain", "dated/1"}},
+		{"value codec, another version", reduced[string](serde.Of[string](dated1{text()})), reduced[string](serde.Of[string](dated2{text()})), nil},
+		{"value codec, a version back", reduced[string](serde.Of[string](dated2{text()})), reduced[string](serde.Of[string](dated1{text()})), []string{"values", "dated/2", "dated/1"}},
+		{"version declared", counted("n"), counted("n", stream.StateVersion("2")), []string{"version", "not set", `"2"`}},
+		{"key codec", counted("n"), func(b *stream.Builder) {
+			in := stream.From(b, stream.Topic[[]byte, string]{Name: "in", Key: serde.Bytes, Value: serde.String})
+			stream.To(stream.Count("n", stream.GroupByKey(in)).Changes(), stream.Topic[[]byte, int64]{Name: "out", Key: serde.Bytes, Value: serde.Int64})
+		}, []string{"keys", "string", "bytes"}},
+		{"store added", counted("n"), both(nil, nil), nil},
+		{"store taken away", both(nil, nil), counted("n"), nil},
+	}
+	for _, c := range cases {
+		for _, lose := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s/disk lost %v", c.name, lose), func(t *testing.T) {
+				t.Parallel()
+				r := newRig(t, lose)
+				r.put(firstRecords)
+				if err := r.deploy(c.was); err != nil {
+					t.Fatal(err)
+				}
+				r.put(nextRecords)
+				r.end()
+				err := r.deploy(c.is)
+				want := c.is
+				if c.refused != nil {
+					mustRefuse(t, err, append(c.refused, "millrace reset")...)
+					err, want = r.deploy(c.was), c.was
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				mustEqual(t, r.last("out"), alone(t, want, firstRecords+nextRecords))
+			})
+		}
+	}
+}
+
+func mustRefuse(t *testing.T, err error, words ...string) {
+	t.Helper()
+	if err == nil {
+		t.Fatal("not refused")
+	}
+	for _, w := range words {
+		if !strings.Contains(err.Error(), w) {
+			t.Errorf("the refusal does not say %q: %v", w, err)
+		}
+	}
+}
+
+func mustEqual(t *testing.T, got, want map[string]string) {
+	t.Helper()
+	for _, key := range slices.Sorted(maps.Keys(want)) {
+		if got[key] != want[key] {
+			t.Errorf("%s is %q, want %q", key, got[key], want[key])
+		}
+	}
+	for key := range got {
+		if _, ok := want[key]; !ok {
+			t.Errorf("%s is %q, want none", key, got[key])
+		}
+	}
+}
+
+// A store that a version lacks, and the next one has again, has what came meanwhile
+// too, whichever disk its task finds; so has one whose records come through an
+// internal topic that was not written meanwhile.
+func TestStoreAwayForADeploy(t *testing.T) {
+	for name, c := range map[string]struct{ with, without build }{
+		"renamed and back":               {counted("n"), counted("m")},
+		"no state meanwhile":             {counted("n"), passed},
+		"another store stays":            {both(nil, nil), func(b *stream.Builder) { stream.To(stream.Count("a-second", grouped(b)).Changes(), deployOut) }},
+		"windows":                        {windows(windowing.Tumbling(time.Minute)), counted("m")},
+		"finals that were due meanwhile": {windows(windowing.Tumbling(time.Minute).Emit(windowing.OnClose)), passed},
+		"panes":                          {windows(windowing.Hopping(time.Minute, 30*time.Second).Emit(windowing.OnClose)), passed},
+		"sessions":                       {windows(windowing.Session(17 * time.Second)), passed},
+		"behind a repartition topic":     {regrouped("n"), regrouped("m")},
+		"with its repartition topic":     {regrouped("n"), passed},
+	} {
+		for _, lose := range []bool{false, true} {
+			for _, deploys := range []int{1, 2} {
+				t.Run(fmt.Sprintf("%s/disk lost %v/%d deploys", name, lose, deploys), func(t *testing.T) {
+					t.Parallel()
+					r := newRig(t, lose)
+					r.put(firstRecords)
+					versions := append(slices.Repeat([]build{c.with, c.without}, 1), slices.Repeat([]build{c.without}, deploys-1)...)
+					for _, v := range append(versions, c.with, c.with) {
+						if err := r.deploy(v); err != nil {
+							t.Fatal(err)
+						}
+						r.put(nextRecords)
+					}
+					r.end()
+					if err := r.deploy(c.with); err != nil {
+						t.Fatal(err)
+					}
+					want := alone(t, c.with, r.sent-1)
+					got := r.last("out")
+					maps.DeleteFunc(got, func(k, _ string) bool { _, ok := want[k]; return !ok }) // of the version without
+					mustEqual(t, got, want)
+				})
+			}
+		}
+	}
+}
+
+// Topics that are deleted and made anew between two starts.
+func TestTopicsRemade(t *testing.T) {
+	for topic, version := range map[string]build{
+		"app-n-changelog": regrouped("n"), "app-by-repartition": regrouped("n"), "in": counted("n"),
+	} {
+		for _, lose := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s/disk lost %v", topic, lose), func(t *testing.T) {
+				t.Parallel()
+				r := newRig(t, lose)
+				r.put(firstRecords)
+				if err := r.deploy(version); err != nil {
+					t.Fatal(err)
+				}
+				r.remake(topic)
+				r.put(nextRecords)
+				for range 2 {
+					mustRefuse(t, r.deploy(version), topic, "made anew", "millrace reset")
+				}
+			})
+		}
+	}
+}
+
+// An input that is made anew is read from its beginning where nothing was kept of the old one.
+func TestInputRemadeWithoutState(t *testing.T) {
+	r := newRig(t, true)
+	r.put(firstRecords)
+	if err := r.deploy(passed); err != nil {
+		t.Fatal(err)
+	}
+	r.remake("in")
+	r.put(nextRecords)
+	if err := r.deploy(passed); err != nil {
+		t.Fatal(err)
+	}
+	if got := r.last("side"); got["\"k0\""] == "" {
+		t.Errorf("nothing of the new topic came out: %v", got)
+	}
+}
+
+// remake deletes a topic and makes it anew if it is not one that the application makes.
+func (r *rig) remake(topic string) {
+	r.t.Helper()
+	adm := kadm.NewClient(r.client)
+	if _, err := adm.DeleteTopic(r.t.Context(), topic); err != nil {
+		r.t.Fatal(err)
+	}
+	if topic != "in" {
+		return
+	}
+	if _, err := adm.CreateTopic(r.t.Context(), 1, 1, nil, topic); err != nil {
+		r.t.Fatal(err)
+	}
+	fresh, err := kgo.NewClient(kgo.SeedBrokers(r.broker.ListenAddrs()...), kgo.DefaultProduceTopic("in")) // the old one knows the old topic
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(fresh.Close)
+	r.client = fresh
+}
