@@ -275,64 +275,72 @@ func (dated1) Format() string        { return "dated/1" }
 func (dated2) Format() string        { return "dated/2" }
 func (dated2) Reads(was string) bool { return was == "dated/1" }
 
-// TestDeployOverKeptState is the matrix. refused is what a refusal has to say; where
-// there is none the cell has to be right.
+const minute = time.Minute
+
+var (
+	tumbling = windowing.Tumbling(minute)
+	hopping  = windowing.Hopping(minute, 30*time.Second)
+	session  = windowing.Session(17 * time.Second)
+	sliding  = windowing.Sliding(40 * time.Second)
+)
+
+// deploys are the rows of the matrix. refused is what a refusal has to say; where
+// there is none the cells have to be right.
+var deploys = []struct {
+	name    string
+	was, is build
+	refused []string
+}{
+	{"nothing", windows(tumbling), windows(tumbling), nil},
+	{"emission, on-commit to on-update", windows(tumbling), windows(tumbling.Emit(windowing.OnUpdate)), nil},
+	{"emission, on-update to on-commit", windows(tumbling.Emit(windowing.OnUpdate)), windows(tumbling), nil},
+	{"emission, on-commit to on-close", windows(tumbling), windows(tumbling.Emit(windowing.OnClose)), nil},
+	{"emission, hopping, on-commit to on-close", windows(hopping), windows(hopping.Emit(windowing.OnClose)), nil},
+	{"emission, hopping, on-close to on-commit", windows(hopping.Emit(windowing.OnClose)), windows(hopping), []string{"emission", "on-close", "on-commit"}},
+	{"emission, on-close to on-update", windows(tumbling.Emit(windowing.OnClose)), windows(tumbling.Emit(windowing.OnUpdate)), []string{"emission", "on-close", "on-update"}},
+	{"emission, on-close to on-time", windows(tumbling.Emit(windowing.OnClose)), windows(tumbling.Emit(windowing.OnTime)), []string{"emission", "on-time"}},
+	{"emission, on-commit to on-time", windows(tumbling.Grace(minute)), windows(tumbling.Grace(minute).Emit(windowing.OnTime)), nil},
+	{"emission, early results added", windows(tumbling.Emit(windowing.OnClose)), windows(tumbling.Emit(windowing.OnClose).Early(10 * time.Second)), nil},
+	{"emission, sessions, on-commit to on-update", windows(session), windows(session.Emit(windowing.OnUpdate)), nil},
+	{"emission, sessions, on-update to on-commit", windows(session.Emit(windowing.OnUpdate)), windows(session), nil},
+	{"emission, sessions, on-commit to on-close", windows(session), windows(session.Emit(windowing.OnClose)), nil},
+	{"emission, sessions, on-time to on-close", windows(session.Emit(windowing.OnTime)), windows(session.Emit(windowing.OnClose)), []string{"emission", "on-time"}},
+	{"emission, sliding, on-commit to on-update", windows(sliding), windows(sliding.Emit(windowing.OnUpdate)), nil},
+	{"emission, sliding, on-update to on-close", windows(sliding.Emit(windowing.OnUpdate)), windows(sliding.Emit(windowing.OnClose)), nil},
+	{"emission, table", counted("n"), counted("n", stream.Emit(windowing.OnUpdate)), nil},
+	{"longer grace", windows(tumbling), windows(tumbling.Grace(minute)), nil},
+	{"longer grace, sessions", windows(session), windows(session.Grace(minute)), nil},
+	{"longer grace, panes", windows(hopping.Emit(windowing.OnClose)), windows(hopping.Emit(windowing.OnClose).Grace(5 * time.Second)), nil},
+	{"shorter grace", windows(tumbling.Grace(minute)), windows(tumbling), nil},
+	{"size", windows(tumbling), windows(windowing.Tumbling(2 * minute)), []string{"windows", "1m0s", "2m0s"}},
+	{"kind of windows", windows(tumbling), windows(session), []string{"window", "key-value"}},
+	{"kind of windows, both key-value", windows(session), windows(sliding), []string{"windows", "sessions", "sliding"}},
+	{"gap", windows(session), windows(windowing.Session(minute)), []string{"windows", "17s", "1m0s"}},
+	{"difference", windows(sliding), windows(windowing.Sliding(minute)), []string{"windows", "40s", "1m0s"}},
+	{"advance", windows(hopping), windows(windowing.Hopping(minute, 20*time.Second)), []string{"windows", "30s", "20s"}},
+	{"offset", windows(tumbling), windows(tumbling.Offset(10 * time.Second)), []string{"windows", "offset 0s", "offset 10s"}},
+	{"the same offset", windows(tumbling), windows(tumbling.Offset(minute)), nil},
+	{"calendar", windows(windowing.Calendar(windowing.Day, time.UTC)), windows(windowing.Calendar(windowing.Week, time.UTC)), []string{"windows", "calendar"}},
+	{"windows to a table", windows(tumbling), counted("n"), []string{"store", "window", "key-value"}},
+	{"aggregate", counted("n"), func(b *stream.Builder) {
+		sum := stream.Aggregate("n", grouped(b), stream.Aggregator[string, string, int64]{Add: func(_, _ string, n int64) int64 { return n + 1 }, State: serde.Int64})
+		stream.To(sum.Changes(), deployOut)
+	}, []string{"operator", "count", "aggregate"}},
+	{"value codec", reduced(serde.String), reduced(serde.Bytes), []string{"values", "string", "bytes"}},
+	{"value codec, the Go type renamed", reduced[string](serde.Of[string](plain{text()})), reduced[string](serde.Of[string](dated1{text()})), []string{"values", "plain", "dated/1"}},
+	{"value codec, another version", reduced[string](serde.Of[string](dated1{text()})), reduced[string](serde.Of[string](dated2{text()})), nil},
+	{"value codec, a version back", reduced[string](serde.Of[string](dated2{text()})), reduced[string](serde.Of[string](dated1{text()})), []string{"values", "dated/2", "dated/1"}},
+	{"version declared", counted("n"), counted("n", stream.StateVersion("2")), []string{"version", "not set", `"2"`}},
+	{"key codec", counted("n"), func(b *stream.Builder) {
+		in := stream.From(b, stream.Topic[[]byte, string]{Name: "in", Key: serde.Bytes, Value: serde.String})
+		stream.To(stream.Count("n", stream.GroupByKey(in)).Changes(), stream.Topic[[]byte, int64]{Name: "out", Key: serde.Bytes, Value: serde.Int64})
+	}, []string{"keys", "string", "bytes"}},
+	{"store added", counted("n"), both(nil, nil), nil},
+	{"store taken away", both(nil, nil), counted("n"), nil},
+}
+
 func TestDeployOverKeptState(t *testing.T) {
-	minute, tumbling := time.Minute, windowing.Tumbling(time.Minute)
-	hopping, session, sliding := windowing.Hopping(minute, 30*time.Second), windowing.Session(17*time.Second), windowing.Sliding(40*time.Second)
-	cases := []struct {
-		name    string
-		was, is build
-		refused []string
-	}{
-		{"nothing", windows(tumbling), windows(tumbling), nil},
-		{"emission, on-commit to on-update", windows(tumbling), windows(tumbling.Emit(windowing.OnUpdate)), nil},
-		{"emission, on-update to on-commit", windows(tumbling.Emit(windowing.OnUpdate)), windows(tumbling), nil},
-		{"emission, on-commit to on-close", windows(tumbling), windows(tumbling.Emit(windowing.OnClose)), nil},
-		{"emission, hopping, on-commit to on-close", windows(hopping), windows(hopping.Emit(windowing.OnClose)), nil},
-		{"emission, hopping, on-close to on-commit", windows(hopping.Emit(windowing.OnClose)), windows(hopping), []string{"emission", "on-close", "on-commit"}},
-		{"emission, on-close to on-update", windows(tumbling.Emit(windowing.OnClose)), windows(tumbling.Emit(windowing.OnUpdate)), []string{"emission", "on-close", "on-update"}},
-		{"emission, on-close to on-time", windows(tumbling.Emit(windowing.OnClose)), windows(tumbling.Emit(windowing.OnTime)), []string{"emission", "on-time"}},
-		{"emission, on-commit to on-time", windows(tumbling.Grace(minute)), windows(tumbling.Grace(minute).Emit(windowing.OnTime)), nil},
-		{"emission, early results added", windows(tumbling.Emit(windowing.OnClose)), windows(tumbling.Emit(windowing.OnClose).Early(10 * time.Second)), nil},
-		{"emission, sessions, on-commit to on-update", windows(session), windows(session.Emit(windowing.OnUpdate)), nil},
-		{"emission, sessions, on-update to on-commit", windows(session.Emit(windowing.OnUpdate)), windows(session), nil},
-		{"emission, sessions, on-commit to on-close", windows(session), windows(session.Emit(windowing.OnClose)), nil},
-		{"emission, sessions, on-time to on-close", windows(session.Emit(windowing.OnTime)), windows(session.Emit(windowing.OnClose)), []string{"emission", "on-time"}},
-		{"emission, sliding, on-commit to on-update", windows(sliding), windows(sliding.Emit(windowing.OnUpdate)), nil},
-		{"emission, sliding, on-update to on-close", windows(sliding.Emit(windowing.OnUpdate)), windows(sliding.Emit(windowing.OnClose)), nil},
-		{"emission, table", counted("n"), counted("n", stream.Emit(windowing.OnUpdate)), nil},
-		{"longer grace", windows(tumbling), windows(tumbling.Grace(minute)), nil},
-		{"longer grace, sessions", windows(session), windows(session.Grace(minute)), nil},
-		{"longer grace, panes", windows(hopping.Emit(windowing.OnClose)), windows(hopping.Emit(windowing.OnClose).Grace(5 * time.Second)), nil},
-		{"shorter grace", windows(tumbling.Grace(minute)), windows(tumbling), nil},
-		{"size", windows(tumbling), windows(windowing.Tumbling(2 * minute)), []string{"windows", "1m0s", "2m0s"}},
-		{"kind of windows", windows(tumbling), windows(session), []string{"window", "key-value"}},
-		{"kind of windows, both key-value", windows(session), windows(sliding), []string{"windows", "sessions", "sliding"}},
-		{"gap", windows(session), windows(windowing.Session(minute)), []string{"windows", "17s", "1m0s"}},
-		{"difference", windows(sliding), windows(windowing.Sliding(minute)), []string{"windows", "40s", "1m0s"}},
-		{"advance", windows(hopping), windows(windowing.Hopping(minute, 20*time.Second)), []string{"windows", "30s", "20s"}},
-		{"offset", windows(tumbling), windows(tumbling.Offset(10 * time.Second)), []string{"windows", "offset 0s", "offset 10s"}},
-		{"the same offset", windows(tumbling), windows(tumbling.Offset(minute)), nil},
-		{"calendar", windows(windowing.Calendar(windowing.Day, time.UTC)), windows(windowing.Calendar(windowing.Week, time.UTC)), []string{"windows", "calendar"}},
-		{"windows to a table", windows(tumbling), counted("n"), []string{"store", "window", "key-value"}},
-		{"aggregate", counted("n"), func(b *stream.Builder) {
-			sum := stream.Aggregate("n", grouped(b), stream.Aggregator[string, string, int64]{Add: func(_, _ string, n int64) int64 { return n + 1 }, State: serde.Int64})
-			stream.To(sum.Changes(), deployOut)
-		}, []string{"operator", "count", "aggregate"}},
-		{"value codec", reduced(serde.String), reduced(serde.Bytes), []string{"values", "string", "bytes"}},
-		{"value codec, the Go type renamed", reduced[string](serde.Of[string](plain{text()})), reduced[string](serde.Of[string](dated1{text()})), []string{"values", "plain", "dated/1"}},
-		{"value codec, another version", reduced[string](serde.Of[string](dated1{text()})), reduced[string](serde.Of[string](dated2{text()})), nil},
-		{"value codec, a version back", reduced[string](serde.Of[string](dated2{text()})), reduced[string](serde.Of[string](dated1{text()})), []string{"values", "dated/2", "dated/1"}},
-		{"version declared", counted("n"), counted("n", stream.StateVersion("2")), []string{"version", "not set", `"2"`}},
-		{"key codec", counted("n"), func(b *stream.Builder) {
-			in := stream.From(b, stream.Topic[[]byte, string]{Name: "in", Key: serde.Bytes, Value: serde.String})
-			stream.To(stream.Count("n", stream.GroupByKey(in)).Changes(), stream.Topic[[]byte, int64]{Name: "out", Key: serde.Bytes, Value: serde.Int64})
-		}, []string{"keys", "string", "bytes"}},
-		{"store added", counted("n"), both(nil, nil), nil},
-		{"store taken away", both(nil, nil), counted("n"), nil},
-	}
-	for _, c := range cases {
+	for _, c := range deploys {
 		for _, lose := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/disk lost %v", c.name, lose), func(t *testing.T) {
 				t.Parallel()
