@@ -40,7 +40,8 @@ func New(t *Topology, cfg Config) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{cfg: cfg.withDefaults(), topology: t, health: newHealth(), times: newTimes()}
+	a := &App{cfg: cfg.withDefaults(), topology: t, times: newTimes()}
+	a.health = newHealth(a.cfg.Workers)
 	reg := a.cfg.Registerer
 	if reg == nil {
 		reg = prometheus.NewRegistry()

@@ -61,6 +61,7 @@ type CommitInfo struct {
 func (a *App) listeners(index int) worker.Events {
 	user, log, m := a.cfg.Events, a.cfg.Logger, a.metrics
 	return worker.Events{
+		Seated: func(coming int) { a.health.seated(index, coming) },
 		TaskAssigned: func(id task.ID) {
 			log.Info("task assigned", zap.Stringer("task", id))
 			a.health.assigned(id)
