@@ -100,8 +100,10 @@ type Config struct {
 	// start for those that have a worker then, fires everything that is open, and
 	// returns nil. The same name again does nothing.
 	BoundedRun string
-	// Client is added to the options of every Kafka client, for TLS, SASL and
-	// dialing. Group, transaction and isolation options are the runtime's.
+	// Client is added to the options of every Kafka client: TLS, SASL, dialing,
+	// compression, retries, timeouts of requests, hooks, the rack. What decides
+	// who reads and writes what, when it counts, and how commits are batched is
+	// the runtime's, and refused by name.
 	Client []kgo.Opt
 	// Listen serves /metrics, /livez and /readyz on this address; empty is off.
 	Listen string
@@ -182,6 +184,7 @@ func (c Config) Validate() error {
 	complain(d.HeartbeatInterval < 0, "HeartbeatInterval %v is negative", d.HeartbeatInterval)
 	complain(d.HeartbeatInterval >= d.SessionTimeout, "HeartbeatInterval %v is not below SessionTimeout %v", d.HeartbeatInterval, d.SessionTimeout)
 	complain(d.Drain < 0, "Drain is %v", d.Drain)
+	errs = append(errs, checkClient(d.Client))
 	complain(len(d.BoundedRun) > maxRunName, "BoundedRun is longer than %d bytes", maxRunName)
 	return errors.Join(errs...)
 }

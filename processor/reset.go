@@ -22,8 +22,7 @@ type ResetConfig struct {
 	// ApplicationID and Brokers are those of Config.
 	ApplicationID string
 	Brokers       []string
-	// Client is added to the options of the Kafka client, for TLS, SASL and
-	// dialing.
+	// Client is added to the options of the Kafka client. It is that of Config.
 	Client []kgo.Opt
 	// Topology that ran under the application id. It names the internal topics;
 	// without it, and without InternalTopics, only those are taken that cannot
@@ -86,6 +85,9 @@ func (c *ResetConfig) validate() error {
 	}
 	if len(c.Brokers) == 0 {
 		return errors.New("no Brokers: name at least one host:port")
+	}
+	if err := checkClient(c.Client); err != nil {
+		return err
 	}
 	if c.Topology == nil {
 		return nil
