@@ -99,7 +99,7 @@ func (c *cluster) deleteGroup(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		return r.Err
+		return withWords(r.Err, r.ErrMessage)
 	})
 	switch {
 	case err == nil, errors.Is(err, kerr.GroupIDNotFound):
@@ -125,7 +125,7 @@ func (c *cluster) deleteTopics(ctx context.Context, topics []string, told func(s
 		case err == nil:
 			told("deleted the topic " + topic)
 		case !errors.Is(err, kerr.UnknownTopicOrPartition):
-			errs = append(errs, fmt.Errorf("delete topic %q: %w", topic, err))
+			errs = append(errs, fmt.Errorf("delete topic %q: %w", topic, withWords(err, done[topic].ErrMessage)))
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
