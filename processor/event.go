@@ -102,12 +102,15 @@ func (a *App) listeners(index int) worker.Events {
 				zap.Int32("partition", p.Origin.Partition), zap.Int64("offset", p.Origin.Offset), zap.Error(p.Failure))
 			call(user.Poisoned, error(err))
 		},
-		Warning: func(err error) {
-			log.Warn("warning", zap.Error(err))
-			m.warnings.Inc()
-			call(user.Warning, err)
-		},
+		Warning: a.warn,
 	}
+}
+
+// warn tells of something an operator should know.
+func (a *App) warn(err error) {
+	a.cfg.Logger.Warn("warning", zap.Error(err))
+	a.metrics.warnings.Inc()
+	call(a.cfg.Events.Warning, err)
 }
 
 func call[T any](f func(T), v T) {
