@@ -27,13 +27,11 @@ func (p *Plan) Execute(ctx context.Context, told func(done string)) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, executeTimeout)
 	defer cancel()
-	disk, err := p.lockState()
+	release, err := p.lockState()
 	if err != nil {
 		return err
 	}
-	if disk != nil {
-		defer disk.Close()
-	}
+	defer release()
 	c, err := connect(ctx, &p.cfg)
 	if err != nil {
 		return err
@@ -50,14 +48,11 @@ func (p *Plan) Execute(ctx context.Context, told func(done string)) error {
 			return fmt.Errorf("%w; the offsets are forgotten already, the topics %q have to go too", err, topics)
 		}
 	}
-	if p.StateDir == "" {
-		return nil
+	removed, err := p.removeState()
+	if removed && err == nil {
+		told("removed " + p.StateDir)
 	}
-	if err := p.removeState(disk); err != nil {
-		return err
-	}
-	told("removed " + p.StateDir)
-	return nil
+	return err
 }
 
 // forget deletes the group, or those of its offsets that the plan names.
