@@ -114,8 +114,9 @@ type Config struct {
 	// Logger takes what is worth a line; nil logs nothing, not even warnings:
 	// then set Events.Warning.
 	Logger *zap.Logger
-	// Registerer takes the metrics; nil is a registry of the App's own, served
-	// on Listen.
+	// Registerer takes the metrics, from New until Run has ended; nil is a
+	// registry of the App's own, served on Listen. It takes one App of an
+	// application id at a time.
 	Registerer prometheus.Registerer
 	// Events is told what happens, for tests and for metrics of one's own.
 	Events EventListener

@@ -36,7 +36,9 @@ type ResetConfig struct {
 	// by their full names. If it is not nil, no topic is deleted that is neither
 	// here nor in the Topology.
 	InternalTopics []string
-	// StateDir is that of Config: the application's directory in it is removed.
+	// StateDir is that of Config: the application's directory in it is removed,
+	// if it bears the application's mark and holds nothing that an application
+	// does not make; otherwise there is no plan. Neither may be a symbolic link.
 	// Empty leaves local state alone. The application notices by itself that
 	// state left on a machine belongs to a changelog that is no more, so this
 	// saves disk and nothing else.
