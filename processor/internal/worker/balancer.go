@@ -2,6 +2,7 @@ package worker
 
 import (
 	"fmt"
+	"slices"
 	"sync/atomic"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -82,8 +83,16 @@ func (b *balancer) ParseSyncAssignment(assignment []byte) (map[string][]int32, e
 	return got.partitions, nil
 }
 
-// MemberBalancer is part of kgo.GroupBalancer.
+// MemberBalancer is part of kgo.GroupBalancer. A member whose metadata cannot be
+// read is taken to read nothing, so that it is refused and not the round.
 func (b *balancer) MemberBalancer(members []kmsg.JoinGroupResponseMember) (kgo.GroupMemberBalancer, map[string]struct{}, error) {
+	members = slices.Clone(members)
+	for i := range members {
+		if meta := kmsg.NewConsumerMemberMetadata(); meta.ReadFrom(members[i].ProtocolMetadata) != nil {
+			nothing := kmsg.NewConsumerMemberMetadata()
+			members[i].ProtocolMetadata = nothing.AppendTo(nil)
+		}
+	}
 	cb, err := kgo.NewConsumerBalancer(b, members)
 	return cb, cb.MemberTopics(), err
 }

@@ -82,6 +82,17 @@ func checkCamps(t *testing.T, leader *balancer, members []kmsg.JoinGroupResponse
 	}
 }
 
+// Metadata that nobody can read is one member's, and not the round's.
+func TestMemberThatCannotBeRead(t *testing.T) {
+	two := twoSubtopologies()
+	broken := joined(two, "a0", -1, nil)
+	for _, data := range [][]byte{nil, {0}, []byte("not of this protocol at all")} {
+		broken.ProtocolMetadata = data
+		all := parts{"a": {0, 1}, "b": {0, 1}, "c": {0, 1}}
+		checkCamps(t, two, []kmsg.JoinGroupResponseMember{broken, joined(two, "m1", 5, all)}, map[string]parts{"m1": all}, []string{"a0"})
+	}
+}
+
 // A camp that is refused while it owns tasks of the same names gives them up
 // before those who stay get them.
 func TestCampThatIsRefusedGivesUpFirst(t *testing.T) {
