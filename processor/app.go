@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -28,10 +28,12 @@ type App struct {
 	gatherer prometheus.Gatherer
 	health   *health
 	times    *times
+	ran      atomic.Bool
 }
 
 // New checks that there is a topology and the configuration, all complaints at
-// once, and registers the metrics. Nothing is dialed yet.
+// once, and registers the metrics; Run takes them back when it ends. Nothing is
+// dialed yet.
 func New(t *Topology, cfg Config) (*App, error) {
 	err := cfg.Validate()
 	if t == nil {
@@ -40,7 +42,8 @@ func New(t *Topology, cfg Config) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{cfg: cfg.withDefaults(), topology: t, health: newHealth(), times: newTimes()}
+	a := &App{cfg: cfg.withDefaults(), topology: t, times: newTimes()}
+	a.health = newHealth(a.cfg.Workers)
 	reg := a.cfg.Registerer
 	if reg == nil {
 		reg = prometheus.NewRegistry()
@@ -56,12 +59,19 @@ func New(t *Topology, cfg Config) (*App, error) {
 // processed, closes the state and leaves the group; Config.Drain bounds the commit. A
 // bounded run returns nil when every task of the group has finished. Any other
 // return is an error: one that repeating cannot help, such as a missing topic,
-// a record the error policy does not cover, or a state directory in use.
+// a record the error policy does not cover, or a state directory that stays in
+// use. An App has one Run: a second call is an error and changes nothing.
 func (a *App) Run(ctx context.Context) error {
-	dir := filepath.Join(a.cfg.StateDir, a.cfg.ApplicationID)
-	disk, err := state.OpenDisk(dir, a.cfg.ApplicationID, state.DiskOptions{MemoryBytes: a.cfg.StateMemory})
+	if !a.ran.CompareAndSwap(false, true) {
+		return errors.New("processor: Run was called before, and an App is used for one Run: make another one with New")
+	}
+	defer a.metrics.unregister()
+	disk, err := a.openState(ctx)
 	if err != nil {
-		return fmt.Errorf("processor: %w", err)
+		if errors.Is(err, state.ErrLocked) && ctx.Err() != nil {
+			return nil // stopped before anything was begun
+		}
+		return err
 	}
 	httpCtx, stopHTTP := context.WithCancel(context.WithoutCancel(ctx))
 	wait, err := a.serveAll(httpCtx)

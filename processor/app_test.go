@@ -1,6 +1,7 @@
 package processor_test
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -98,14 +99,41 @@ func TestMissingTopicsAreNamed(t *testing.T) {
 func TestStateDirectories(t *testing.T) {
 	c := newCluster(t, "words", "counts", "dead")
 	dir := filepath.Join(c.cfg.StateDir, "app")
-	t.Run("in use", func(t *testing.T) {
+	t.Run("in use for a moment", func(t *testing.T) {
 		disk, err := state.OpenDisk(dir, "app", state.DiskOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
+		var told error
+		other := *c
+		other.cfg.Events.Warning = func(err error) {
+			if errors.Is(err, state.ErrLocked) {
+				told = errors.Join(err, disk.Close())
+			}
+		}
+		if err := other.run(countWords); err != nil {
+			t.Errorf("it did not wait: %v", err)
+		}
+		if told == nil || !strings.Contains(told.Error(), dir) {
+			t.Errorf("it waited without a word: %v", told)
+		}
+	})
+	t.Run("in use, and told to stop", func(t *testing.T) {
+		other := *c
+		other.cfg.StateDir = t.TempDir()
+		disk, err := state.OpenDisk(filepath.Join(other.cfg.StateDir, "app"), "app", state.DiskOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
 		defer disk.Close()
-		if err := c.run(countWords); !errors.Is(err, state.ErrLocked) || !strings.Contains(err.Error(), dir) {
-			t.Errorf("got %v", err)
+		app, err := processor.New(other.topology(countWords), other.cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := app.Run(ctx); err != nil {
+			t.Errorf("a stop is not an error: %v", err)
 		}
 	})
 	t.Run("of another application", func(t *testing.T) {

@@ -105,8 +105,10 @@ type Config struct {
 	// then begin empty, and repartition topics. A start that finds such a topic is
 	// refused otherwise, and leaves local state as it is.
 	AcceptRemade []string
-	// Client is added to the options of every Kafka client, for TLS, SASL and
-	// dialing. Group, transaction and isolation options are the runtime's.
+	// Client is added to the options of every Kafka client: TLS, SASL, dialing,
+	// compression, retries, timeouts of requests, hooks, the rack. What decides
+	// who reads and writes what, when it counts, and how commits are batched is
+	// the runtime's, and refused by name.
 	Client []kgo.Opt
 	// Listen serves /metrics, /livez and /readyz on this address; empty is off.
 	Listen string
@@ -117,8 +119,9 @@ type Config struct {
 	// Logger takes what is worth a line; nil logs nothing, not even warnings:
 	// then set Events.Warning.
 	Logger *zap.Logger
-	// Registerer takes the metrics; nil is a registry of the App's own, served
-	// on Listen.
+	// Registerer takes the metrics, from New until Run has ended; nil is a
+	// registry of the App's own, served on Listen. It takes one App of an
+	// application id at a time.
 	Registerer prometheus.Registerer
 	// Events is told what happens, for tests and for metrics of one's own.
 	Events EventListener
@@ -187,6 +190,7 @@ func (c Config) Validate() error {
 	complain(d.HeartbeatInterval < 0, "HeartbeatInterval %v is negative", d.HeartbeatInterval)
 	complain(d.HeartbeatInterval >= d.SessionTimeout, "HeartbeatInterval %v is not below SessionTimeout %v", d.HeartbeatInterval, d.SessionTimeout)
 	complain(d.Drain < 0, "Drain is %v", d.Drain)
+	errs = append(errs, checkClient(d.Client))
 	complain(len(d.BoundedRun) > maxRunName, "BoundedRun is longer than %d bytes", maxRunName)
 	return errors.Join(errs...)
 }

@@ -61,6 +61,7 @@ type CommitInfo struct {
 func (a *App) listeners(index int) worker.Events {
 	user, log, m := a.cfg.Events, a.cfg.Logger, a.metrics
 	return worker.Events{
+		Seated: func(coming int) { a.health.seated(index, coming) },
 		TaskAssigned: func(id task.ID) {
 			log.Info("task assigned", zap.Stringer("task", id))
 			a.health.assigned(id)
@@ -101,12 +102,15 @@ func (a *App) listeners(index int) worker.Events {
 				zap.Int32("partition", p.Origin.Partition), zap.Int64("offset", p.Origin.Offset), zap.Error(p.Failure))
 			call(user.Poisoned, error(err))
 		},
-		Warning: func(err error) {
-			log.Warn("warning", zap.Error(err))
-			m.warnings.Inc()
-			call(user.Warning, err)
-		},
+		Warning: a.warn,
 	}
+}
+
+// warn tells of something an operator should know.
+func (a *App) warn(err error) {
+	a.cfg.Logger.Warn("warning", zap.Error(err))
+	a.metrics.warnings.Inc()
+	call(a.cfg.Events.Warning, err)
 }
 
 func call[T any](f func(T), v T) {

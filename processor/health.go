@@ -3,7 +3,6 @@ package processor
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
 	"sync"
@@ -15,19 +14,29 @@ import (
 // and HTTP handlers share it.
 type health struct {
 	mu        sync.Mutex
-	restoring map[task.ID]bool
-	joined    bool // a task was assigned at least once
+	tasks     map[task.ID]bool // true while it is being restored
+	coming    []int            // by worker: tasks that others still have to give up; notSeated
 	failed    error
 	addr      string // of the listener
 	debugAddr string // of the one for those who run the application
 }
 
-func newHealth() *health { return &health{restoring: map[task.ID]bool{}} }
+// notSeated is a worker that the group has not told its tasks yet.
+const notSeated = -1
 
-func (h *health) assigned(id task.ID) { h.set(func() { h.restoring[id], h.joined = true, true }) }
-func (h *health) restored(id task.ID) { h.set(func() { delete(h.restoring, id) }) }
-func (h *health) revoked(id task.ID)  { h.set(func() { delete(h.restoring, id) }) }
-func (h *health) stopped(err error)   { h.set(func() { h.failed = err }) }
+func newHealth(workers int) *health {
+	h := &health{tasks: map[task.ID]bool{}}
+	for range workers {
+		h.coming = append(h.coming, notSeated)
+	}
+	return h
+}
+
+func (h *health) seated(worker, coming int) { h.set(func() { h.coming[worker] = coming }) }
+func (h *health) assigned(id task.ID)       { h.set(func() { h.tasks[id] = true }) }
+func (h *health) restored(id task.ID)       { h.set(func() { h.tasks[id] = false }) }
+func (h *health) revoked(id task.ID)        { h.set(func() { delete(h.tasks, id) }) }
+func (h *health) stopped(err error)         { h.set(func() { h.failed = err }) }
 
 func (h *health) set(f func()) {
 	h.mu.Lock()
@@ -36,40 +45,59 @@ func (h *health) set(f func()) {
 }
 
 // alive is nil until a worker has failed.
-func (h *health) alive() error {
+func (h *health) alive() (string, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.failed
+	return "ok", h.failed
 }
 
 // waiting lists the tasks whose state is being restored, in their order.
-func (h *health) waiting() []task.ID {
+func (h *health) waiting() (ids []task.ID) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return slices.SortedFunc(maps.Keys(h.restoring), compareTasks)
+	return h.restoring()
 }
 
-// ready is nil once this process has tasks and all of them run.
-func (h *health) ready() error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	switch {
-	case h.failed != nil:
-		return h.failed
-	case !h.joined:
-		return errors.New("no task was assigned yet")
-	case len(h.restoring) > 0:
-		return fmt.Errorf("%d tasks are restoring", len(h.restoring))
+func (h *health) restoring() (ids []task.ID) {
+	for id, is := range h.tasks {
+		if is {
+			ids = append(ids, id)
+		}
 	}
-	return nil
+	slices.SortFunc(ids, compareTasks)
+	return ids
 }
 
-func probe(check func() error) http.HandlerFunc {
+// ready is nil once the group has told each worker of this process which tasks it
+// has, and all of them run. There may be none: an instance to spare is as ready as
+// any.
+func (h *health) ready() (string, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	coming := 0
+	for _, n := range h.coming {
+		coming += max(n, 0)
+	}
+	switch restoring := len(h.restoring()); {
+	case h.failed != nil:
+		return "", h.failed
+	case slices.Contains(h.coming, notSeated):
+		return "", errors.New("the group has not assigned the tasks yet")
+	case coming > 0:
+		return "", fmt.Errorf("%d tasks have yet to be given up by other instances", coming)
+	case restoring > 0:
+		return "", fmt.Errorf("%d tasks are restoring", restoring)
+	}
+	return fmt.Sprintf("ok: %d tasks", len(h.tasks)), nil
+}
+
+func probe(check func() (string, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
-		if err := check(); err != nil {
+		text, err := check()
+		if err != nil {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			return
 		}
-		fmt.Fprintln(w, "ok")
+		fmt.Fprintln(w, text)
 	}
 }

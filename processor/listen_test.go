@@ -11,7 +11,7 @@ import (
 // TestAddressesAreThoseThatAreServed, and gone with their listeners: the port
 // may belong to somebody else by then.
 func TestAddressesAreThoseThatAreServed(t *testing.T) {
-	a := &App{cfg: Config{Listen: "127.0.0.1:0", DebugListen: "0", Logger: zap.NewNop()}, health: newHealth(), gatherer: prometheus.NewRegistry()}
+	a := &App{cfg: Config{Listen: "127.0.0.1:0", DebugListen: "0", Logger: zap.NewNop()}, health: newHealth(1), gatherer: prometheus.NewRegistry()}
 	ctx, cancel := context.WithCancel(t.Context())
 	wait, err := a.serveAll(ctx)
 	defer cancel()

@@ -2,6 +2,7 @@ package processor
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -17,6 +18,7 @@ type metrics struct {
 	commitSeconds                       prometheus.Histogram
 	nodes                               []nodeMetrics // by NodeID
 	lateness                            *lateness
+	registrar                           *registrar
 }
 
 type nodeMetrics struct {
@@ -24,11 +26,12 @@ type nodeMetrics struct {
 	dropped       []prometheus.Counter // by reason
 }
 
-// newMetrics registers the metrics. Two Apps may share a registerer if their
-// application ids differ.
+// newMetrics registers the metrics, all or none. Two Apps may share a registerer
+// if their application ids differ, or if one is over when the other is made.
 func newMetrics(reg prometheus.Registerer, applicationID string, t *graph.Topology, at *times) (*metrics, error) {
 	r := &registrar{reg: prometheus.WrapRegistererWith(prometheus.Labels{"application_id": applicationID}, reg)}
 	m := &metrics{
+		registrar: r,
 		commits:   r.counter("commits_total", "Commits that succeeded."),
 		aborts:    r.counter("aborts_total", "Commits that were undone and repeated."),
 		unknowns:  r.counter("commit_outcomes_unknown_total", "Commits whose outcome had to be asked of Kafka."),
@@ -53,7 +56,21 @@ func newMetrics(reg prometheus.Registerer, applicationID string, t *graph.Topolo
 			m.add(n, in, processed, dropped)
 		}
 	}
-	return m, errors.Join(r.errs...)
+	if r.err != nil {
+		m.unregister()
+		if errors.As(r.err, new(prometheus.AlreadyRegisteredError)) {
+			return nil, fmt.Errorf("the Registerer has the metrics of an App %q already, and takes one of each application id at a time: end the Run of that one first, or give this one another Registerer: %w", applicationID, r.err)
+		}
+		return nil, r.err
+	}
+	return m, nil
+}
+
+// unregister makes room for the next App of the application id.
+func (m *metrics) unregister() {
+	for _, c := range m.registrar.done {
+		m.registrar.reg.Unregister(c)
+	}
 }
 
 func (m *metrics) add(n *graph.Node, in, processed, dropped *prometheus.CounterVec) {
@@ -100,15 +117,19 @@ func (m *metrics) commit(c worker.Committed) {
 	m.commitSeconds.Observe(c.Duration.Seconds())
 }
 
-// registrar registers metrics under the product's prefix and keeps the errors.
+// registrar registers metrics under the product's prefix, until one is refused.
 type registrar struct {
 	reg  prometheus.Registerer
-	errs []error
+	done []prometheus.Collector
+	err  error
 }
 
 func (r *registrar) register(c prometheus.Collector) {
-	if err := r.reg.Register(c); err != nil {
-		r.errs = append(r.errs, err)
+	if r.err != nil {
+		return
+	}
+	if r.err = r.reg.Register(c); r.err == nil {
+		r.done = append(r.done, c)
 	}
 }
 

@@ -22,8 +22,7 @@ type ResetConfig struct {
 	// ApplicationID and Brokers are those of Config.
 	ApplicationID string
 	Brokers       []string
-	// Client is added to the options of the Kafka client, for TLS, SASL and
-	// dialing.
+	// Client is added to the options of the Kafka client. It is that of Config.
 	Client []kgo.Opt
 	// Topology that ran under the application id. It names the internal topics;
 	// without it, and without InternalTopics, only those are taken that cannot
@@ -37,7 +36,9 @@ type ResetConfig struct {
 	// by their full names. If it is not nil, no topic is deleted that is neither
 	// here nor in the Topology.
 	InternalTopics []string
-	// StateDir is that of Config: the application's directory in it is removed.
+	// StateDir is that of Config: the application's directory in it is removed,
+	// if it bears the application's mark and holds nothing that an application
+	// does not make; otherwise there is no plan. Neither may be a symbolic link.
 	// Empty leaves local state alone. The application notices by itself that
 	// state left on a machine belongs to a changelog that is no more, so this
 	// saves disk and nothing else.
@@ -86,6 +87,9 @@ func (c *ResetConfig) validate() error {
 	}
 	if len(c.Brokers) == 0 {
 		return errors.New("no Brokers: name at least one host:port")
+	}
+	if err := checkClient(c.Client); err != nil {
+		return err
 	}
 	if c.Topology == nil {
 		return nil

@@ -64,6 +64,14 @@ func retry(ctx context.Context, do func() error) error {
 	}
 }
 
+// withWords adds to an error what the broker says beside its code.
+func withWords(err error, words string) error {
+	if err == nil || words == "" {
+		return err
+	}
+	return &kadm.ErrAndMessage{Err: err, ErrMessage: words}
+}
+
 // idle says whether the group exists, and fails if it has members.
 func (c *cluster) idle(ctx context.Context) (exists bool, err error) {
 	id := c.cfg.ApplicationID
@@ -71,7 +79,7 @@ func (c *cluster) idle(ctx context.Context) (exists bool, err error) {
 	err = retry(ctx, func() error {
 		groups, err := c.admin.DescribeGroups(ctx, id)
 		group = groups[id]
-		return cmp.Or(group.Err, err)
+		return cmp.Or(withWords(group.Err, group.ErrMessage), err)
 	})
 	switch {
 	case errors.Is(err, kerr.GroupIDNotFound):

@@ -27,13 +27,11 @@ func (p *Plan) Execute(ctx context.Context, told func(done string)) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, executeTimeout)
 	defer cancel()
-	disk, err := p.lockState()
+	release, err := p.lockState()
 	if err != nil {
 		return err
 	}
-	if disk != nil {
-		defer disk.Close()
-	}
+	defer release()
 	c, err := connect(ctx, &p.cfg)
 	if err != nil {
 		return err
@@ -50,14 +48,11 @@ func (p *Plan) Execute(ctx context.Context, told func(done string)) error {
 			return fmt.Errorf("%w; the offsets are forgotten already, the topics %q have to go too", err, topics)
 		}
 	}
-	if p.StateDir == "" {
-		return nil
+	removed, err := p.removeState()
+	if removed && err == nil {
+		told("removed " + p.StateDir)
 	}
-	if err := p.removeState(disk); err != nil {
-		return err
-	}
-	told("removed " + p.StateDir)
-	return nil
+	return err
 }
 
 // forget deletes the group, or those of its offsets that the plan names.
@@ -99,7 +94,7 @@ func (c *cluster) deleteGroup(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		return r.Err
+		return withWords(r.Err, r.ErrMessage)
 	})
 	switch {
 	case err == nil, errors.Is(err, kerr.GroupIDNotFound):
@@ -125,7 +120,7 @@ func (c *cluster) deleteTopics(ctx context.Context, topics []string, told func(s
 		case err == nil:
 			told("deleted the topic " + topic)
 		case !errors.Is(err, kerr.UnknownTopicOrPartition):
-			errs = append(errs, fmt.Errorf("delete topic %q: %w", topic, err))
+			errs = append(errs, fmt.Errorf("delete topic %q: %w", topic, withWords(err, done[topic].ErrMessage)))
 		}
 	}
 	if err := errors.Join(errs...); err != nil {

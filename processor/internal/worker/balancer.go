@@ -1,10 +1,8 @@
 package worker
 
 import (
-	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync/atomic"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -16,61 +14,35 @@ import (
 // protocolName is how members of one group know that they balance alike.
 const protocolName = "millrace"
 
-// errSplit says that one group runs two topologies.
-var errSplit = errors.New("the group runs two different topologies")
-
-// A layout is the set of tasks of an application: for each sub-topology its
-// source topics and how many partitions they have. It never changes.
-type layout struct {
-	sources    [][]string
-	partitions []int32
-}
-
-// tasks lists every task.
-func (l *layout) tasks() (all []assign.Task) {
-	for s, n := range l.partitions {
-		for p := range n {
-			all = append(all, assign.Task{Subtopology: s, Partition: p})
-		}
-	}
-	return all
-}
-
-// covered lists the tasks all of whose source partitions are in parts.
-func (l *layout) covered(parts map[string][]int32) (all []assign.Task) {
-	for _, t := range l.tasks() {
-		if covers(parts, l.sources[t.Subtopology], t.Partition) {
-			all = append(all, t)
-		}
-	}
-	return all
-}
-
-// topics lists all source topics, sorted.
-func (l *layout) topics() []string {
-	all := slices.Concat(l.sources...)
-	slices.Sort(all)
-	return all
-}
-
 // A balancer is our assignment in the terms of the group client: tasks instead
 // of partitions, so that a partition number of all sources of a sub-topology
 // goes to one member, and cooperative, so that what stays keeps running.
 //
 // The client calls it from its own goroutine. assignment may be read by anyone.
 type balancer struct {
-	layout  *layout
-	tell    func(error) // takes warnings; set by the member
-	current atomic.Pointer[map[string][]int32]
+	layout *layout
+	tell   func(error) // takes warnings; set by the member
+	// stores says which stores the state of a task of the layout has; nil is
+	// unknown.
+	stores  func(assign.Task) []string
+	current atomic.Pointer[award]
 }
 
 // assignment is what the last successful sync gave us, all of it. It is the
 // truth about what is ours; the client's callbacks only tell differences.
 func (b *balancer) assignment() map[string][]int32 {
-	if p := b.current.Load(); p != nil {
-		return cloneAssignment(*p)
+	if a := b.current.Load(); a != nil {
+		return cloneAssignment(a.partitions)
 	}
 	return nil
+}
+
+// word is what the leader said with the last assignment.
+func (b *balancer) word() word {
+	if a := b.current.Load(); a != nil {
+		return a.word
+	}
+	return word{}
 }
 
 // ProtocolName is part of kgo.GroupBalancer.
@@ -89,7 +61,7 @@ func (b *balancer) JoinGroupMetadata(_ []string, owned map[string][]int32, gener
 	meta := kmsg.NewConsumerMemberMetadata()
 	meta.Version = 3
 	meta.Topics = b.layout.topics()
-	meta.UserData = b.layout.counts()
+	meta.UserData = b.layout.userData()
 	meta.Generation = generation
 	for _, t := range meta.Topics {
 		if len(owned[t]) > 0 {
@@ -103,51 +75,76 @@ func (b *balancer) JoinGroupMetadata(_ []string, owned map[string][]int32, gener
 
 // ParseSyncAssignment is part of kgo.GroupBalancer.
 func (b *balancer) ParseSyncAssignment(assignment []byte) (map[string][]int32, error) {
-	parts, err := kgo.ParseConsumerSyncAssignment(assignment)
+	got, err := readAward(assignment)
 	if err != nil {
 		return nil, err
 	}
-	kept := cloneAssignment(parts)
-	b.current.Store(&kept)
-	return parts, nil
+	b.current.Store(&award{cloneAssignment(got.partitions), got.word})
+	return got.partitions, nil
 }
 
-// MemberBalancer is part of kgo.GroupBalancer.
+// MemberBalancer is part of kgo.GroupBalancer. A member whose metadata cannot be
+// read is taken to read nothing, so that it is refused and not the round.
 func (b *balancer) MemberBalancer(members []kmsg.JoinGroupResponseMember) (kgo.GroupMemberBalancer, map[string]struct{}, error) {
+	members = slices.Clone(members)
+	for i := range members {
+		if meta := kmsg.NewConsumerMemberMetadata(); meta.ReadFrom(members[i].ProtocolMetadata) != nil {
+			nothing := kmsg.NewConsumerMemberMetadata()
+			members[i].ProtocolMetadata = nothing.AppendTo(nil)
+		}
+	}
 	cb, err := kgo.NewConsumerBalancer(b, members)
 	return cb, cb.MemberTopics(), err
 }
 
 // Balance is part of kgo.ConsumerBalancerBalance. Only the leader calls it.
 func (b *balancer) Balance(cb *kgo.ConsumerBalancer, counts map[string]int32) kgo.IntoSyncAssignment {
-	b.tellGrowth(counts)
-	var members []assign.Member
-	byID := map[string]*kmsg.JoinGroupResponseMember{}
-	known := map[string]map[string][]int32{} // the partition counts of each
-	cb.EachMember(func(m *kmsg.JoinGroupResponseMember, meta *kmsg.ConsumerMemberMetadata) {
-		if !slices.Equal(meta.Topics, b.layout.topics()) {
-			cb.SetError(fmt.Errorf("%w: this member reads %q, member %s reads %q; stop the old version before the new one starts, or give the new one another application id", errSplit, b.layout.topics(), m.MemberID, meta.Topics))
+	camps := campsOf(seatsOf(cb), b.layout, counts)
+	p := &plan{cb.NewPlan(), map[string]word{}}
+	if len(camps) == 0 {
+		return p
+	}
+	stays, claims := camps[0], []assign.Member{}
+	for _, s := range stays.seats {
+		claims = append(claims, s.claim(stays.layout))
+	}
+	for _, c := range camps[1:] {
+		for _, s := range c.seats {
+			p.words[s.id()] = word{Others: stays.view()}
+			claims = append(claims, assign.Member{ID: s.id(), Generation: s.generation, Owned: stays.layout.touched(s.owned)})
 		}
-		byID[m.MemberID] = m
-		known[m.MemberID], _ = kgo.ParseConsumerSyncAssignment(meta.UserData) // nil for a member that tells none
-		members = append(members, assign.Member{
-			ID: m.MemberID, Generation: meta.Generation, Owned: b.layout.covered(ownedPartitions(meta)),
-		})
-	})
-	plan := cb.NewPlan()
-	contested := b.layout.contested(members)
-	for id, tasks := range b.layout.deal(members, known) {
+	}
+	b.deal(p, stays, stays.layout.contested(claims))
+	p.AdjustCooperative(cb)
+	p.tellComing(stays)
+	if stays.layout == b.layout {
+		b.tellGrowth(counts)
+	}
+	return p
+}
+
+// deal puts the tasks of a camp into the plan, but for those that are contested.
+// Which stores they need is known of our own tasks only.
+func (b *balancer) deal(p *plan, c *camp, contested map[assign.Task]bool) {
+	needs := b.stores
+	if c.layout != b.layout {
+		needs = nil
+	}
+	dealt := c.layout.deal(c.seats, needs)
+	for _, s := range c.seats {
+		tasks := dealt[s.id()]
+		if len(tasks) > 0 {
+			p.words[s.id()] = word{Coming: len(tasks)}
+		}
 		for _, t := range tasks {
 			if contested[t] {
 				continue
 			}
-			for _, topic := range b.layout.sources[t.Subtopology] {
-				plan.AddPartition(byID[id], topic, t.Partition)
+			for _, topic := range c.layout.sources[t.Subtopology] {
+				p.AddPartition(s.member, topic, t.Partition)
 			}
 		}
 	}
-	plan.AdjustCooperative(cb)
-	return plan
 }
 
 // tellGrowth warns of topics that have gained partitions since the start: the
@@ -160,84 +157,4 @@ func (b *balancer) tellGrowth(counts map[string]int32) {
 			}
 		}
 	}
-}
-
-// deal assigns every task to one of the members that know it: those that all know
-// are balanced over all, those of added partitions over the members that were
-// started since.
-func (l *layout) deal(members []assign.Member, known map[string]map[string][]int32) map[string][]assign.Task {
-	circles, tasks := map[string][]assign.Member{}, map[string][]assign.Task{}
-	for _, t := range l.tasks() {
-		var circle []assign.Member
-		var names strings.Builder
-		for _, m := range members {
-			if l.known(t, known[m.ID]) {
-				circle = append(circle, m)
-				names.WriteString(m.ID + " ")
-			}
-		}
-		name := names.String()
-		circles[name], tasks[name] = circle, append(tasks[name], t)
-	}
-	dealt := map[string][]assign.Task{}
-	for name, circle := range circles {
-		for id, given := range assign.Assign(tasks[name], circle) {
-			dealt[id] = append(dealt[id], given...)
-		}
-	}
-	return dealt
-}
-
-// known says that a task is among those of a member's layout. A member of an
-// older version says nothing of it, and is taken to have ours.
-func (l *layout) known(t assign.Task, counts map[string][]int32) bool {
-	for _, topic := range l.sources[t.Subtopology] {
-		if n := counts[topic]; len(n) == 1 && t.Partition >= n[0] {
-			return false
-		}
-	}
-	return true
-}
-
-// counts is the user data of a member: how many partitions it knows of each of
-// its topics. It has the format of an assignment, with that number in place of
-// the list of partitions, so that it can grow.
-func (l *layout) counts() []byte {
-	counts := kmsg.NewConsumerMemberAssignment()
-	for s, topics := range l.sources {
-		for _, topic := range topics {
-			counts.Topics = append(counts.Topics, kmsg.ConsumerMemberAssignmentTopic{Topic: topic, Partitions: l.partitions[s : s+1]})
-		}
-	}
-	return counts.AppendTo(nil)
-}
-
-// contested are the tasks that several members say they run, none of them with a
-// later generation than the others. A member that was thrown out, and has joined
-// again without having been told what became of its tasks, can claim them as
-// freshly as their owner does, and the client's own adjustment then lets a task
-// go from one to the other without a revocation in between. Such tasks are given
-// to nobody in this round, so that all claimants give them up first.
-func (l *layout) contested(members []assign.Member) map[assign.Task]bool {
-	newest, contested := map[assign.Task]int32{}, map[assign.Task]bool{}
-	for _, m := range members {
-		for _, t := range m.Owned {
-			at, claimed := newest[t]
-			switch {
-			case !claimed || m.Generation > at:
-				newest[t], contested[t] = m.Generation, false
-			case m.Generation == at:
-				contested[t] = true
-			}
-		}
-	}
-	return contested
-}
-
-func ownedPartitions(meta *kmsg.ConsumerMemberMetadata) map[string][]int32 {
-	owned := make(map[string][]int32, len(meta.OwnedPartitions))
-	for _, o := range meta.OwnedPartitions {
-		owned[o.Topic] = o.Partitions
-	}
-	return owned
 }

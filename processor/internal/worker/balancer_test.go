@@ -1,7 +1,6 @@
 package worker
 
 import (
-	"errors"
 	"reflect"
 	"strings"
 	"testing"
@@ -26,21 +25,30 @@ func joined(b *balancer, id string, generation int32, owned map[string][]int32) 
 // is told.
 func balance(t *testing.T, b *balancer, members ...kmsg.JoinGroupResponseMember) map[string]map[string][]int32 {
 	t.Helper()
-	mb, topics, err := b.MemberBalancer(members)
-	if err != nil || len(topics) != 3 {
-		t.Fatalf("topics %v, %v", topics, err)
+	out := map[string]map[string][]int32{}
+	for id, a := range awards(t, b, members...) {
+		out[id] = a.partitions
 	}
-	plan, err := mb.(kgo.GroupMemberBalancerOrError).BalanceOrError(map[string]int32{"a": 2, "b": 2, "c": 2})
+	return out
+}
+
+// awards is balance with what is said beside.
+func awards(t *testing.T, b *balancer, members ...kmsg.JoinGroupResponseMember) map[string]award {
+	t.Helper()
+	mb, _, err := b.MemberBalancer(members)
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := map[string]map[string][]int32{}
+	plan, err := mb.(kgo.GroupMemberBalancerOrError).BalanceOrError(map[string]int32{"a": 2, "b": 2, "c": 2, "y": 2, "z": 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]award{}
 	for _, a := range plan.IntoSyncAssignment() {
-		parts, err := b.ParseSyncAssignment(a.MemberAssignment)
-		if err != nil {
+		if _, err := b.ParseSyncAssignment(a.MemberAssignment); err != nil {
 			t.Fatal(err)
 		}
-		out[a.MemberID] = parts
+		out[a.MemberID] = award{b.assignment(), b.word()}
 	}
 	return out
 }
@@ -67,19 +75,6 @@ func TestBalancerHalfATask(t *testing.T) {
 	b := twoSubtopologies()
 	if got := b.layout.covered(map[string][]int32{"a": {0, 1}, "b": {1}, "c": {}}); len(got) != 1 || got[0].Partition != 1 {
 		t.Errorf("covered: %v", got)
-	}
-}
-
-// Two topologies in one group are refused by name.
-func TestBalancerTwoTopologies(t *testing.T) {
-	b := twoSubtopologies()
-	other := joined(&balancer{layout: &layout{sources: [][]string{{"z"}}, partitions: []int32{1}}}, "stranger", 1, nil)
-	mb, _, err := b.MemberBalancer([]kmsg.JoinGroupResponseMember{joined(b, "m1", 1, nil), other})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := mb.(kgo.GroupMemberBalancerOrError).BalanceOrError(nil); !errors.Is(err, errSplit) {
-		t.Errorf("got %v", err)
 	}
 }
 
@@ -170,12 +165,20 @@ func TestBalancerRemembersTheAssignment(t *testing.T) {
 		t.Errorf("before the first sync: %v", got)
 	}
 	want := map[string]map[string][]int32{"m1": {"a": {0, 1}, "b": {0, 1}, "c": {0, 1}}}
-	got := balance(t, b, joined(b, "m1", 1, nil))
-	if !reflect.DeepEqual(got, want) {
+	if got := balance(t, b, joined(b, "m1", 1, nil)); !reflect.DeepEqual(got, want) {
 		t.Fatalf("alone: %v", got)
 	}
-	got["m1"]["a"][0] = 9
-	delete(got["m1"], "b")
+	assignment := kmsg.NewConsumerMemberAssignment()
+	for _, topic := range []string{"a", "b", "c"} {
+		assignment.Topics = append(assignment.Topics, kmsg.ConsumerMemberAssignmentTopic{Topic: topic, Partitions: []int32{0, 1}})
+	}
+	theirs, err := b.ParseSyncAssignment(assignment.AppendTo(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs["a"][0] = 9 // the client's own
+	b.assignment()["a"][1] = 9
+	delete(b.assignment(), "b")
 	if kept := b.assignment(); !reflect.DeepEqual(kept, want["m1"]) {
 		t.Errorf("kept: %v", kept)
 	}

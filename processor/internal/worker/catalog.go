@@ -157,8 +157,18 @@ func (s *survey) copartition(context.Context) error {
 		}
 		s.layout.sources = append(s.layout.sources, sub.Sources)
 		s.layout.partitions = append(s.layout.partitions, n)
+		s.layout.stores = append(s.layout.stores, storeNames(sub))
 	}
 	return errors.Join(errs...)
+}
+
+// storeNames lists the stores of a sub-topology, sorted.
+func storeNames(sub *graph.Subtopology) (names []string) {
+	for _, store := range sub.Stores {
+		names = append(names, store.Name)
+	}
+	slices.Sort(names)
+	return names
 }
 
 // sinkPartitions are the partition counts a task needs.

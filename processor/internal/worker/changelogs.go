@@ -107,17 +107,31 @@ func internalSettings(cleanup string) map[string]*string {
 func (s *survey) create(ctx context.Context, topic, cleanup string, partitions int32) error {
 	configs := internalSettings(cleanup)
 	return retry(ctx, s.cfg.Events.warning, func(ctx context.Context) error {
-		_, err := s.admin.CreateTopic(ctx, partitions, clusterReplication, configs, topic)
+		err := s.createOnce(ctx, topic, configs, partitions)
 		if errors.Is(err, kerr.InvalidConfig) && configs[configTimestampAfter] != nil {
 			delete(configs, configTimestampAfter)
 			delete(configs, configTimestampBefore)
-			_, err = s.admin.CreateTopic(ctx, partitions, clusterReplication, configs, topic)
+			err = s.createOnce(ctx, topic, configs, partitions)
 		}
 		if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) { // another worker was faster
 			return fmt.Errorf("create topic %q: %w", topic, err)
 		}
 		return nil
 	})
+}
+
+func (s *survey) createOnce(ctx context.Context, topic string, configs map[string]*string, partitions int32) error {
+	r, err := s.admin.CreateTopic(ctx, partitions, clusterReplication, configs, topic)
+	return withWords(err, r.ErrMessage)
+}
+
+// withWords adds to an error what the broker says beside its code, such as which
+// topic a name collides with, or which policy refuses it.
+func withWords(err error, words string) error {
+	if err == nil || words == "" {
+		return err
+	}
+	return &kadm.ErrAndMessage{Err: err, ErrMessage: words}
 }
 
 // verify reads the settings of a changelog. Settings under which the broker
@@ -179,7 +193,7 @@ func (s *survey) settings(ctx context.Context, topic string) (map[string]string,
 	out := map[string]string{}
 	for _, r := range configs {
 		if r.Err != nil {
-			return nil, fmt.Errorf("read the settings of topic %q: %w", topic, r.Err)
+			return nil, fmt.Errorf("read the settings of topic %q: %w", topic, withWords(r.Err, r.ErrMessage))
 		}
 		for _, c := range r.Configs {
 			if c.Value != nil {

@@ -13,6 +13,10 @@ import (
 // worker's own goroutine and hold it up, so they must be quick and must not
 // call back.
 type Events struct {
+	// Seated: the group has said which tasks are ours, perhaps none; TaskAssigned
+	// was called for those that are new. coming is how many more will be ours,
+	// once their owners have given them up.
+	Seated func(coming int)
 	// TaskAssigned: the task is ours; its state is going to be restored.
 	TaskAssigned func(id task.ID)
 	// TaskRestored: the task processes from now on.
@@ -54,6 +58,12 @@ type Committed struct {
 	Entries  int // changelog records
 	Offsets  []state.Input
 	Duration time.Duration
+}
+
+func (e *Events) seated(coming int) {
+	if e.Seated != nil {
+		e.Seated(coming)
+	}
 }
 
 func (e *Events) taskAssigned(id task.ID) {

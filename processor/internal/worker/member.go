@@ -44,6 +44,7 @@ type event struct {
 	kind       eventKind
 	partitions map[string][]int32
 	added      map[string][]int32 // assigned: what the client believes is new
+	coming     int                // assigned: how many more tasks will be ours
 	who        identity           // assigned: under which name
 	err        error
 	done       chan struct{} // closed by the worker; the group client waits for it
@@ -113,11 +114,17 @@ func (m *member) identity() identity {
 
 // onAssigned runs after every join, also if nothing changed. The client's view
 // of what is new is passed on but not believed: after a silent rejoin it keeps
-// what it had.
+// what it had. A member that is refused has been told to give up everything by
+// now, and has committed.
 func (m *member) onAssigned(_ context.Context, client *kgo.Client, added map[string][]int32) {
+	said := m.balancer.word()
+	if err := said.refusal(m.group, m.balancer.layout); err != nil {
+		m.post(event{kind: broken, err: err})
+		return
+	}
 	id, generation := client.GroupMetadata()
 	m.post(event{
-		kind: assigned, partitions: m.balancer.assignment(), added: added,
+		kind: assigned, partitions: m.balancer.assignment(), added: added, coming: said.Coming,
 		who: identity{id, generation, m.losses.Load()},
 	})
 }
@@ -138,7 +145,7 @@ func (m *member) onLost(_ context.Context, _ *kgo.Client, parts map[string][]int
 func (m *member) OnGroupManageError(err error) {
 	for _, fatal := range []error{
 		kerr.GroupAuthorizationFailed, kerr.TopicAuthorizationFailed, kerr.InconsistentGroupProtocol,
-		kerr.InvalidGroupID, kerr.InvalidSessionTimeout, kerr.UnsupportedVersion, errSplit,
+		kerr.InvalidGroupID, kerr.InvalidSessionTimeout, kerr.UnsupportedVersion,
 	} {
 		if errors.Is(err, fatal) {
 			m.post(event{kind: broken, err: err})

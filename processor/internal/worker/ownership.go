@@ -42,7 +42,7 @@ func (w *Worker) hear(ctx context.Context, e event) error {
 	case lost:
 		return w.lose(func(l *lease) bool { return overlap(e.partitions, l.sub.Sources, l.id.Partition) })
 	}
-	return fmt.Errorf("the consumer group %q cannot be joined: %w", w.cfg.ApplicationID, e.err)
+	return fmt.Errorf("join the consumer group %q: %w", w.cfg.ApplicationID, e.err)
 }
 
 // assign makes the leases what the group says is ours (G3). A task that is open
@@ -74,6 +74,7 @@ func (w *Worker) assign(e event) error {
 	slices.SortFunc(w.leases, func(a, b *lease) int {
 		return cmp.Or(cmp.Compare(a.id.Subtopology, b.id.Subtopology), cmp.Compare(a.id.Partition, b.id.Partition))
 	})
+	w.cfg.Events.seated(e.coming)
 	return nil
 }
 

@@ -121,6 +121,15 @@ func (v *Volume) Lock(name string) (io.Closer, error) {
 	return l, nil
 }
 
+// LockFile takes a lock file of a volume on disk that is not open, or fails with ErrLocked.
+func LockFile(path string) (io.Closer, error) {
+	l, err := vfs.Default.Lock(path)
+	if err != nil {
+		return nil, classifyLock(path, err)
+	}
+	return l, nil
+}
+
 // Open opens the database in the sub-directory name, and makes it if there is none.
 func (v *Volume) Open(name string) (Engine, error) {
 	path := v.path(name)

@@ -38,10 +38,10 @@ func (c *Cluster) createTopics(ctx context.Context) error {
 	}
 	for _, t := range created.Sorted() {
 		if errors.Is(t.Err, kerr.TopicAlreadyExists) {
-			t.Err = c.adopt(ctx, t.Topic)
+			t.Err, t.ErrMessage = c.adopt(ctx, t.Topic), ""
 		}
 		if t.Err != nil {
-			return fmt.Errorf("create topic %q at %s: %w", t.Topic, c, t.Err)
+			return fmt.Errorf("create topic %q at %s: %w", t.Topic, c, &kadm.ErrAndMessage{Err: t.Err, ErrMessage: t.ErrMessage})
 		}
 	}
 	return nil
@@ -61,8 +61,11 @@ func (c *Cluster) adopt(ctx context.Context, topic string) error {
 	if err != nil {
 		return err
 	}
-	_, err = altered.On(topic, nil)
-	return err
+	done, err := altered.On(topic, nil)
+	if err != nil {
+		return &kadm.ErrAndMessage{Err: err, ErrMessage: done.ErrMessage}
+	}
+	return nil
 }
 
 func (c *Cluster) refuseLeftovers(ctx context.Context) error {

@@ -1,0 +1,122 @@
+package worker
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/millrace/millrace/processor/internal/assign"
+)
+
+// A layout is the set of tasks of an application: for each sub-topology its
+// source topics, how many partitions they have, and the stores it keeps. It never
+// changes.
+type layout struct {
+	sources    [][]string
+	partitions []int32
+	stores     [][]string // names, sorted
+}
+
+// tasks lists every task.
+func (l *layout) tasks() (all []assign.Task) {
+	for s, n := range l.partitions {
+		for p := range n {
+			all = append(all, assign.Task{Subtopology: s, Partition: p})
+		}
+	}
+	return all
+}
+
+// covered lists the tasks all of whose source partitions are in parts.
+func (l *layout) covered(parts map[string][]int32) (all []assign.Task) {
+	for _, t := range l.tasks() {
+		if covers(parts, l.sources[t.Subtopology], t.Partition) {
+			all = append(all, t)
+		}
+	}
+	return all
+}
+
+// touched lists the tasks of which any source partition is in parts.
+func (l *layout) touched(parts map[string][]int32) (all []assign.Task) {
+	for _, t := range l.tasks() {
+		if overlap(parts, l.sources[t.Subtopology], t.Partition) {
+			all = append(all, t)
+		}
+	}
+	return all
+}
+
+// topics lists all source topics, sorted.
+func (l *layout) topics() []string {
+	all := slices.Concat(l.sources...)
+	slices.Sort(all)
+	return all
+}
+
+// deal assigns every task to one of the members that fit it: those that all fit
+// are balanced over all, those of added partitions over the members that were
+// started since, those with a new store over the members that have it. needs
+// says which stores the state of a task has; nil is unknown.
+func (l *layout) deal(seats []seat, needs func(assign.Task) []string) map[string][]assign.Task {
+	circles, tasks := map[string][]assign.Member{}, map[string][]assign.Task{}
+	for _, t := range l.tasks() {
+		var circle []assign.Member
+		var names strings.Builder
+		for _, s := range l.circle(t, seats, needs) {
+			circle = append(circle, s.claim(l))
+			names.WriteString(s.id() + " ")
+		}
+		name := names.String()
+		circles[name], tasks[name] = circle, append(tasks[name], t)
+	}
+	dealt := map[string][]assign.Task{}
+	for name, circle := range circles {
+		for id, given := range assign.Assign(tasks[name], circle) {
+			dealt[id] = append(dealt[id], given...)
+		}
+	}
+	return dealt
+}
+
+// circle is who may run a task: of the members that know its partition those that
+// know all stores of its state. Where nobody does any of them may: the state that
+// is not known to anybody would else lie idle with its task.
+func (l *layout) circle(t assign.Task, seats []seat, needs func(assign.Task) []string) (able []seat) {
+	sources := l.sources[t.Subtopology]
+	for _, s := range seats {
+		if s.profile.knowsPartition(sources, t.Partition) {
+			able = append(able, s)
+		}
+	}
+	if needs == nil {
+		return able
+	}
+	stores := needs(t)
+	lacks := func(s seat) bool { return !s.profile.knowsStores(sources, stores) }
+	if fit := slices.DeleteFunc(slices.Clone(able), lacks); len(fit) > 0 {
+		return fit
+	}
+	return able
+}
+
+// contested are the tasks that several members say they run, none of them with a
+// later generation than the others. A member that was thrown out, and has joined
+// again without having been told what became of its tasks, can claim them as
+// freshly as their owner does, and the client's own adjustment then lets a task
+// go from one to the other without a revocation in between. Such tasks are given
+// to nobody in this round, so that all claimants give them up first.
+func (l *layout) contested(members []assign.Member) map[assign.Task]bool {
+	newest, contested := map[assign.Task]int32{}, map[assign.Task]bool{}
+	for _, m := range members {
+		for _, t := range m.Owned {
+			at, claimed := newest[t]
+			switch {
+			case !claimed || m.Generation > at:
+				newest[t], contested[t] = m.Generation, false
+			case m.Generation == at:
+				contested[t] = true
+			}
+		}
+	}
+	return contested
+}
