@@ -122,20 +122,27 @@ func (t *Task) admit(in *input, m *graph.Message, now windowing.EventTime) error
 	case at < 0:
 		t.env.Drop(in.node, untimed(m, at))
 		return nil
-	case !in.channel.Observe(at, now):
+	}
+	mark := windowing.NoTime
+	if in.node.Watermarks.Marked() && in.channel.Believes(at, now) {
+		if mark, err = in.mark(m); err != nil {
+			return t.failed(err, c)
+		}
+	}
+	if !in.channel.ObserveMarker(at, mark, now) {
 		t.env.Drop(in.node, graph.Future)
 		return nil
 	}
-	if in.node.Watermarks.Marked() {
-		mark, ok, err := in.source.Mark(m)
-		if err != nil {
-			return t.failed(err, c)
-		}
-		if ok {
-			in.channel.Mark(mark)
-		}
-	}
 	return t.push(in, m, at, in.channel.Watermark(), c)
+}
+
+// mark returns the watermark that a record announces, NoTime if it is no marker.
+func (in *input) mark(m *graph.Message) (windowing.EventTime, error) {
+	at, ok, err := in.source.Mark(m)
+	if err != nil || !ok {
+		return windowing.NoTime, err
+	}
+	return at, nil
 }
 
 // untimed is why a record without a time is dropped: it lacks the value that the
