@@ -14,6 +14,8 @@ type Planted struct {
 	StampAfter    bool // what is sent for a record carries the watermark that the record has moved
 	EdgeForgotten bool // what upstream tasks have said is not part of a commit
 	FiredTwice    bool // how far windows are closed is not in the changelog: a restore brings back what has fired
+	HeldBlocks    bool // an input that is held back for its MaxDrift is chosen all the same, so that its task waits
+	WallSpans     bool // how long a partition has been at its end is measured by the wall clock
 	InfiniteTime  bool // the end of a bounded run is passed on as a watermark
 }
 
