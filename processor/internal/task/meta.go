@@ -19,8 +19,7 @@ type Meta struct {
 	LogicalNow int64  // what the run takes for the wall clock, ms since epoch
 	Finished   bool   // the task was at its end and everything had fired
 	// Upstream is what a partition of a repartition topic has heard of each
-	// upstream task. It is left out where it would outgrow the metadata of an
-	// offset; a task without state then begins in hold.
+	// upstream task, as far as that fits into the metadata of an offset.
 	Upstream []state.Upstream
 }
 
@@ -35,19 +34,19 @@ const metaPrefix = "millrace1:"
 // (offset.metadata.max.bytes).
 const metaLimit = 4096
 
-// The flags of encoded metadata, and the size of one upstream task in it.
+// The flags of encoded metadata.
 const (
-	metaBounded      = 1
-	metaFinished     = 2
-	metaUpstreamSize = 8 + 1
+	metaBounded  = 1
+	metaFinished = 2
+	metaCompact  = 4 // upstream tasks are listed by appendUpstreamWithin, not as formerly
 )
 
 // EncodeMeta returns m as the text of an offset commit:
 //
-//	watermark (8) | flags (1) | bounded: end (8), logical now (8), length (1) and run | for each upstream task: watermark (8), ended (1)
+//	watermark (8) | flags (1) | bounded: end (8), logical now (8), length (1) and run | upstream tasks
 func EncodeMeta(m Meta) string {
 	b := binary.BigEndian.AppendUint64(nil, uint64(m.Watermark))
-	flags := byte(0)
+	flags := byte(metaCompact)
 	if m.Finished {
 		flags |= metaFinished
 	}
@@ -59,21 +58,8 @@ func EncodeMeta(m Meta) string {
 		b = binary.BigEndian.AppendUint64(b, uint64(m.LogicalNow))
 		b = append(append(b, byte(len(m.Run))), m.Run...)
 	}
-	if room := base64.RawStdEncoding.DecodedLen(metaLimit - len(metaPrefix)); len(b)+len(m.Upstream)*metaUpstreamSize <= room {
-		b = appendUpstream(b, m.Upstream)
-	}
+	b = appendUpstreamWithin(b, m.Upstream, base64.RawStdEncoding.DecodedLen(metaLimit-len(metaPrefix))-len(b))
 	return metaPrefix + base64.RawStdEncoding.EncodeToString(b)
-}
-
-func appendUpstream(b []byte, all []state.Upstream) []byte {
-	for _, u := range all {
-		ended := byte(0)
-		if u.Ended {
-			ended = 1
-		}
-		b = append(binary.BigEndian.AppendUint64(b, uint64(u.Watermark)), ended)
-	}
-	return b
 }
 
 // DecodeMeta reads what EncodeMeta wrote. Its error wraps ErrForeign if the
@@ -95,7 +81,7 @@ func DecodeMeta(s string) (Meta, error) {
 
 func decodeMeta(b []byte) (m Meta, ok bool) {
 	const live, bounded = 8 + 1, 8 + 1 + 8 + 8 + 1
-	if len(b) < live || b[8]&^(metaBounded|metaFinished) != 0 {
+	if len(b) < live || b[8]&^(metaBounded|metaFinished|metaCompact) != 0 {
 		return m, false
 	}
 	m.Watermark, m.Finished = int64(binary.BigEndian.Uint64(b)), b[8]&metaFinished != 0
@@ -108,14 +94,10 @@ func decodeMeta(b []byte) (m Meta, ok bool) {
 		rest = b[bounded+int(b[bounded-1]):]
 		m.Run = string(b[bounded : len(b)-len(rest)])
 	}
-	if len(rest)%metaUpstreamSize != 0 {
-		return m, false
+	if b[8]&metaCompact != 0 {
+		m.Upstream, ok = decodeUpstream(rest)
+	} else {
+		m.Upstream, ok = decodeFormerUpstream(rest)
 	}
-	for ; len(rest) > 0; rest = rest[metaUpstreamSize:] {
-		if rest[8] > 1 {
-			return m, false
-		}
-		m.Upstream = append(m.Upstream, state.Upstream{Watermark: int64(binary.BigEndian.Uint64(rest)), Ended: rest[8] == 1})
-	}
-	return m, true
+	return m, ok
 }

@@ -94,7 +94,7 @@ func (t *Task) AtEnd(index int, end int64, asked Moment) (err error) {
 		return nil
 	}
 	if is.Idle {
-		t.renewIdle()
+		t.renewTime()
 	}
 	return t.sweep(false)
 }
@@ -111,8 +111,9 @@ func (t *Task) followClock(in *input, now int64) {
 }
 
 // Tick tells the task that time passes while nothing happens; see Elapse.
-// Upstream tasks that were idle and have not been heard of hold again, and idle
-// leases of its own are renewed by the next commit.
+// Upstream tasks that were idle and have not been heard of hold again; idle leases
+// of its own, and what its readers may have forgotten, are renewed by the next
+// commit.
 func (t *Task) Tick(elapsed int64) (err error) {
 	defer t.caught(&err)
 	t.Elapse(elapsed)
@@ -124,8 +125,8 @@ func (t *Task) Tick(elapsed int64) (err error) {
 		in.listen(t.elapsed)
 		idle = idle || in.time().Idle
 	}
-	if idle && t.elapsed-t.told >= idleRenewal {
-		t.renewIdle()
+	if idle && t.elapsed-t.told >= idleRenewal || t.tellsAgain() && t.elapsed-t.told >= forgottenRenewal {
+		t.renewTime()
 	}
 	if !moved {
 		return nil
@@ -140,9 +141,20 @@ func (in *input) followsClock() bool {
 	return follows
 }
 
-// renewIdle has the next commit tell the readers of repartition topics that the
-// task is idle, also behind what waits for that commit.
-func (t *Task) renewIdle() {
+// forgottenRenewal is how often a task says its time again where readers may have
+// forgotten it, in ms of Task.Elapse.
+const forgottenRenewal = 30_000
+
+// tellsAgain says that there are so many tasks beside this one that a reader
+// without state, begun anew, may not know what they have said; see
+// appendUpstreamWithin. Without a word from each it would wait: live for those
+// that have nothing new to say, in a bounded run for those that have ended. So
+// also they speak, as long as the run is not over.
+func (t *Task) tellsAgain() bool { return t.env.Tasks > upstreamFits && !t.cfg.Planted.EdgeForgotten }
+
+// renewTime has the next commit tell the readers of repartition topics the time
+// of the task, also behind what waits for that commit.
+func (t *Task) renewTime() {
 	t.told, t.renew = t.elapsed, len(t.cfg.Subtopology.Feeds) > 0
 }
 
