@@ -52,9 +52,10 @@ func Punctuated() Watermarks { return Watermarks{told: true} }
 // Marked says that the watermarks come from marker records.
 func (w Watermarks) Marked() bool { return w.told && !w.generated }
 
-// MaxDrift holds back partitions that are more than d ahead of the slowest that has records waiting, among those of
-// sources with a MaxDrift in the same worker (Flink's watermark alignment): in a catch-up the windows behind them then
-// hold d more of time, not all of it. d is whole milliseconds and at least 1.
+// MaxDrift holds back partitions that are more than d ahead of the slowest, among those of sources with a MaxDrift in
+// the same worker that have records waiting (Flink's watermark alignment): in a catch-up the windows behind them then
+// hold d more of time, not all of it. The slowest, the one with the oldest next record, always goes on. Bounded runs
+// ignore it. d is whole milliseconds and at least 1.
 func (w Watermarks) MaxDrift(d time.Duration) Watermarks {
 	w.drift, w.aligned = d, true
 	return w
