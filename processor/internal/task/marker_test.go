@@ -9,6 +9,9 @@ import (
 	"github.com/millrace/millrace/windowing"
 )
 
+// century is a hundred years, in ms.
+const century = 100 * 365 * 24 * hour
+
 // wild is a generator that once says a watermark far from the times it was told.
 type wild struct{ at, says windowing.EventTime }
 
@@ -24,7 +27,6 @@ func (w wild) Observe(ts windowing.EventTime) windowing.EventTime {
 // record is dropped as one of the future, and the time stays.
 func TestWatermarksThatAreToldAreBelievedLikeRecords(t *testing.T) {
 	const now, ahead = 10_000, 1000
-	const century = windowing.EventTime(100 * 365 * 24 * 3_600_000)
 	for name, c := range map[string]struct {
 		says windowing.EventTime
 		want windowing.EventTime // behind the record that says it

@@ -82,6 +82,7 @@ func TestTimeAtRandomFindsBugs(t *testing.T) {
 		"InfiniteTime":  {InfiniteTime: true},
 		"HeldBlocks":    {HeldBlocks: true},
 		"WallSpans":     {WallSpans: true},
+		"MarkerTrusted": {MarkerTrusted: true},
 	} {
 		found := ""
 		for seed := 1; seed <= bugSeeds && found == ""; seed++ {

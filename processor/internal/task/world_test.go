@@ -26,6 +26,7 @@ type plan struct {
 	mode    mode
 	windows bool  // in front of the repartition
 	drift   bool  // the sources are aligned
+	marked  bool  // each record is a marker of its time less the bound
 	bound   int64 // of disorder, ms
 	maxIdle int64
 }
@@ -49,13 +50,16 @@ const (
 
 func drawPlan(r *rand.Rand) plan {
 	return plan{
-		mode: mode(r.IntN(int(modes))), windows: r.IntN(2) == 0, drift: r.IntN(2) == 0,
+		mode: mode(r.IntN(int(modes))), windows: r.IntN(2) == 0, drift: r.IntN(2) == 0, marked: r.IntN(3) == 0,
 		bound: int64(r.IntN(200)), maxIdle: int64(r.IntN(2) - 1),
 	}
 }
 
 func (p *plan) rule() windowing.Watermarks {
 	rule := windowing.Bounded(time.Duration(p.bound) * time.Millisecond)
+	if p.marked {
+		rule = windowing.Punctuated()
+	}
 	if p.mode == idling || p.mode == following {
 		rule = rule.Idle(worldIdle)
 	}
@@ -68,6 +72,19 @@ func (p *plan) rule() windowing.Watermarks {
 	return rule
 }
 
+// source reads a topic by the rule.
+func (p *plan) source(b *stream.Builder, topic stream.Topic[string, string]) stream.Stream[string, string] {
+	if p.marked {
+		topic.Marker = func(r *stream.Record[string, string]) (time.Time, bool) {
+			if r.Value[0] == 'm' {
+				return (r.Time + century).Time(), true
+			}
+			return (r.Time - windowing.EventTime(p.bound)).Time(), true
+		}
+	}
+	return stream.From(b, topic, stream.Watermark(p.rule()))
+}
+
 // gathered has the values of each window together.
 var gathered = stream.Aggregator[string, string, string]{
 	State: serde.String, Add: func(_, v, acc string) string { return acc + v + " " },
@@ -75,8 +92,7 @@ var gathered = stream.Aggregator[string, string, string]{
 
 // build is two sources in one task, perhaps windows, a repartition, windows.
 func (p *plan) build(b *stream.Builder) {
-	rule := stream.Watermark(p.rule())
-	s := stream.From(b, left, rule).Merge(stream.From(b, right, rule))
+	s := p.source(b, left).Merge(p.source(b, right))
 	final := func(size time.Duration) windowing.Windows { return windowing.Tumbling(size).Emit(windowing.OnClose) }
 	if p.windows {
 		first := stream.AggregateWindows("first", stream.Window(stream.GroupByKey(s), final(100*time.Millisecond)), gathered)
@@ -169,7 +185,7 @@ func (w *world) begin() {
 
 // produce lets some time pass and gives the sources what comes meanwhile. What an
 // id begins with says what it is: o is on time, l is late perhaps, f of the
-// future; x is only there to move the time.
+// future, m a marker of the future; x is only there to move the time.
 func (w *world) produce() {
 	w.elapsed += int64(20 + w.r.IntN(60))
 	if w.r.IntN(40) == 0 {
@@ -186,9 +202,11 @@ func (w *world) produce() {
 			}
 			switch at := w.now(); w.r.IntN(40) {
 			case 0:
-				w.put(topic, p, "f", at+100*365*24*hour)
+				w.put(topic, p, "f", at+century)
 			case 1:
 				w.put(topic, p, "l", at-60_000)
+			case 2:
+				w.mark(topic, p, at)
 			default:
 				w.put(topic, p, "o", at-w.r.Int64N(w.plan.bound+1))
 			}
@@ -200,6 +218,13 @@ func (w *world) put(topic string, partition int, kind string, at int64) {
 	w.ids++
 	id := fmt.Sprint(kind, w.ids)
 	w.write(topic, partition, graph.Message{Key: fmt.Append(nil, "k", w.ids%5), Value: []byte(id), Timestamp: at})
+}
+
+// mark puts a marker that is not to be believed.
+func (w *world) mark(topic string, partition int, at int64) {
+	if w.plan.marked {
+		w.put(topic, partition, "m", at)
+	}
 }
 
 func (w *world) write(topic string, partition int, m graph.Message) {
@@ -310,7 +335,7 @@ func (w *world) judge() {
 					w.violate("record %s is in %d results", id, times[id])
 				}
 				switch {
-				case id[0] == 'f':
+				case id[0] == 'f' || id[0] == 'm':
 					w.violate("record %s of the future is in %q", id, topic)
 				case id[0] == 'o' && topic != "results" && !w.wasIdle:
 					w.violate("record %s is in %q although it was on time", id, topic)
