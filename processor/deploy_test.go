@@ -39,7 +39,7 @@ type rig struct {
 	at     time.Time // of the last record
 }
 
-type build = func(*stream.Builder)
+type deployed = func(*stream.Builder)
 
 func newRig(t *testing.T, lose bool) *rig {
 	t.Helper()
@@ -86,7 +86,7 @@ func (r *rig) send(key string) {
 
 // deploy runs a version until it has processed everything, or returns why it was
 // refused.
-func (r *rig) deploy(b build) error {
+func (r *rig) deploy(b deployed) error {
 	r.t.Helper()
 	if r.lose {
 		if err := os.RemoveAll(r.dir); err != nil {
@@ -179,7 +179,7 @@ func valueText(b []byte) string {
 }
 
 // alone is what a version gives that has read everything itself.
-func alone(t *testing.T, b build, records int) map[string]string {
+func alone(t *testing.T, b deployed, records int) map[string]string {
 	t.Helper()
 	r := newRig(t, false)
 	r.put(records)
@@ -205,19 +205,19 @@ func grouped(b *stream.Builder) stream.Grouped[string, string] {
 }
 
 // windows counts in windows under the name "n".
-func windows(w windowing.Definition, opts ...stream.Option) build {
+func windows(w windowing.Definition, opts ...stream.Option) deployed {
 	return func(b *stream.Builder) {
 		counted := stream.CountWindows("n", stream.Window(grouped(b), w), opts...)
 		stream.To(counted.Results, stream.Topic[windowing.Key[string], int64]{Name: "out", Key: windowing.ResultKeySerde(serde.String, w), Value: serde.Int64})
 	}
 }
 
-func counted(store string, opts ...stream.Option) build {
+func counted(store string, opts ...stream.Option) deployed {
 	return func(b *stream.Builder) { stream.To(stream.Count(store, grouped(b), opts...).Changes(), deployOut) }
 }
 
 // reduced keeps the last value, written by a serde of one's own.
-func reduced[V any](value serde.Serde[V]) build {
+func reduced[V any](value serde.Serde[V]) deployed {
 	return func(b *stream.Builder) {
 		in := stream.From(b, stream.Topic[string, V]{Name: "in", Key: serde.String, Value: value})
 		last := stream.Reduce("n", stream.GroupByKey(in), func(_, v V) V { return v }, value)
@@ -225,7 +225,7 @@ func reduced[V any](value serde.Serde[V]) build {
 	}
 }
 
-func both(builds ...build) build {
+func both(builds ...deployed) deployed {
 	return func(b *stream.Builder) {
 		in := grouped(b)
 		for i := range builds {
@@ -238,7 +238,7 @@ func both(builds ...build) build {
 	}
 }
 
-func regrouped(store string) build {
+func regrouped(store string) deployed {
 	return func(b *stream.Builder) {
 		by := stream.GroupBy("by", stream.From(b, deployIn), func(k, _ string) string { return "of " + k }, serde.String, serde.String)
 		stream.To(stream.Count(store, by).Changes(), deployOut)
@@ -288,7 +288,7 @@ var (
 // there is none the cells have to be right.
 var deploys = []struct {
 	name    string
-	was, is build
+	was, is deployed
 	refused []string
 }{
 	{"nothing", windows(tumbling), windows(tumbling), nil},
@@ -396,7 +396,7 @@ func mustEqual(t *testing.T, got, want map[string]string) {
 // too, whichever disk its task finds; so has one whose records come through an
 // internal topic that was not written meanwhile.
 func TestStoreAwayForADeploy(t *testing.T) {
-	for name, c := range map[string]struct{ with, without build }{
+	for name, c := range map[string]struct{ with, without deployed }{
 		"renamed and back":               {counted("n"), counted("m")},
 		"no state meanwhile":             {counted("n"), passed},
 		"another store stays":            {both(nil, nil), func(b *stream.Builder) { stream.To(stream.Count("a-second", grouped(b)).Changes(), deployOut) }},
@@ -413,7 +413,7 @@ func TestStoreAwayForADeploy(t *testing.T) {
 					t.Parallel()
 					r := newRig(t, lose)
 					r.put(firstRecords)
-					versions := append(slices.Repeat([]build{c.with, c.without}, 1), slices.Repeat([]build{c.without}, deploys-1)...)
+					versions := append(slices.Repeat([]deployed{c.with, c.without}, 1), slices.Repeat([]deployed{c.without}, deploys-1)...)
 					for _, v := range append(versions, c.with, c.with) {
 						if err := r.deploy(v); err != nil {
 							t.Fatal(err)
@@ -436,7 +436,7 @@ func TestStoreAwayForADeploy(t *testing.T) {
 
 // Topics that are deleted and made anew between two starts.
 func TestTopicsRemade(t *testing.T) {
-	for topic, version := range map[string]build{
+	for topic, version := range map[string]deployed{
 		"app-n-changelog": regrouped("n"), "app-by-repartition": regrouped("n"), "in": counted("n"),
 	} {
 		for _, lose := range []bool{false, true} {

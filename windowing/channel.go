@@ -16,26 +16,45 @@ type Channel struct {
 
 // Observe moves the channel by the time of its next record. now is the wall clock, or the logical one of a bounded
 // run. If ts is more than MaxAhead beyond the later of now and the channel's own highest time, the record is not
-// believed: ok is false and nothing moved. A record is judged by the watermark that its own time has moved.
-func (c *Channel) Observe(ts, now EventTime) (ok bool) {
-	if ts > c.max {
-		if ts > plus(max(now, c.max), c.ahead) || ts == MaxTime {
-			return false
-		}
-		c.max = ts
+// believed: ok is false and nothing moved. The same holds if a generator answers with such a time. A record is judged by
+// the watermark that its own time has moved.
+func (c *Channel) Observe(ts, now EventTime) (ok bool) { return c.ObserveMarker(ts, NoTime, now) }
+
+// ObserveMarker is Observe for a record that announces the watermark mark; channels whose watermark is not told ignore
+// that. A mark is believed as far as the next record would be; one that is not makes the record one of the future.
+func (c *Channel) ObserveMarker(ts, mark, now EventTime) (ok bool) {
+	switch {
+	case !c.Believes(ts, now):
+		return false
+	case c.told:
+		return c.observeTold(ts, mark, now)
 	}
-	if c.generator != nil {
-		c.Mark(c.generator.Observe(ts))
-	}
+	c.max = max(c.max, ts)
 	return true
 }
 
-// Mark tells a channel whose watermark is told the watermark at. It is cut to finite times and never goes back. Other
-// channels ignore it.
-func (c *Channel) Mark(at EventTime) {
-	if c.told {
-		c.mark = max(c.mark, min(at, MaxTime-1))
+func (c *Channel) observeTold(ts, mark, now EventTime) bool {
+	if c.generator != nil {
+		mark = c.generator.Observe(ts)
 	}
+	moved := Channel{max: max(c.max, ts), ahead: c.ahead}
+	if !moved.Believes(mark, now) {
+		return false
+	}
+	c.max = moved.max
+	c.tell(mark)
+	return true
+}
+
+// Believes says that the time of a record is not too far ahead of now and of what the channel has seen.
+func (c *Channel) Believes(ts, now EventTime) bool {
+	return ts <= c.max || ts <= plus(max(now, c.max), c.ahead) && ts != MaxTime
+}
+
+// tell moves a watermark that is told. The channel's own time is never behind it.
+func (c *Channel) tell(at EventTime) {
+	c.mark = max(c.mark, at)
+	c.max = max(c.max, c.mark)
 }
 
 // Watermark is the highest time less the bound, or what was told: no older record is expected. NoTime if nothing was
@@ -58,8 +77,8 @@ func (c *Channel) Believed(highest EventTime) {
 	}
 }
 
-// Max is the highest time believed, NoTime if none. Where the channel was advanced it is at least the watermark plus the
-// bound; a told watermark says nothing about it.
+// Max is the highest time believed, that of a record or a told watermark; NoTime if none. Where the channel was restored
+// or advanced it is the watermark plus the bound.
 func (c *Channel) Max() EventTime { return c.max }
 
 // Advance raises the watermark to at, as far as it is finite, as if a record had shown the time; it reports whether
@@ -70,7 +89,7 @@ func (c *Channel) Advance(at EventTime) bool {
 	case at <= before:
 		return false
 	case c.told:
-		c.Mark(at)
+		c.tell(min(at, MaxTime-1))
 	default:
 		c.max = min(plus(at, c.bound), MaxTime-1)
 	}

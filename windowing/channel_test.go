@@ -120,3 +120,35 @@ func TestWatermarksValidate(t *testing.T) {
 		}
 	}
 }
+
+// TestToldWatermarksAreBelievedLikeRecords: as far as the record behind it would be, and nothing moves otherwise.
+func TestToldWatermarksAreBelievedLikeRecords(t *testing.T) {
+	for _, tt := range []struct {
+		name                      string
+		now, ts, mark             EventTime
+		believed                  bool
+		watermark, highest, limit EventTime // behind it: the last is the highest time that would still be believed
+	}{
+		{"at the limit of the clock", 1000, 500, 2000, true, 2000, 2000, 3000},
+		{"beyond the clock", 1000, 500, 2001, false, 100, 200, 2000},
+		{"at the limit of its own record", 0, 1200, 2200, true, 2200, 2200, 3200},
+		{"beyond its own record", 0, 1200, 2201, false, 100, 200, 1200},
+		{"behind what was told before", 0, 300, 50, true, 100, 300, 1300},
+		{"no mark", 0, 300, NoTime, true, 100, 300, 1300},
+		{"the end of time", MaxTime - 1, 300, MaxTime, false, 100, 200, MaxTime - 1},
+		{"the record itself is not believed", 0, 1201, 150, false, 100, 200, 1200},
+	} {
+		c := Punctuated().MaxAhead(time.Second).Channel(NoTime)
+		c.ObserveMarker(200, 100, 0)
+		if got := c.ObserveMarker(tt.ts, tt.mark, tt.now); got != tt.believed || c.Watermark() != tt.watermark || c.Max() != tt.highest {
+			t.Errorf("%s: believed %v, watermark %d, highest %d; want %+v", tt.name, got, c.Watermark(), c.Max(), tt)
+		}
+		if !c.Believes(tt.limit, tt.now) || c.Believes(tt.limit+1, tt.now) {
+			t.Errorf("%s: then %d is believed: %v, and one more: %v", tt.name, tt.limit, c.Believes(tt.limit, tt.now), c.Believes(tt.limit+1, tt.now))
+		}
+	}
+	c := Bounded(10 * ms).Channel(NoTime)
+	if !c.ObserveMarker(100, 5000, 0) || c.Watermark() != 90 {
+		t.Errorf("a channel that goes by its records is at %d behind a marker", c.Watermark())
+	}
+}

@@ -32,7 +32,8 @@ type Watermarks struct {
 // one task, and must be a function of the times alone: no clock, no randomness, or a replay would decide otherwise.
 type Generator interface {
 	// Observe is called with the time of each record that is believed, in order, and returns the watermark that its
-	// time has moved: no record below it is expected any more. What goes back is ignored.
+	// time has moved: no record below it is expected any more. What goes back is ignored; what is further ahead than
+	// MaxAhead allows is not believed, and the record is dropped as future.
 	Observe(ts EventTime) EventTime
 }
 
@@ -44,15 +45,17 @@ func Generated(make func(restored EventTime) Generator) Watermarks {
 }
 
 // Punctuated takes watermarks from marker records alone: those for which the Marker of the source's topic gives a
-// time. Between markers the watermark stands.
+// time. Between markers the watermark stands. A marker is believed as far as a record of its time would be (MaxAhead);
+// one that is not is dropped as future.
 func Punctuated() Watermarks { return Watermarks{told: true} }
 
 // Marked says that the watermarks come from marker records.
 func (w Watermarks) Marked() bool { return w.told && !w.generated }
 
-// MaxDrift holds back partitions that are more than d ahead of the slowest that has records waiting, among those of
-// sources with a MaxDrift in the same worker (Flink's watermark alignment): in a catch-up the windows behind them then
-// hold d more of time, not all of it. d is whole milliseconds and at least 1.
+// MaxDrift holds back partitions that are more than d ahead of the slowest, among those of sources with a MaxDrift in
+// the same worker that have records waiting (Flink's watermark alignment): in a catch-up the windows behind them then
+// hold d more of time, not all of it. The slowest, the one with the oldest next record, always goes on. Bounded runs
+// ignore it. d is whole milliseconds and at least 1.
 func (w Watermarks) MaxDrift(d time.Duration) Watermarks {
 	w.drift, w.aligned = d, true
 	return w

@@ -9,7 +9,7 @@ import (
 )
 
 // idleLease is how long an upstream task that said it is idle is believed
-// without saying so again, in ms: after that it holds the others back, for it
+// without saying so again, in ms of Task.Elapse: after that it holds the others back, for it
 // may have died and be working elsewhere. Upstream tasks renew it three times
 // as often.
 const (
@@ -34,7 +34,7 @@ type channel struct {
 	watermark windowing.EventTime
 	heard     bool // since the task was built, or before it was
 	ended     bool
-	idleUntil int64 // wall clock, ms; 0 if it is not idle
+	idleUntil int64 // see Task.Elapse; 0 if it is not idle
 }
 
 func (c *channel) time() graph.Time {
@@ -160,7 +160,7 @@ func (m *merger) time() graph.Time {
 // processEdge takes the head of an input that reads a repartition topic
 // through the graph. The record is judged by the watermark it carries; only
 // then what it says of its sender's time counts.
-func (t *Task) processEdge(in *input, m *graph.Message, now int64) error {
+func (t *Task) processEdge(in *input, m *graph.Message) error {
 	stamp, rest, err := graph.StampOf(m.Headers)
 	if err != nil {
 		return fmt.Errorf("task %s: topic %q partition %d offset %d: %w", t.cfg.ID, in.Topic, in.Partition, m.Offset, err)
@@ -172,7 +172,7 @@ func (t *Task) processEdge(in *input, m *graph.Message, now int64) error {
 		}
 		t.processed++
 	}
-	moved := in.edge.take(&stamp, now)
+	moved := in.edge.take(&stamp, t.elapsed)
 	t.pop(in)
 	if moved && len(t.clocked) > 0 {
 		return t.sweep(false)

@@ -1,6 +1,10 @@
 package task
 
-import "github.com/millrace/millrace/windowing"
+import (
+	"slices"
+
+	"github.com/millrace/millrace/windowing"
+)
 
 // A hold says why an input with waiting records is not read, or why the others
 // wait for one without.
@@ -9,22 +13,45 @@ type hold struct {
 	aligned bool                // ceiling is set
 	end     int64               // of the log, when it was last asked
 	asked   bool                // it was
-	empty   int64               // wall clock, ms, since when its queue is empty; 0 if it is not known to be
+	empty   bool                // its queue is known to be
+	since   int64               // when it became so; see Task.Elapse
 }
 
-// held says that the input has run too far ahead of the slowest.
+// held says that the input has run too far ahead of the slowest. The record that
+// shows it is the last one taken.
 func (in *input) held() bool { return in.hold.aligned && in.channel.Max() > in.hold.ceiling }
 
 // Lowest is the lowest time among the inputs that have a MaxDrift and records
-// waiting; windowing.MaxTime if there is none.
-func (t *Task) Lowest() int64 {
+// waiting, the next of them counted; windowing.MaxTime if there is none. An
+// input whose task waits for an empty one does not count: it cannot go on.
+//
+// So the input that is the lowest of a worker is never held: its own time is not
+// beyond that of its next record. It is also the one that its task chooses, or
+// else one without a MaxDrift is. Something always goes on.
+func (t *Task) Lowest(now int64) int64 {
 	lowest := windowing.MaxTime
 	for _, in := range t.inputs {
-		if _, aligned := in.node.Watermarks.Drift(); aligned && in.queued > 0 {
-			lowest = min(lowest, in.channel.Max())
+		if _, aligned := in.node.Watermarks.Drift(); aligned && in.queued > 0 && !in.bounded {
+			lowest = min(lowest, t.next(in, now))
 		}
 	}
+	if lowest < windowing.MaxTime && t.waits() {
+		return int64(windowing.MaxTime)
+	}
 	return int64(lowest)
+}
+
+// next is the time that Lowest counts for an input with records.
+func (t *Task) next(in *input, now int64) windowing.EventTime {
+	if t.cfg.Planted.HeldBlocks {
+		return in.channel.Max()
+	}
+	return in.headTime(windowing.EventTime(now))
+}
+
+// waits says that the task takes no record before one comes on an empty input.
+func (t *Task) waits() bool {
+	return len(t.inputs) > 1 && !t.cfg.Planted.HeldBlocks && slices.ContainsFunc(t.inputs, t.waitsFor)
 }
 
 // Align holds back the inputs with a MaxDrift that are too far ahead of lowest,
@@ -39,13 +66,13 @@ func (t *Task) Align(lowest int64) {
 
 // waitsFor says that a live task waits for an input without records before it
 // takes one of another.
-func (t *Task) waitsFor(in *input, now int64) bool {
+func (t *Task) waitsFor(in *input) bool {
 	if in.queued > 0 || in.bounded || in.edge != nil || t.cfg.MaxIdle < 0 {
-		in.hold.empty = 0
+		in.hold.empty = false
 		return false
 	}
-	if in.hold.empty == 0 {
-		in.hold.empty = now
+	if !in.hold.empty {
+		in.hold.empty, in.hold.since = true, t.elapsed
 	}
-	return !in.hold.asked || in.position < in.hold.end || now-in.hold.empty < t.cfg.MaxIdle
+	return !in.hold.asked || in.position < in.hold.end || t.elapsed-in.hold.since < t.cfg.MaxIdle
 }

@@ -29,13 +29,15 @@ func TestALiveTaskWaitsForWhatIsOnTheBroker(t *testing.T) {
 		x := newTask(t, cfg)
 		feed(t, x, 0, messages(0, "a"))
 		const now = 1_000_000
+		x.Elapse(now)
 		if _, err := x.Step(now, 10); err != nil { // begins to wait
 			t.Fatal(err)
 		}
-		if err := x.AtEnd(1, c.end, now); err != nil {
+		if err := x.AtEnd(1, c.end, moment(now)); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := x.Step(now+c.passed, 10); err != nil {
+		x.Elapse(now + c.passed)
+		if _, err := x.Step(now, 10); err != nil { // the wall clock stands
 			t.Fatal(err)
 		}
 		if got, _ := x.Weight(); got != c.want {
@@ -84,7 +86,7 @@ func TestIdleIsProvedAndThenTimeGoesOn(t *testing.T) {
 	at := func(now int64, end int64) {
 		t.Helper()
 		if x.WantsEnd(0) {
-			if err := x.AtEnd(0, end, now); err != nil {
+			if err := x.AtEnd(0, end, moment(now)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -126,7 +128,7 @@ func TestIdleIsProvedAndThenTimeGoesOn(t *testing.T) {
 func TestTimeGoesNoFurtherThanIsProved(t *testing.T) {
 	x := newTask(t, config(t, idle))
 	for _, now := range []int64{2_000_000, 2_000_050} {
-		if err := x.AtEnd(0, 0, now); err != nil {
+		if err := x.AtEnd(0, 0, moment(now)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -136,7 +138,7 @@ func TestTimeGoesNoFurtherThanIsProved(t *testing.T) {
 	if w := x.Time().Inputs[0].Watermark; w != 2_000_030 {
 		t.Errorf("the watermark is %d, not 20 ms less than what was proved", w)
 	}
-	if err := x.AtEnd(0, 0, 2_010_000); err != nil {
+	if err := x.AtEnd(0, 0, moment(2_010_000)); err != nil {
 		t.Fatal(err)
 	}
 	if w := x.Time().Inputs[0].Watermark; w != 2_009_980 {

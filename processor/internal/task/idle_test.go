@@ -99,6 +99,7 @@ func (r *relay) put(partition int, key string, at, now int64) {
 	x := r.first[partition]
 	feed(r.t, x, 0, []graph.Message{{Key: []byte(key), Value: []byte("v"), Offset: r.fed[partition], Timestamp: at}})
 	r.fed[partition]++
+	x.Elapse(now)
 	if _, err := x.Step(now, 1); err != nil {
 		r.t.Fatal(err)
 	}
@@ -110,7 +111,7 @@ func (r *relay) clock(now int64) {
 	r.t.Helper()
 	for p, x := range r.first {
 		if x.WantsEnd(0) {
-			if err := x.AtEnd(0, r.fed[p], now); err != nil {
+			if err := x.AtEnd(0, r.fed[p], moment(now)); err != nil {
 				r.t.Fatal(err)
 			}
 		}
@@ -133,6 +134,7 @@ func (r *relay) commit(partition int, now int64) {
 	for _, o := range r.committed(x) {
 		feed(r.t, r.reader, 0, []graph.Message{{Key: o.Key, Value: o.Value, Headers: o.Headers, Timestamp: o.Timestamp, Offset: r.written}})
 		r.written++
+		r.reader.Elapse(now)
 		if _, err := r.reader.Step(now, 1); err != nil {
 			r.t.Fatal(err)
 		}

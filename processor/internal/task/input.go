@@ -133,7 +133,7 @@ func (in *input) pop() {
 // atEnd says that a bounded input has nothing more to give.
 func (in *input) atEnd() bool {
 	if in.edge != nil && !in.catching() {
-		return in.bounded && in.queued == 0 && in.edge.time.Ended
+		return in.bounded && in.queued == 0 && (in.edge.time.Ended || in.Finished)
 	}
 	return in.bounded && in.queued == 0 && in.position >= in.End
 }

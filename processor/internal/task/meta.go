@@ -28,8 +28,7 @@ type Meta struct {
 	// Noted says that the version that committed knew of notes.
 	Noted bool
 	// Upstream is what a partition of a repartition topic has heard of each
-	// upstream task. It is left out where it would outgrow the metadata of an
-	// offset; a task without state then begins in hold.
+	// upstream task, as far as that fits into the metadata of an offset.
 	Upstream []state.Upstream
 }
 
@@ -51,19 +50,18 @@ const metaLimit = 4096
 // TopicIDSize is the size of a topic id in bytes.
 const TopicIDSize = 16
 
-// The flags of encoded metadata, and the size of one upstream task in it.
+// The flags of encoded metadata.
 const (
-	metaBounded      = 1
-	metaFinished     = 2
-	metaTopic        = 4
-	metaUpstreamSize = 8 + 1
+	metaBounded  = 1
+	metaFinished = 2
+	metaTopic    = 4
 )
 
 // EncodeMeta returns m as the text of an offset commit:
 //
 //	watermark (8) | highest (8) | flags (1) | topic id (16) if known |
 //	bounded: end (8), logical now (8), length (1) and run |
-//	number of notes, notes | for each upstream task: watermark (8), ended (1)
+//	number of notes, notes | upstream tasks (appendUpstreamWithin)
 func EncodeMeta(m Meta) string {
 	b := binary.BigEndian.AppendUint64(nil, uint64(m.Watermark))
 	b = binary.BigEndian.AppendUint64(b, uint64(m.Highest))
@@ -86,23 +84,10 @@ func EncodeMeta(m Meta) string {
 		b = binary.BigEndian.AppendUint64(b, uint64(m.LogicalNow))
 		b = append(append(b, byte(len(m.Run))), m.Run...)
 	}
+	b = appendNotes(b, m.Notes)
 	room := base64.RawStdEncoding.DecodedLen(metaLimit - len(metaPrefix))
-	b = appendNotes(b, m.Notes, room)
-	if len(b)+len(m.Upstream)*metaUpstreamSize <= room {
-		b = appendUpstream(b, m.Upstream)
-	}
+	b = appendUpstreamWithin(b, m.Upstream, room-len(b))
 	return metaPrefix + base64.RawStdEncoding.EncodeToString(b)
-}
-
-func appendUpstream(b []byte, all []state.Upstream) []byte {
-	for _, u := range all {
-		ended := byte(0)
-		if u.Ended {
-			ended = 1
-		}
-		b = append(binary.BigEndian.AppendUint64(b, uint64(u.Watermark)), ended)
-	}
-	return b
 }
 
 // DecodeMeta reads what EncodeMeta wrote, also that of earlier versions. Its
@@ -173,20 +158,12 @@ func (r *metaReader) meta(current bool) (m Meta) {
 		m.Run = string(r.take(n))
 		r.bad = r.bad || n == 0
 	}
+	upstream := decodeFormerUpstream
 	if current {
 		m.Notes = r.notes()
+		upstream = decodeUpstream
 	}
-	m.Upstream = r.upstream()
+	all, ok := upstream(r.rest)
+	m.Upstream, r.bad = all, r.bad || !ok
 	return m
-}
-
-func (r *metaReader) upstream() (all []state.Upstream) {
-	r.bad = r.bad || len(r.rest)%metaUpstreamSize != 0
-	for !r.bad && len(r.rest) > 0 {
-		u := state.Upstream{Watermark: r.int64()}
-		ended := r.take(1)[0]
-		u.Ended, r.bad = ended == 1, r.bad || ended > 1
-		all = append(all, u)
-	}
-	return all
 }

@@ -23,8 +23,14 @@ type Note struct {
 // Following is Note.Stopped of a topic that the committing version writes.
 const Following = -1
 
-// notesMax bounds the notes of an offset, so that there is room for the rest.
-const notesMax = 150
+// notesRoom bounds what the notes of an offset take, in bytes, so that there is
+// room for the rest: for some ninety of them. The first ones are those on the
+// topics that are written now.
+const (
+	notesRoom = 1200
+	noteLeast = 8 + 4 + 1
+	notesMax  = notesRoom / noteLeast
+)
 
 // NoteTopic is how a note knows a topic's name.
 func NoteTopic(name string) uint64 {
@@ -51,20 +57,21 @@ func FindNote(notes []Note, topic string) (Note, bool) {
 	return Note{}, false
 }
 
-// noteMost is the most bytes that a note takes.
-const noteMost = 8 + 4 + binary.MaxVarintLen64
-
-// appendNotes appends the number of notes and the notes, as many as there is room
-// for: the first ones, which are of the topics that are written now.
-func appendNotes(b []byte, notes []Note, room int) []byte {
-	n := min(len(notes), notesMax, max(room-len(b)-binary.MaxVarintLen16, 0)/noteMost)
-	b = binary.AppendUvarint(b, uint64(n))
-	for _, note := range notes[:n] {
-		b = binary.BigEndian.AppendUint64(b, note.Topic)
-		b = binary.BigEndian.AppendUint32(b, note.ID)
-		b = binary.AppendUvarint(b, uint64(note.Stopped+1))
+// appendNotes appends the number of notes and the notes, as many as have room.
+func appendNotes(b []byte, notes []Note) []byte {
+	var list []byte
+	n := 0
+	for _, note := range notes {
+		one := binary.BigEndian.AppendUint64(nil, note.Topic)
+		one = binary.BigEndian.AppendUint32(one, note.ID)
+		one = binary.AppendUvarint(one, uint64(note.Stopped+1))
+		if len(list)+len(one) > notesRoom {
+			break
+		}
+		list = append(list, one...)
+		n++
 	}
-	return b
+	return append(binary.AppendUvarint(b, uint64(n)), list...)
 }
 
 func (r *metaReader) notes() (all []Note) {

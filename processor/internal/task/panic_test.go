@@ -136,10 +136,10 @@ func TestAPanicOfWhatFiresIsAnError(t *testing.T) {
 			return err
 		},
 		"AtEnd": func(x *task.Task) error {
-			if err := x.AtEnd(0, 1, now); err != nil {
+			if err := x.AtEnd(0, 1, moment(now)); err != nil {
 				return err
 			}
-			return x.AtEnd(0, 1, now+1000) // the partition is idle now
+			return x.AtEnd(0, 1, moment(now+1000)) // the partition is idle now
 		},
 		"Tick":    func(x *task.Task) error { return x.Tick(now + 60_000) }, // what was said of the other is too old
 		"Advance": func(x *task.Task) error { return x.Advance(50) },

@@ -9,13 +9,17 @@ import (
 )
 
 // Planted switches on known bugs in how a task deals with time, one each. They
-// prove that the simulator finds such bugs; nothing else may set them. The zero
-// value is the task as it is shipped, and costs it nothing per record.
+// prove that the simulator and the tests of tasks at random find such bugs;
+// nothing else may set them. The zero value is the task as it is shipped, and
+// costs it nothing per record.
 type Planted struct {
 	IdleByTimer   bool // a partition of which nothing was read for a while is idle, though it is behind
 	StampAfter    bool // what is sent for a record carries the watermark that the record has moved
 	EdgeForgotten bool // what upstream tasks have said is not part of a commit
 	FiredTwice    bool // how far windows are closed is not in the changelog: a restore brings back what has fired
+	HeldBlocks    bool // an input that is held back for its MaxDrift is chosen all the same, so that its task waits
+	WallSpans     bool // how long a partition has been at its end is measured by the wall clock
+	MarkerTrusted bool // a marker is believed however far ahead it is
 	InfiniteTime  bool // the end of a bounded run is passed on as a watermark
 }
 

@@ -6,12 +6,24 @@ import (
 	"github.com/millrace/millrace/windowing"
 )
 
+// A Moment is when something was so, by two clocks, in ms. Wall is the wall clock
+// since the epoch: event time is compared with it, and it may be set, forward and
+// back. Elapsed is that of Task.Elapse: spans of time are measured by it.
+type Moment struct{ Wall, Elapsed int64 }
+
+// Elapse tells the task how much time has passed, in ms, since a moment that
+// stays the same for the life of the task. That clock is never set: what the task
+// waits for, believes for a while or says again is measured by it and nothing
+// else.
+func (t *Task) Elapse(elapsed int64) { t.elapsed = max(t.elapsed, elapsed) }
+
 // quiet says whether a source partition is idle. That is proved, not guessed:
 // the end of the partition, asked afresh, was the task's own position, with
 // nothing waiting, for as long as the source's rule says. A partition that is
 // slow, paused or behind is never idle.
 type quiet struct {
-	since int64 // wall clock, ms; 0 if it is not known to be at its end
+	atEnd bool  // it is known to be at its end
+	since int64 // Moment.Elapsed of the first answer that said so
 	idle  bool
 }
 
@@ -26,13 +38,14 @@ func (q *quiet) wake() bool {
 // have seen. It decides nothing: it is shown.
 type silence struct {
 	position     int64
-	since, until int64 // wall clock, ms; 0 before the first tick
+	since, until int64 // see Task.Elapse
+	began        bool  // there was a tick
 }
 
-func (in *input) listen(now int64) {
+func (in *input) listen(elapsed int64) {
 	s := &in.silence
-	if s.until = now; s.since == 0 || in.queued > 0 || in.position != s.position {
-		s.since, s.position = now, in.position
+	if s.until = elapsed; !s.began || in.queued > 0 || in.position != s.position {
+		s.since, s.position, s.began = elapsed, in.position, true
 	}
 }
 
@@ -47,13 +60,14 @@ func (t *Task) WantsEnd(index int) bool {
 	return in.node.Watermarks.IdleAfter() > 0 || len(t.inputs) > 1 && t.cfg.MaxIdle >= 0
 }
 
-// AtEnd tells the task where an input ended at the wall clock now (ms since
-// epoch): its high watermark, asked then, and since the last record was
-// processed. What the answer proves is that nothing had come until now; so far,
-// and no further, the time of an idle partition follows the clock, if the
-// source's rule says so.
-func (t *Task) AtEnd(index int, end, now int64) (err error) {
+// AtEnd tells the task where an input ended when that was asked: its high
+// watermark, and since the last record was processed. What the answer proves is
+// that nothing had come until then; so far, and no further, the time of an idle
+// partition follows the wall clock, if the source's rule says so. How long the
+// partition has been at its end is no matter of the wall clock.
+func (t *Task) AtEnd(index int, end int64, asked Moment) (err error) {
 	defer t.caught(&err)
+	t.Elapse(asked.Elapsed)
 	in := t.inputs[index]
 	in.hold.end, in.hold.asked = end, true
 	q, after := &in.quiet, in.node.Watermarks.IdleAfter()
@@ -63,28 +77,32 @@ func (t *Task) AtEnd(index int, end, now int64) (err error) {
 		}
 		return nil
 	}
-	if q.since == 0 {
-		q.since = now
+	if t.cfg.Planted.WallSpans {
+		asked.Elapsed = asked.Wall
 	}
-	if now-q.since < after.Milliseconds() {
+	if !q.atEnd {
+		q.atEnd, q.since = true, asked.Elapsed
+	}
+	if asked.Elapsed-q.since < after.Milliseconds() {
 		return nil
 	}
 	was := in.time()
 	q.idle = true
-	t.followClock(in, now)
+	t.followClock(in, asked.Wall)
 	is := in.time()
 	if is == was {
 		return nil
 	}
 	if is.Idle {
-		t.renewIdle(now)
+		t.renewTime()
 	}
 	return t.sweep(false)
 }
 
-// followClock moves the time of an idle input along to the wall clock now.
-// Somebody who is told of it is told by the next commit, also behind what waits
-// for that.
+// followClock moves the time of an idle input along to the wall clock now, which
+// is event time here. Somebody who is told of it is told by the next commit, also
+// behind what waits for that. A wall clock that was set back moves nothing until
+// it has come there again.
 func (t *Task) followClock(in *input, now int64) {
 	behind, follows := in.node.Watermarks.FollowsClock()
 	if follows && in.channel.Advance(windowing.EventTime(now-behind.Milliseconds())) {
@@ -92,21 +110,23 @@ func (t *Task) followClock(in *input, now int64) {
 	}
 }
 
-// Tick tells the task the wall clock (ms since epoch) while nothing happens:
-// upstream tasks that were idle and have not been heard of hold again, and idle
-// leases of its own are renewed by the next commit.
-func (t *Task) Tick(now int64) (err error) {
+// Tick tells the task that time passes while nothing happens; see Elapse.
+// Upstream tasks that were idle and have not been heard of hold again; idle leases
+// of its own, and what its readers may have forgotten, are renewed by the next
+// commit.
+func (t *Task) Tick(elapsed int64) (err error) {
 	defer t.caught(&err)
+	t.Elapse(elapsed)
 	moved, idle := false, false
 	for _, in := range t.inputs {
-		if in.edge != nil && in.edge.expires(now) {
-			moved = in.edge.merge(now) || moved
+		if in.edge != nil && in.edge.expires(t.elapsed) {
+			moved = in.edge.merge(t.elapsed) || moved
 		}
-		in.listen(now)
+		in.listen(t.elapsed)
 		idle = idle || in.time().Idle
 	}
-	if idle && now-t.told >= idleRenewal {
-		t.renewIdle(now)
+	if idle && t.elapsed-t.told >= idleRenewal || t.tellsAgain() && t.elapsed-t.told >= forgottenRenewal {
+		t.renewTime()
 	}
 	if !moved {
 		return nil
@@ -121,10 +141,21 @@ func (in *input) followsClock() bool {
 	return follows
 }
 
-// renewIdle has the next commit tell the readers of repartition topics that the
-// task is idle, also behind what waits for that commit.
-func (t *Task) renewIdle(now int64) {
-	t.told, t.renew = now, len(t.cfg.Subtopology.Feeds) > 0
+// forgottenRenewal is how often a task says its time again where readers may have
+// forgotten it, in ms of Task.Elapse.
+const forgottenRenewal = 30_000
+
+// tellsAgain says that there are so many tasks beside this one that a reader
+// without state, begun anew, may not know what they have said; see
+// appendUpstreamWithin. Without a word from each it would wait: live for those
+// that have nothing new to say, in a bounded run for those that have ended. So
+// also they speak, as long as the run is not over.
+func (t *Task) tellsAgain() bool { return t.env.Tasks > upstreamFits && !t.cfg.Planted.EdgeForgotten }
+
+// renewTime has the next commit tell the readers of repartition topics the time
+// of the task, also behind what waits for that commit.
+func (t *Task) renewTime() {
+	t.told, t.renew = t.elapsed, len(t.cfg.Subtopology.Feeds) > 0
 }
 
 // tells says that somebody is told the time by the task.

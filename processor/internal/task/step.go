@@ -5,8 +5,9 @@ import (
 	"github.com/millrace/millrace/windowing"
 )
 
-// Step processes up to limit waiting records, lowest time first, at the given
-// wall clock (ms since epoch). It returns how many it processed: fewer than
+// Step processes up to limit waiting records, lowest time first. Event time is
+// compared with the given wall clock (ms since epoch); how long the task waits is
+// measured by Elapse. It returns how many it processed: fewer than
 // limit when an input it has to wait for is empty.
 //
 // An error is a *RecordError of scope record, to be answered by an abort and a
@@ -30,9 +31,10 @@ func (t *Task) Step(nowMillis int64, limit int) (n int, err error) {
 }
 
 // choose returns the input whose head comes next: the lowest running maximum of
-// its channel, ties by the order of the topics. A bounded task waits until each
-// input has a head or is at its end, so that the choice does not depend on what
-// happened to arrive first; a live one waits as Config.MaxIdle says.
+// its channel, ties by the order of the topics. What is held back is as if it
+// were not there. A bounded task waits until each input has a head or is at its
+// end, so that the choice does not depend on what happened to arrive first; a
+// live one waits as Config.MaxIdle says.
 func (t *Task) choose(now int64) *input {
 	if len(t.inputs) == 1 {
 		if t.inputs[0].queued == 0 || t.inputs[0].held() {
@@ -43,10 +45,10 @@ func (t *Task) choose(now int64) *input {
 	var best *input
 	var bestTime windowing.EventTime
 	for _, in := range t.inputs {
-		if in.queued == 0 {
+		if in.queued == 0 || in.held() && !t.cfg.Planted.HeldBlocks {
 			continue
 		}
-		if at := in.headTime(); best == nil || at < bestTime {
+		if at := in.headTime(windowing.EventTime(now)); best == nil || at < bestTime {
 			best, bestTime = in, at
 		}
 	}
@@ -54,7 +56,7 @@ func (t *Task) choose(now int64) *input {
 		return nil
 	}
 	for _, in := range t.inputs {
-		if in.mayComeBefore(bestTime) || t.waitsFor(in, now) {
+		if in.mayComeBefore(bestTime) || t.waitsFor(in) {
 			return nil
 		}
 	}
@@ -71,10 +73,10 @@ func (in *input) mayComeBefore(at windowing.EventTime) bool {
 }
 
 // headTime is the running maximum of the channel with the head counted. A head
-// whose time cannot be read does not move it.
-func (in *input) headTime() windowing.EventTime {
+// whose time cannot be read, or is not going to be believed, does not move it.
+func (in *input) headTime(now windowing.EventTime) windowing.EventTime {
 	at, err := in.source.Time(in.head())
-	if err != nil {
+	if err != nil || in.edge == nil && !in.channel.Believes(at, now) {
 		return in.channel.Max()
 	}
 	return max(at, in.channel.Max())
@@ -88,7 +90,7 @@ func (t *Task) process(in *input, now windowing.EventTime) error {
 	t.context.Source = graph.Origin{Topic: in.Topic, Partition: in.Partition, Offset: m.Offset}
 	t.context.Message = m
 	if in.edge != nil {
-		return t.processEdge(in, m, int64(now))
+		return t.processEdge(in, m)
 	}
 	woke := in.quiet.wake()
 	if err := t.admit(in, m, now); err != nil {
@@ -122,20 +124,30 @@ func (t *Task) admit(in *input, m *graph.Message, now windowing.EventTime) error
 	case at < 0:
 		t.env.Drop(in.node, untimed(m, at))
 		return nil
-	case !in.channel.Observe(at, now):
+	}
+	mark := windowing.NoTime
+	if in.node.Watermarks.Marked() && in.channel.Believes(at, now) {
+		if mark, err = in.mark(m); err != nil {
+			return t.failed(err, c)
+		}
+		if t.cfg.Planted.MarkerTrusted {
+			now = windowing.MaxTime - 1
+		}
+	}
+	if !in.channel.ObserveMarker(at, mark, now) {
 		t.env.Drop(in.node, graph.Future)
 		return nil
 	}
-	if in.node.Watermarks.Marked() {
-		mark, ok, err := in.source.Mark(m)
-		if err != nil {
-			return t.failed(err, c)
-		}
-		if ok {
-			in.channel.Mark(mark)
-		}
-	}
 	return t.push(in, m, at, in.channel.Watermark(), c)
+}
+
+// mark returns the watermark that a record announces, NoTime if it is no marker.
+func (in *input) mark(m *graph.Message) (windowing.EventTime, error) {
+	at, ok, err := in.source.Mark(m)
+	if err != nil || !ok {
+		return windowing.NoTime, err
+	}
+	return at, nil
 }
 
 // untimed is why a record without a time is dropped: it lacks the value that the

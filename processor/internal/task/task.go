@@ -81,8 +81,9 @@ type Task struct {
 	counters []graph.Counters // since the last Prepare, by NodeID
 
 	processed int       // records since the last Prepare
-	told      int64     // wall clock, ms, of the last renewal of idle leases
-	renew     bool      // idle leases are due to be renewed by the next commit
+	elapsed   int64     // see Elapse
+	told      int64     // of elapsed: when readers were last told again; see renewTime
+	renew     bool      // what readers were told is due to be said again by the next commit
 	moved     bool      // an input position has moved since the last Prepare
 	pending   []*Commit // prepared, oldest first
 	ended     bool      // bounded: every input at its end and everything fired
@@ -96,7 +97,7 @@ func New(cfg Config) (*Task, error) {
 	if len(cfg.Inputs) != len(cfg.Subtopology.Sources) {
 		return nil, fmt.Errorf("task %s: %d inputs for %d source topics", cfg.ID, len(cfg.Inputs), len(cfg.Subtopology.Sources))
 	}
-	t := &Task{cfg: cfg, counters: make([]graph.Counters, cfg.Subtopology.NodeCount())}
+	t := &Task{cfg: cfg, counters: make([]graph.Counters, cfg.Subtopology.NodeCount()), told: -forgottenRenewal}
 	t.env = graph.NewEnv(cfg.Stores)
 	t.env.Outbox, t.env.Counters, t.env.Context = &t.outbox, t.counters, &t.context
 	t.env.Policy, t.env.Route = cfg.Subtopology.Policy, t.route

@@ -354,7 +354,11 @@ func FuzzDecodeMeta(f *testing.F) {
 			}
 			return
 		}
-		if again, err := task.DecodeMeta(task.EncodeMeta(m)); err != nil || !reflect.DeepEqual(again, m) {
+		again, err := task.DecodeMeta(task.EncodeMeta(m))
+		if len(m.Upstream) > 0 { // see FuzzDecodeUpstream; the former encoding said more than is needed
+			m.Upstream, again.Upstream = nil, nil
+		}
+		if err != nil || !reflect.DeepEqual(again, m) {
 			t.Errorf("%+v became %+v, %v", m, again, err)
 		}
 	})

@@ -71,7 +71,7 @@ func TestTimeNamesTheSlowestInput(t *testing.T) {
 	at(t, x, 1, 0, 7000)
 	want("the right one is ahead", "first at 5000 passed 4500 due 6500: left/-1 \nagain at 4500 passed 4000 due never: left/-1 first")
 	for _, now := range []int64{100_000, 102_000} {
-		if err := x.AtEnd(0, 1, now); err != nil {
+		if err := x.AtEnd(0, 1, moment(now)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -80,7 +80,7 @@ func TestTimeNamesTheSlowestInput(t *testing.T) {
 		t.Errorf("left is %+v", in)
 	}
 	for _, now := range []int64{103_000, 105_000} {
-		if err := x.AtEnd(1, 1, now); err != nil {
+		if err := x.AtEnd(1, 1, moment(now)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -158,7 +158,7 @@ func TestTimeTellsOfSilence(t *testing.T) {
 				t.Fatal(err)
 			}
 			if x.WantsEnd(0) {
-				if err := x.AtEnd(0, 0, now); err != nil {
+				if err := x.AtEnd(0, 0, moment(now)); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -17,7 +17,7 @@ func asking(t *testing.T) (w *Worker, asked chan struct{}, letGo chan struct{}) 
 	c := newCluster(t, 1, "in", "also", "out")
 	l := mergingLease(t)
 	cfg := task.Config{Subtopology: l.sub, Partitions: map[string]int32{"out": 1}, Partition: partitioner.New(), Tasks: 1}
-	w = &Worker{cfg: Config{Now: time.Now}, leases: []*lease{l}, routes: map[topicPartition]route{}, member: &member{}, restorer: &restorer{}, pipe: &pipe{}}
+	w = &Worker{cfg: Config{Now: time.Now, Elapsed: func() time.Duration { return 0 }}, leases: []*lease{l}, routes: map[topicPartition]route{}, member: &member{}, restorer: &restorer{}, pipe: &pipe{}}
 	for i, in := range l.inputs {
 		cfg.Inputs = append(cfg.Inputs, task.Input{Topic: in.topic})
 		w.routes[in.topicPartition] = route{l, i}
@@ -95,11 +95,52 @@ func TestOutdatedAnswer(t *testing.T) {
 		{"an answer to a question from another position", 7, atStart, 0},
 		{"an answer to a question from its position", 0, atStart, 1},
 	} {
-		if err := w.hearEnds(t.Context(), answer{asked: 1, parts: []topicPartition{other}, stood: []int64{c.stood}, ends: c.ends}); err != nil {
+		if err := w.hearEnds(t.Context(), answer{asked: task.Moment{Wall: 1, Elapsed: 1}, parts: []topicPartition{other}, stood: []int64{c.stood}, ends: c.ends}); err != nil {
 			t.Fatal(err)
 		}
 		if n, err := l.task.Step(1, 10); err != nil || n != c.takes {
 			t.Errorf("after %s for the other input: %d records, %v; want %d", c.what, n, err, c.takes)
+		}
+	}
+}
+
+// A task waits for an empty input for as long as the clock says that is never set.
+func TestASetClockNeitherHoldsNorHurries(t *testing.T) {
+	for name, set := range map[string]time.Duration{"set back": -time.Hour, "set forward": time.Hour} {
+		w, _, _ := asking(t)
+		l, wall, elapsed := w.leases[0], time.UnixMilli(10_000_000), time.Minute
+		w.cfg.Now, w.cfg.Elapsed = func() time.Time { return wall }, func() time.Duration { return elapsed }
+		cfg := l.task.Config()
+		cfg.MaxIdle = 100
+		var err error
+		if l.task, err = task.New(cfg); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.task.Enqueue(0, []graph.Message{{Key: []byte("k"), Value: []byte("v"), Timestamp: 1}}, 1); err != nil {
+			t.Fatal(err)
+		}
+		other := l.inputs[1].topicPartition
+		a := answer{asked: w.moment(), parts: []topicPartition{other}, stood: []int64{0}, ends: map[topicPartition]int64{other: 0}}
+		if err := w.hearEnds(t.Context(), a); err != nil {
+			t.Fatal(err)
+		}
+		took := func() int {
+			w.align(w.moment())
+			n, err := l.task.Step(w.moment().Wall, 10)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		if n := took(); n != 0 {
+			t.Errorf("%s: it does not wait", name)
+		}
+		wall, elapsed = wall.Add(set), elapsed+99*time.Millisecond
+		if n := took(); n != 0 {
+			t.Errorf("%s: it does not wait long enough", name)
+		}
+		if elapsed += time.Millisecond; took() != 1 {
+			t.Errorf("%s: it waits on", name)
 		}
 	}
 }

@@ -78,9 +78,14 @@ type Config struct {
 	// AcceptRemade names topics that were deleted and made anew whose loss is
 	// accepted: changelogs, whose stores then begin empty, and repartition topics.
 	AcceptRemade []string
-	// Now is the wall clock that bounds event time and dates commits. Default
-	// time.Now.
+	// Now is the wall clock that bounds event time and dates commits. It may be
+	// set, forward and back, so no span is measured by it but the age of a state
+	// that was closed. Default time.Now.
 	Now func() time.Time
+	// Elapsed is how much time has passed since some moment, by a clock that is
+	// never set: tasks wait, and believe what was said of idle ones, by it.
+	// Default is since the worker was made.
+	Elapsed func() time.Duration
 
 	Events Events
 	Faults Faults
@@ -124,6 +129,10 @@ func (c *Config) setDefaults() {
 	orInt(&c.QueueBytes, 64<<20)
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.Elapsed == nil {
+		began := time.Now()
+		c.Elapsed = func() time.Duration { return time.Since(began) }
 	}
 }
 

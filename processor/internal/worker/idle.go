@@ -4,6 +4,8 @@ import (
 	"context"
 	"math"
 	"time"
+
+	"github.com/millrace/millrace/processor/internal/task"
 )
 
 // How often the ends of partitions that may be idle are asked, and how long the
@@ -15,18 +17,23 @@ const (
 
 // An answer says where partitions end.
 type answer struct {
-	asked int64 // wall clock, ms, before the question was sent: what came after it is not proved away
+	asked task.Moment // before the question was sent: what came after it is not proved away
 	parts []topicPartition
 	stood []int64                  // where the tasks were in them then
 	ends  map[topicPartition]int64 // none if the brokers did not say: a partition is not idle until it is proved
 }
 
-// tick tells the tasks the wall clock, and where the inputs end that wait for
+// moment is now.
+func (w *Worker) moment() task.Moment {
+	return task.Moment{Wall: w.cfg.Now().UnixMilli(), Elapsed: w.cfg.Elapsed().Milliseconds()}
+}
+
+// tick tells the tasks that time passes, and where the inputs end that wait for
 // records and have a rule for idle partitions.
 func (w *Worker) tick(ctx context.Context) error {
-	now := w.cfg.Now().UnixMilli()
+	elapsed := w.moment().Elapsed
 	for l := range w.running() {
-		if err := l.task.Tick(now); err != nil {
+		if err := l.task.Tick(elapsed); err != nil {
 			if err := w.failed(ctx, l, err); err != nil {
 				return err
 			}
@@ -46,7 +53,7 @@ func (w *Worker) ask(ctx context.Context) {
 		return
 	}
 	w.nextAsk = time.Now().Add(askInterval)
-	a := answer{asked: w.cfg.Now().UnixMilli()}
+	a := answer{asked: w.moment()}
 	if a.parts, a.stood = w.quiet(); len(a.parts) == 0 {
 		return
 	}
@@ -92,13 +99,14 @@ func (w *Worker) quiet() (parts []topicPartition, stood []int64) {
 	return parts, stood
 }
 
-// align tells the tasks how far the slowest of the worker's aligned partitions
-// is, so that the others do not run ahead of it by more than their sources
-// allow.
-func (w *Worker) align() {
+// align tells the tasks what time it is, and how far the slowest of the worker's
+// aligned partitions is that can go on, so that the others do not run ahead of it
+// by more than their sources allow.
+func (w *Worker) align(now task.Moment) {
 	lowest := int64(math.MaxInt64)
 	for l := range w.running() {
-		lowest = min(lowest, l.task.Lowest())
+		l.task.Elapse(now.Elapsed)
+		lowest = min(lowest, l.task.Lowest(now.Wall))
 	}
 	for l := range w.running() {
 		l.task.Align(lowest)

@@ -22,7 +22,7 @@ func TestTurnLeavesRestoring(t *testing.T) {
 		}
 	}()
 	w.purge(context.Background())
-	w.align()
+	w.align(task.Moment{})
 	w.tellTimes()
 	if quiet, _ := w.quiet(); w.dirty() || w.processed() != 0 || len(quiet) != 0 {
 		t.Error("a task that is being restored has work")

@@ -126,17 +126,17 @@ func (w *Worker) step(ctx context.Context) error {
 		return err
 	}
 	w.busy, w.waiting = false, false
-	now := w.cfg.Now().UnixMilli()
-	w.align()
+	now := w.moment()
+	w.align(now)
 	left := min(w.cfg.TurnRecords, w.cfg.CommitRecords-w.processed())
 	for l := range w.inTurn() {
 		if l.limit > 0 {
-			if err := w.stepSlowly(ctx, l, now); err != nil {
+			if err := w.stepSlowly(ctx, l, now.Wall); err != nil {
 				return err
 			}
 			continue
 		}
-		n, err := l.task.Step(now, max(left, 0))
+		n, err := l.task.Step(now.Wall, max(left, 0))
 		if err != nil {
 			if err := w.failed(ctx, l, err); err != nil {
 				return err

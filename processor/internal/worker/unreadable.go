@@ -88,14 +88,12 @@ func (w *Worker) unreadable(err error) error {
 // warnOf passes on that a partition cannot be read, but not each time the client
 // has tried. There is one entry for each partition at most.
 func (w *Worker) warnOf(e *troubledError) {
-	now := w.cfg.Now()
-	if said, ok := w.unread[e.topicPartition]; ok {
-		if age := now.Sub(said); age >= 0 && age < readSilence {
-			return
-		}
+	now := w.cfg.Elapsed()
+	if said, ok := w.unread[e.topicPartition]; ok && now-said < readSilence {
+		return
 	}
 	if w.unread == nil {
-		w.unread = map[topicPartition]time.Time{}
+		w.unread = map[topicPartition]time.Duration{}
 	}
 	w.unread[e.topicPartition] = now
 	w.cfg.Events.warning(e)

@@ -38,9 +38,9 @@ type Worker struct {
 	routes map[topicPartition]route
 	slabs  messageSlabs
 
-	unread map[topicPartition]time.Time // when it was last said; see warnOf
-	ends   errand[answer]               // see ask
-	purged errand[error]                // see purge
+	unread map[topicPartition]time.Duration // Config.Elapsed when it was last said; see warnOf
+	ends   errand[answer]                   // see ask
+	purged errand[error]                    // see purge
 
 	queue  []*lease // to be restored, in this order
 	away   *lease   // with the restorer
