@@ -65,3 +65,18 @@ func asked(early time.Duration) time.Duration {
 	}
 	return early
 }
+
+// Final reports whether each result is sent once and stays: with OnClose and no Early. OnTime counts as not final also
+// where there is no grace and it is the same: grace that is added later would change what is behind it.
+func Final(d Definition) bool {
+	early := time.Duration(0)
+	switch d := d.(type) {
+	case Windows:
+		early = d.early
+	case SessionWindows:
+		early = d.early
+	case SlidingWindows:
+		early = d.early
+	}
+	return d.Emission() == OnClose && early == 0
+}

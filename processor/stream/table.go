@@ -16,7 +16,8 @@ type Table[K, V any] struct {
 // Changes is the stream of the table's new values (toStream). By default the
 // last value of each key is sent at each commit; a reader of committed records
 // sees no more than that anyway. With Emit(windowing.OnUpdate) every change is
-// sent. The time of a change is the highest among the records of its key.
+// sent. The time of a change is the highest among the records of its key. Build
+// refuses to group or repartition what is sent at commits (see EachUpdate).
 func (t Table[K, V]) Changes() Stream[K, V] { return t.changes }
 
 // Count counts the records of each key.
@@ -53,7 +54,9 @@ func aggregate[K, V, A any](name string, g Grouped[K, V], f fold[K, V, A], value
 			return t.open(store, g.s.key, children)
 		},
 	}, g.s.at)
-	return Table[K, A]{Stream[K, A]{b: g.s.b, at: graph.Edge{From: id}, key: g.s.key}}
+	changes := Stream[K, A]{b: g.s.b, at: graph.Edge{From: id}, key: g.s.key}
+	changes.updates = tableUpdates(name, emit)
+	return Table[K, A]{changes}
 }
 
 // tableEmission is when a table sends its changes on.

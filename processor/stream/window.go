@@ -98,7 +98,8 @@ func aggregateWindows[K, V, A any](name string, w TimeWindowed[K, V], g gatherin
 		},
 	}, s.at)
 	out := Windowed[K, V, A]{Late: s.behind(id, latePort)}
-	out.Results = Stream[windowing.Key[K], A]{b: s.b, at: graph.Edge{From: id, Port: resultPort}, rekeyed: s.rekeyed}
+	out.Results = Stream[windowing.Key[K], A]{b: s.b, at: graph.Edge{From: id, Port: resultPort}}
+	out.Results.lineage = lineage{rekeyed: s.rekeyed, updates: windowUpdates(name, w.w)}
 	if s.key != nil {
 		out.Results.key = windowing.ResultKeySerde(s.key, w.w)
 	}
