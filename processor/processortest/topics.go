@@ -8,6 +8,7 @@ import (
 	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/processor/stream"
 	"github.com/millrace/millrace/schemaregistry/serde"
+	"github.com/millrace/millrace/windowing"
 )
 
 // An InputTopic puts records into a source topic.
@@ -153,9 +154,33 @@ func (o *OutputTopic[K, V]) decode(out graph.Out) (r Record[K, V]) {
 	return r
 }
 
+// keysOf is the serde of the keys of a topic: its own, or where it has none the
+// one that the topology reads or writes it with.
+func keysOf[K, V any](d *Driver, topic stream.Topic[K, V]) serde.Serde[K] {
+	d.t.Helper()
+	all := d.topology.Keys(topic.Name)
+	if topic.Key != nil {
+		if err := windowing.Misfit(topic.Key, all...); err != nil {
+			d.t.Fatalf("topic %q, as the test has it: %v", topic.Name, err)
+		}
+		return topic.Key
+	}
+	for _, keys := range all {
+		if own, ok := keys.(serde.Serde[K]); ok {
+			return own
+		}
+	}
+	d.t.Fatalf("topic %q has no serde for its keys, and the topology none of this type: give the Topic one", topic.Name)
+	return nil
+}
+
 func bind[K, V any](d *Driver, topic stream.Topic[K, V]) (serde.Codec[K], serde.Codec[V]) {
 	d.t.Helper()
-	key, err := topic.Key.Bind(serde.Use{Role: serde.Key, Name: topic.Name})
+	keys := keysOf(d, topic)
+	if topic.Value == nil {
+		d.t.Fatalf("topic %q has no serde for its values: give the Topic one", topic.Name)
+	}
+	key, err := keys.Bind(serde.Use{Role: serde.Key, Name: topic.Name})
 	if err != nil {
 		d.t.Fatal(err)
 	}

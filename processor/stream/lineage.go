@@ -2,7 +2,9 @@ package stream
 
 import (
 	"fmt"
+	"slices"
 
+	"github.com/millrace/millrace/schemaregistry/serde"
 	"github.com/millrace/millrace/windowing"
 )
 
@@ -16,14 +18,26 @@ type lineage struct {
 	// updates says which operator sends a result again when it has changed, when
 	// it does so, and what to do; empty if what comes is final.
 	updates string
+	// windows has the serdes that keys had where their windows were made; empty
+	// once the key was changed.
+	windows []any
 }
 
-// merged is the lineage of two streams made one, apart from their keys.
+// merged is the lineage of two streams made one, apart from rekeyed.
 func (l lineage) merged(other lineage) lineage {
 	if l.updates == "" {
 		l.updates = other.updates
 	}
+	l.windows = slices.Concat(l.windows, other.windows)
 	return l
+}
+
+// fits reports to Build where keys of windows that come would be written with
+// a serde for others.
+func (s Stream[K, V]) fits(operator string, keys serde.Serde[K]) {
+	if err := windowing.Misfit(keys, s.windows...); err != nil {
+		s.b.graph.Fail("%s: %w", operator, err)
+	}
 }
 
 // EachUpdate says that each record of a stream counts by itself: also where an

@@ -86,8 +86,10 @@ func TestNotFinalTravels(t *testing.T) {
 	type results = stream.Stream[windowKey, int64]
 	keep := func(windowKey, int64) bool { return true }
 	for name, through := range map[string]func(results) results{
-		"filter":     func(s results) results { return s.Filter(keep) },
-		"try filter": func(s results) results { return s.TryFilter(func(*stream.Context, *stream.Record[windowKey, int64]) (bool, error) { return true, nil }) },
+		"filter": func(s results) results { return s.Filter(keep) },
+		"try filter": func(s results) results {
+			return s.TryFilter(func(*stream.Context, *stream.Record[windowKey, int64]) (bool, error) { return true, nil })
+		},
 		"peek":       func(s results) results { return s.Peek(func(*stream.Record[windowKey, int64]) {}) },
 		"map values": func(s results) results { return stream.MapValues(s, func(n int64) int64 { return n }) },
 		"flat map values": func(s results) results {

@@ -28,10 +28,15 @@ func GroupBy[K, V, K2 any](name string, s Stream[K, V], key func(K, V) K2, keys 
 // Repartition writes a stream to an internal topic,
 // <application.id>-<name>-repartition, and reads it back, so that the records
 // of one key are in one partition. Records without a key are dropped and
-// counted. Build refuses results that are not final (see EachUpdate).
+// counted. Build refuses results that are not final (see EachUpdate). Without a
+// serde for the keys they are written with the one they have, as with To.
 func Repartition[K, V any](name string, s Stream[K, V], keys serde.Serde[K], values serde.Serde[V], opts ...Option) Stream[K, V] {
 	o := collect(opts).only(s.b, name, "Partitions")
 	s = s.final(fmt.Sprintf("repartition %q", name))
+	if keys == nil {
+		keys = s.key
+	}
+	s.fits(fmt.Sprintf("repartition %q", name), keys)
 	if keys == nil || values == nil {
 		s.b.graph.Fail("repartition %q: the key or the value %w", name, errNoSerde)
 	}
@@ -55,7 +60,9 @@ func Repartition[K, V any](name string, s Stream[K, V], keys serde.Serde[K], val
 			return graph.Instance{Receive: graph.Receiver[K, V](e.receive), Teller: e}, nil
 		},
 	}, s.at)
-	return addSource(s.b, topic, graph.Node{Name: "from:" + name, Kind: graph.SourceNode, Topic: name, Internal: true})
+	out := addSource(s.b, topic, graph.Node{Name: "from:" + name, Kind: graph.SourceNode, Topic: name, Internal: true})
+	out.windows = s.windows
+	return out
 }
 
 // headerSlab is how many header lists are allocated at a time.

@@ -138,7 +138,9 @@ func TestTombstonesPassUnseen(t *testing.T) {
 		{"map", func(s counts) counts {
 			return stream.Map(s, func(k windowing.Key[string], v int64) (windowing.Key[string], int64) { return k, seen(v) })
 		}, "a[20,20]=1@20 a[31,31]=1@31 a[20,31]=3@31", 2},
-		{"repartition", func(s counts) counts { return stream.Repartition("again", stream.EachUpdate(s), visits.Key, serde.Int64) },
+		{"repartition", func(s counts) counts {
+			return stream.Repartition("again", stream.EachUpdate(s), visits.Key, serde.Int64)
+		},
 			"a[20,20]=1@20 a[31,31]=1@31 a[20,31]=3@31", 2},
 		{"table", func(s counts) counts {
 			return stream.Reduce("largest", stream.GroupByKey(stream.EachUpdate(s)), func(a, v int64) int64 { return max(a, seen(v)) }, serde.Int64, stream.Emit(windowing.OnUpdate)).Changes()

@@ -88,6 +88,7 @@ func (s Stream[K, V]) Merge(other Stream[K, V], opts ...Option) Stream[K, V] {
 // rekeyedBy is the stream that leaves an operator which changed the key.
 func rekeyedBy[K, V, K2, V2 any](s Stream[K, V], id graph.NodeID) Stream[K2, V2] {
 	next := Stream[K2, V2]{b: s.b, at: graph.Edge{From: id}, lineage: s.lineage}
+	next.windows = nil
 	next.rekeyed = fmt.Sprintf("operator %q changed the key", s.b.graph.Node(id).Name)
 	return next
 }

@@ -55,7 +55,7 @@ func aggregate[K, V, A any](name string, g Grouped[K, V], f fold[K, V, A], value
 		},
 	}, g.s.at)
 	changes := Stream[K, A]{b: g.s.b, at: graph.Edge{From: id}, key: g.s.key}
-	changes.updates = tableUpdates(name, emit)
+	changes.lineage = lineage{updates: tableUpdates(name, emit), windows: g.s.windows}
 	return Table[K, A]{changes}
 }
 

@@ -18,7 +18,8 @@ type TimeWindowed[K, V any] struct {
 // Window cuts a grouped stream into windows: windowing.Windows,
 // windowing.SessionWindows or windowing.SlidingWindows. They say how long each
 // window is open (grace, 0 unless set) and when results are sent (at each commit
-// unless set). The serde of the results' keys is windowing.ResultKeySerde.
+// unless set). The serde of the results' keys is windowing.ResultKeySerde; To
+// takes it where the topic names none.
 func Window[K, V any](g Grouped[K, V], w windowing.Definition) TimeWindowed[K, V] {
 	if w == nil {
 		g.s.b.graph.Fail("window: the windows are nil")
@@ -102,6 +103,7 @@ func aggregateWindows[K, V, A any](name string, w TimeWindowed[K, V], g gatherin
 	out.Results.lineage = lineage{rekeyed: s.rekeyed, updates: windowUpdates(name, w.w)}
 	if s.key != nil {
 		out.Results.key = windowing.ResultKeySerde(s.key, w.w)
+		out.Results.windows = []any{out.Results.key}
 	}
 	return out
 }

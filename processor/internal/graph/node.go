@@ -28,6 +28,9 @@ type Node struct {
 	Name  string
 	Kind  Kind
 	Topic string // sources and sinks
+	// Keys is the serde.Serde of the keys of Topic, for those who read or write
+	// the topic in a test; nil of operators.
+	Keys any
 	// Internal marks the two ends of a repartition topic. Topic is then only
 	// the operator's part of the name until Topology.Bind has completed it.
 	Internal bool
