@@ -59,7 +59,7 @@ func CountWindows[K, V any](name string, w TimeWindowed[K, V]) Windowed[K, V, in
 // what lies behind the length of a slice: other operators may have the same
 // values. It takes the option CombineReduce.
 func ReduceWindows[K, V any](name string, w TimeWindowed[K, V], f func(acc, v V) V, value serde.Serde[V], opts ...Option) Windowed[K, V, V] {
-	o := collect(opts).only(w.g.s.b, name, "CombineReduce")
+	o := collect(opts).only(w.g.s.b, name, "CombineReduce").combines(w.g.s.b, name, w.w)
 	return aggregateWindows(name, w, reduction[K](f, o), value)
 }
 
