@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/processor/internal/task"
 	"github.com/millrace/millrace/processor/stream"
 	"github.com/millrace/millrace/schemaregistry/serde"
 	"github.com/millrace/millrace/windowing"
@@ -64,11 +65,11 @@ func (in *InputTopic[K, V]) PutTo(partition int32, at time.Time, key, value []by
 
 // outputLog holds the committed records of one sink topic in the order they
 // were committed.
-type outputLog struct{ outs []graph.Out }
+type outputLog struct{ outs []sent }
 
 // deliver puts a committed record where it goes: a sink topic, or the log of a
 // repartition topic.
-func (d *Driver) deliver(o graph.Out) {
+func (d *Driver) deliver(o graph.Out, by task.ID) {
 	o.Key, o.Value = bytes.Clone(o.Key), bytes.Clone(o.Value)
 	o.Headers = slices.Clone(o.Headers)
 	for i, h := range o.Headers {
@@ -80,7 +81,7 @@ func (d *Driver) deliver(o graph.Out) {
 		return
 	}
 	l := d.written[o.Topic]
-	l.outs = append(l.outs, o)
+	l.outs = append(l.outs, sent{o, by})
 }
 
 // An OutputTopic reads the committed records of a sink topic.
@@ -122,7 +123,7 @@ func (o *OutputTopic[K, V]) Drain() []Record[K, V] {
 	all := o.d.written[o.topic.Name].outs
 	var got []Record[K, V]
 	for _, out := range all[o.read:] {
-		got = append(got, o.decode(out))
+		got = append(got, o.decode(out.Out))
 	}
 	o.read = len(all)
 	return got

@@ -48,7 +48,7 @@ func aggregate[K, V, A any](name string, g Grouped[K, V], f fold[K, V, A], value
 	emit := tableEmission(g.s.b, name, opts)
 	store := state.KV[[]byte, state.Timestamped[A]]{Name: name, Key: serde.Bytes, Value: state.TimestampedSerde(value)}
 	id := g.s.b.graph.Add(graph.Node{
-		Name: name, Kind: graph.OperatorNode, Stores: []state.Spec{store.Spec()},
+		Name: name, Kind: graph.OperatorNode, Sends: tableSending(emit), Stores: []state.Spec{store.Spec()},
 		Instantiate: func(env *graph.Env, node *graph.Node, children [][]any) (graph.Instance, error) {
 			t := &table[K, V, A]{env: env, node: node, fold: f, update: emit == windowing.OnUpdate}
 			return t.open(store, g.s.key, children)
@@ -72,6 +72,13 @@ func tableEmission(b *Builder, name string, opts []Option) windowing.Emit {
 		b.graph.Fail("table %q: unknown emission %d; use windowing.OnCommit or windowing.OnUpdate", name, uint8(emit))
 	}
 	return o.emit.Emit
+}
+
+func tableSending(emit windowing.Emit) graph.Sending {
+	if emit == windowing.OnCommit {
+		return graph.SendsAtCommits
+	}
+	return graph.SendsInTurn
 }
 
 // A table is the operator behind Count, Reduce and Aggregate in one task.
