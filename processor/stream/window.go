@@ -173,13 +173,15 @@ func (o *windowed[K, V, A]) merge(into, next *A, first bool) error {
 	return nil
 }
 
-// emit sends the value of a window on; nil is a tombstone.
+// emit sends the value of a window on; nil is a tombstone. An early result of a
+// window that begins before 1970 may be due before it: no record has a time from
+// there, and no result gets one.
 func (o *windowed[K, V, A]) emit(win windowing.Window, key []byte, v *A, at windowing.EventTime) error {
 	k, err := o.keys.codec.Decode(key)
 	if err != nil {
 		return err
 	}
-	o.out.Key, o.out.Time = windowing.Key[K]{Key: k, Window: win}, at
+	o.out.Key, o.out.Time = windowing.Key[K]{Key: k, Window: win}, max(at, 0)
 	meta := graph.MetaOf(&o.out)
 	meta.Watermark, meta.Tombstone = o.agg.Passed(), v == nil
 	if meta.Tombstone {
