@@ -81,3 +81,78 @@ func TestTheRestoredTimeIsPassedOn(t *testing.T) {
 		}
 	}
 }
+
+// TestFaultsBetweenTheSameCommitsChangeNothing: not one record more or less, nor
+// another order, also where that depends on when commits come.
+func TestFaultsBetweenTheSameCommitsChangeNothing(t *testing.T) {
+	type line = stream.Stream[string, int64]
+	flat := func(s stream.Stream[windowKey, int64]) line {
+		return stream.Map(s, func(k windowKey, n int64) (string, int64) { return fmt.Sprint(k), n })
+	}
+	window := func(w windowing.Definition) func(line) line {
+		return func(s line) line {
+			return flat(stream.CountWindows("w", stream.Window(stream.GroupByKey(s), w)).Results)
+		}
+	}
+	regrouped := func(next func(line) line) func(line) line {
+		return func(s line) line { return next(stream.Repartition("by", s, serde.String, serde.Int64)) }
+	}
+	held := func(s line) line {
+		return stream.Suppress("held", s, windowing.UntilTimeLimit(10*time.Second, windowing.EmitEarly).MaxRecords(4), serde.Int64)
+	}
+	apps := map[string]func(line) line{
+		"table":      func(s line) line { return stream.Count("t", stream.GroupByKey(s)).Changes() },
+		"suppressed": func(s line) line { return held(stream.FlatMapValues(s, twice)) },
+		"suppressed table": func(s line) line {
+			return held(stream.Count("t", stream.GroupByKey(s)).Changes())
+		},
+		"windows of a table": func(s line) line {
+			return window(windowing.Tumbling(7*time.Second))(stream.EachUpdate(stream.Count("t", stream.GroupByKey(s)).Changes()))
+		},
+	}
+	for name, w := range keyedKinds() {
+		apps[name] = window(w)
+	}
+	for _, emit := range []windowing.Emit{windowing.OnCommit, windowing.OnClose, windowing.OnUpdate, windowing.OnTime} {
+		apps["hopping "+emit.String()] = window(windowing.Hopping(10*time.Second, 4*time.Second).Grace(5 * time.Second).Emit(emit))
+		apps["cumulative "+emit.String()] = window(windowing.Cumulative(5*time.Second, 20*time.Second).Grace(5 * time.Second).Emit(emit))
+	}
+	for name, app := range apps {
+		for stage, app := range map[string]func(line) line{"": app, " behind a repartition": regrouped(app)} {
+			build := func(b *stream.Builder) {
+				stream.To(app(stream.From(b, numbers, stream.Watermark(windowing.Bounded(5*time.Second)))), results, stream.Completeness())
+			}
+			want := committed(t, build, faults["undisturbed"])
+			for fault, happens := range faults {
+				if got := committed(t, build, happens); got != want {
+					t.Errorf("%s%s, %s: other results than undisturbed", name, stage, fault)
+				}
+			}
+		}
+	}
+}
+
+// committed runs an application over scattered records with a commit after every
+// tenth, and what happens between.
+func committed(t *testing.T, build func(*stream.Builder), happens func(*processortest.Driver)) string {
+	d := processortest.New(t, build)
+	for i := range 200 {
+		processortest.Input(d, numbers).Put(at(100+i-(i*7919)%23), fmt.Sprintf("k%d", i%5), int64(i))
+		switch {
+		case i%10 == 9:
+			d.Commit()
+			if i%30 == 9 {
+				happens(d)
+			}
+		case i%10 == 4:
+			happens(d)
+		}
+	}
+	d.AdvanceTo(at(2000))
+	d.Commit()
+	var all []string
+	for _, r := range processortest.Output(d, results).Drain() {
+		all = append(all, fmt.Sprintf("%s=%d %v %v %v", r.Key, r.Value, r.Tombstone, r.Time, r.Headers))
+	}
+	return fmt.Sprint(all)
+}
