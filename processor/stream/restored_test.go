@@ -107,7 +107,7 @@ func TestFaultsBetweenTheSameCommitsChangeNothing(t *testing.T) {
 			return held(stream.Count("t", stream.GroupByKey(s)).Changes())
 		},
 		"windows of a table": func(s line) line {
-			return window(windowing.Tumbling(7*time.Second))(stream.EachUpdate(stream.Count("t", stream.GroupByKey(s)).Changes()))
+			return window(windowing.Tumbling(7 * time.Second))(stream.EachUpdate(stream.Count("t", stream.GroupByKey(s)).Changes()))
 		},
 	}
 	for name, w := range keyedKinds() {
