@@ -133,18 +133,21 @@ func (c *jsonChecker) has(in *scope, names [][]byte, name []byte) bool {
 		return c.hasMany(in, names, name)
 	}
 	for _, n := range names {
+		if !alike(n, name) {
+			continue
+		}
 		if bytes.Equal(n, name) {
 			return true
 		}
-		c.folded = c.folded || alike(n, name) && bytes.EqualFold(n, name)
+		c.folded = c.folded || bytes.EqualFold(n, name)
 	}
 	return false
 }
 
-// alike reports whether two names may be the same but for case, by their first bytes.
+// alike reports whether two names may be the same, or the same but for case, by their first bytes.
 func alike(a, b []byte) bool {
 	if len(a) == 0 || len(b) == 0 {
-		return false
+		return len(a) == len(b)
 	}
 	return a[0]|b[0] >= utf8.RuneSelf || a[0]|caseBit == b[0]|caseBit
 }
