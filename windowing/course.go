@@ -135,6 +135,9 @@ func (c *course[T]) run(s steps[T], keys []string, merged EventTime) error {
 			return err
 		}
 	}
+	if c.mode == OnCommit { // what is written here is sent in its order; that of the plan is another after a restart
+		slices.Sort(keys[:settle])
+	}
 	for _, key := range keys[:settle] {
 		if err := s.settle(key, merged); err != nil {
 			return err

@@ -18,10 +18,9 @@ type Definition interface {
 	// others: what is named when the record is late. It is false if there is none.
 	Latest(ts EventTime) (Window, bool)
 
-	definition()
+	// every is the distance of early results; 0 if there are none.
+	every() time.Duration
 }
-
-func (w Windows) definition() {}
 
 // ResultKeySerde is the serde of the results' keys, in the bytes of Kafka Streams: KeySerde for SlidingWindows and for
 // Windows of one size, SessionKeySerde, which writes both bounds, for SessionWindows and for Windows of varying sizes.
@@ -65,3 +64,20 @@ func asked(early time.Duration) time.Duration {
 	}
 	return early
 }
+
+// Final reports whether each result is sent once and stays: with OnClose and no Early. OnTime counts as not final also
+// where there is no grace and it is the same: grace that is added later would change what is behind it.
+func Final(d Definition) bool { return d.Emission() == OnClose && d.every() == 0 }
+
+// Repeats reports whether an early result may come a second time after a fault, as it was: with Windows, which do not
+// store what has been sent early.
+func Repeats(d Definition) bool {
+	_, aligned := d.(Windows)
+	return aligned && d.every() != 0
+}
+
+func (w Windows) every() time.Duration { return w.early }
+
+func (w SessionWindows) every() time.Duration { return w.early }
+
+func (w SlidingWindows) every() time.Duration { return w.early }

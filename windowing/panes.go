@@ -1,6 +1,10 @@
 package windowing
 
-import "slices"
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
 
 // Combine says how values gathered apart are made one. Both functions are pure, and the result does not depend on the
 // order in which values are combined.
@@ -44,12 +48,32 @@ type panes[A any] struct {
 // paneMin is the narrowest pane, in ms: numbers between those of panes must be left.
 const paneMin = 2
 
-// Combining makes the aggregation keep panes where that is possible: for hopping windows that overlap, with OnClose
-// and no early results, whose size and advance are multiples of the same 2 ms or more. Results and lateness are those
-// of one value per window. It is called before anything else. A store keeps panes or windows, not both: to change
-// what decides it, use another store.
+// Combines reports why values gathered apart are not combined for these windows, so that saying how has no effect. It
+// is nil for hopping windows that overlap, with OnClose and no early results, whose size and advance are multiples of
+// the same 2 ms or more. Validate must accept d.
+func Combines(d Definition) error {
+	w, ok := d.(Windows)
+	switch {
+	case !ok || w.kind != nil:
+		return errors.New("only hopping windows are combined from panes")
+	case w.advance >= w.size:
+		return fmt.Errorf("windows of %v every %v do not overlap, so nothing is shared between them", w.size, w.advance)
+	case w.emit != OnClose:
+		return fmt.Errorf("windows are combined from panes as they close, and these are sent %v", w.emit)
+	case w.early != 0:
+		return errors.New("windows are combined from panes as they close, and these are sent before, by Early")
+	}
+	if width := divisor(w.size.Milliseconds(), w.advance.Milliseconds()); width < paneMin {
+		return fmt.Errorf("size %v and advance %v have panes of %d ms, and the narrowest are %d ms", w.size, w.advance, width, paneMin)
+	}
+	return nil
+}
+
+// Combining makes the aggregation keep panes where Combines says that it is possible. Results and lateness are those
+// of one value per window. It is called before anything else. A store keeps panes or windows, not both: whoever
+// opens one that has windows leaves the call out, see KeepsWindows.
 func (a *Aggregation[A]) Combining(c Combine[A]) {
-	if !a.windows.paned() {
+	if Combines(a.windows) != nil {
 		return
 	}
 	width := divisor(a.size, a.step)
@@ -58,12 +82,6 @@ func (a *Aggregation[A]) Combining(c Combine[A]) {
 		pane: MaxTime, first: MaxTime, due: NoTime,
 	}
 	a.findPanesDue(a.merged)
-}
-
-// paned reports whether the windows can be kept as panes.
-func (w Windows) paned() bool {
-	size, step := w.size.Milliseconds(), w.advance.Milliseconds()
-	return w.kind == nil && w.emit == OnClose && w.early == 0 && step < size && divisor(size, step) >= paneMin
 }
 
 // divisor is the greatest number that divides both.

@@ -72,5 +72,3 @@ func (w SessionWindows) Latest(ts EventTime) (Window, bool) { return Window{Star
 func (w SessionWindows) Due(last EventTime) EventTime {
 	return plus(last, w.gap.Milliseconds()+w.grace.Milliseconds()+1)
 }
-
-func (w SessionWindows) definition() {}

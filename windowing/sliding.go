@@ -76,5 +76,3 @@ func (w SlidingWindows) Latest(ts EventTime) (Window, bool) { return w.Window(ts
 func (w SlidingWindows) Due(start EventTime) EventTime {
 	return plus(start, w.difference.Milliseconds()+w.grace.Milliseconds()+1)
 }
-
-func (w SlidingWindows) definition() {}

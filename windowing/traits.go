@@ -98,7 +98,7 @@ const (
 // Layout is the trait that says whether a store of aligned windows has windows or panes. combines says that the
 // aggregate can combine values gathered apart. What was kept as windows is gone on with as windows.
 func (w Windows) Layout(combines bool) state.Trait {
-	if combines && w.paned() {
+	if combines && Combines(w) == nil {
 		return state.Trait{Name: layoutTrait, Value: layoutPanes, Reads: func(was string) bool { return was == layoutWindows }}
 	}
 	return state.Trait{Name: layoutTrait, Value: layoutWindows}

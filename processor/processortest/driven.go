@@ -142,7 +142,7 @@ func (x *driven) commit() error {
 		return err
 	}
 	for _, out := range c.Outputs {
-		x.d.deliver(out)
+		x.d.deliver(out, x.id)
 	}
 	next := make([]int64, len(x.sub.Stores))
 	for _, e := range c.Entries {

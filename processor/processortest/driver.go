@@ -138,6 +138,9 @@ func (d *Driver) Abort() {
 func (d *Driver) AdvanceTo(at time.Time) {
 	d.t.Helper()
 	d.each(func(x *driven) error { return x.task.Advance(at.UnixMilli()) })
+	if d.faults != nil {
+		d.Commit() // a fault would undo it, and it is in no log to be done again
+	}
 }
 
 // Dropped returns how many records the committed part of the run dropped for

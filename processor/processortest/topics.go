@@ -6,8 +6,10 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/processor/internal/task"
 	"github.com/millrace/millrace/processor/stream"
 	"github.com/millrace/millrace/schemaregistry/serde"
+	"github.com/millrace/millrace/windowing"
 )
 
 // An InputTopic puts records into a source topic.
@@ -63,11 +65,11 @@ func (in *InputTopic[K, V]) PutTo(partition int32, at time.Time, key, value []by
 
 // outputLog holds the committed records of one sink topic in the order they
 // were committed.
-type outputLog struct{ outs []graph.Out }
+type outputLog struct{ outs []sent }
 
 // deliver puts a committed record where it goes: a sink topic, or the log of a
 // repartition topic.
-func (d *Driver) deliver(o graph.Out) {
+func (d *Driver) deliver(o graph.Out, by task.ID) {
 	o.Key, o.Value = bytes.Clone(o.Key), bytes.Clone(o.Value)
 	o.Headers = slices.Clone(o.Headers)
 	for i, h := range o.Headers {
@@ -79,7 +81,7 @@ func (d *Driver) deliver(o graph.Out) {
 		return
 	}
 	l := d.written[o.Topic]
-	l.outs = append(l.outs, o)
+	l.outs = append(l.outs, sent{o, by})
 }
 
 // An OutputTopic reads the committed records of a sink topic.
@@ -121,7 +123,7 @@ func (o *OutputTopic[K, V]) Drain() []Record[K, V] {
 	all := o.d.written[o.topic.Name].outs
 	var got []Record[K, V]
 	for _, out := range all[o.read:] {
-		got = append(got, o.decode(out))
+		got = append(got, o.decode(out.Out))
 	}
 	o.read = len(all)
 	return got
@@ -153,9 +155,33 @@ func (o *OutputTopic[K, V]) decode(out graph.Out) (r Record[K, V]) {
 	return r
 }
 
+// keysOf is the serde of the keys of a topic: its own, or where it has none the
+// one that the topology reads or writes it with.
+func keysOf[K, V any](d *Driver, topic stream.Topic[K, V]) serde.Serde[K] {
+	d.t.Helper()
+	all := d.topology.Keys(topic.Name)
+	if topic.Key != nil {
+		if err := windowing.Misfit(topic.Key, all...); err != nil {
+			d.t.Fatalf("topic %q, as the test has it: %v", topic.Name, err)
+		}
+		return topic.Key
+	}
+	for _, keys := range all {
+		if own, ok := keys.(serde.Serde[K]); ok {
+			return own
+		}
+	}
+	d.t.Fatalf("topic %q has no serde for its keys, and the topology none of this type: give the Topic one", topic.Name)
+	return nil
+}
+
 func bind[K, V any](d *Driver, topic stream.Topic[K, V]) (serde.Codec[K], serde.Codec[V]) {
 	d.t.Helper()
-	key, err := topic.Key.Bind(serde.Use{Role: serde.Key, Name: topic.Name})
+	keys := keysOf(d, topic)
+	if topic.Value == nil {
+		d.t.Fatalf("topic %q has no serde for its values: give the Topic one", topic.Name)
+	}
+	key, err := keys.Bind(serde.Use{Role: serde.Key, Name: topic.Name})
 	if err != nil {
 		d.t.Fatal(err)
 	}

@@ -19,7 +19,9 @@ type Aggregator[K, V, A any] struct {
 	// the same in whatever order values are combined; leave it nil where that
 	// cannot be. acc is fresh from Zero or was made by Combine before; other must
 	// neither be changed nor kept. With it, hopping windows that are sent when
-	// they close cost one update for each record, however many they overlap.
+	// they close cost one update for each record, however many they overlap; for
+	// other windows (see windowing.Combines) and for tables it is not called: an
+	// Aggregator may be used by several operators.
 	Combine func(acc, other A) A
 }
 
@@ -106,8 +108,20 @@ func (g gathering[K, V, A]) apart(w windowing.Definition, value serde.Serde[A], 
 // CombineReduce says of the function given to ReduceWindows that it may also
 // gather values that were gathered before, in any order. It is what Combine is
 // to an Aggregator. The sum, the lowest and the highest of numbers are such
-// functions.
+// functions. Build refuses it for windows that are not combined:
+// windowing.Combines says which are.
 func CombineReduce() Option { return func(o *options) { o.combine = true } }
+
+// combines reports to Build a CombineReduce that has no effect on the windows.
+func (o options) combines(b *Builder, operator string, w windowing.Definition) options {
+	if !o.combine || w.Validate() != nil {
+		return o
+	}
+	if err := windowing.Combines(w); err != nil {
+		b.graph.Fail("operator %q: the option CombineReduce has no effect on it: %w; leave it out", operator, err)
+	}
+	return o
+}
 
 // combining is the Combine of an aggregate that starts from zero.
 func combining[A any](zero func() A, f func(acc, other A) A) *windowing.Combine[A] {

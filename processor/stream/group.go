@@ -14,13 +14,14 @@ type Grouped[K, V any] struct {
 
 // GroupByKey groups a stream by the key it has. It never writes a topic: a
 // stream whose key was changed is no longer partitioned by it, and is refused
-// by Build: group it with GroupBy, or send it through Repartition first.
+// by Build: group it with GroupBy, or send it through Repartition first. Build
+// also refuses results that are not final (see EachUpdate).
 func GroupByKey[K, V any](s Stream[K, V]) Grouped[K, V] {
 	if s.key == nil && s.rekeyed != "" {
 		s.b.graph.Fail("GroupByKey: %s, so records of one key may be in several partitions; "+
 			"keep the key (MapValues), use GroupBy, or Repartition before", s.rekeyed)
 	}
-	return Grouped[K, V]{s}
+	return Grouped[K, V]{s.final("GroupByKey")}
 }
 
 // A keyer finds the encoded key of a record: the bytes it came with, or the

@@ -31,7 +31,7 @@ func valuesOf[K, V, W any](s Stream[K, V], kind string, opts []Option, f func(*C
 			return down(&out)
 		}
 	})
-	return Stream[K, W]{b: s.b, at: graph.Edge{From: id}, key: s.key, rekeyed: s.rekeyed}
+	return Stream[K, W]{b: s.b, at: graph.Edge{From: id}, key: s.key, lineage: s.lineage}
 }
 
 // FlatMapValues replaces each value by any number of values, in order. The key
@@ -62,7 +62,7 @@ func TryFlatMapValues[K, V, W any](s Stream[K, V], f func(*Context, *Record[K, V
 			return nil
 		}
 	})
-	return Stream[K, W]{b: s.b, at: graph.Edge{From: id}, key: s.key, rekeyed: s.rekeyed}
+	return Stream[K, W]{b: s.b, at: graph.Edge{From: id}, key: s.key, lineage: s.lineage}
 }
 
 // Map replaces key and value. The stream is no longer partitioned by its key,
@@ -92,7 +92,7 @@ func TryMap[K, V, K2, V2 any](s Stream[K, V], f func(*Context, *Record[K, V]) (K
 			return down(&out)
 		}
 	})
-	return Stream[K2, V2]{b: s.b, at: graph.Edge{From: id}, rekeyed: rekeyedBy(s.b, id)}
+	return rekeyedBy[K, V, K2, V2](s, id)
 }
 
 // keep gives out everything of r but its value.

@@ -55,7 +55,7 @@ func TestMergedResultsOfLikeWindowsAreGrouped(t *testing.T) {
 	for size, fine := range map[time.Duration]bool{time.Minute: true, time.Hour: false} {
 		b := stream.New("windows")
 		count := func(name string, size time.Duration, topic stream.Topic[string, int64]) stream.Stream[windowing.Key[string], int64] {
-			return stream.CountWindows(name, stream.Window(stream.GroupByKey(stream.From(b, topic)), windowing.Tumbling(size))).Results
+			return stream.CountWindows(name, stream.Window(stream.GroupByKey(stream.From(b, topic)), windowing.Tumbling(size).Emit(windowing.OnClose))).Results
 		}
 		both := count("first", time.Minute, numbers).Merge(count("second", size, others))
 		stream.Count("counts", stream.GroupByKey(both))

@@ -41,6 +41,40 @@ func TestOptionsWithoutEffectAreRefused(t *testing.T) {
 		`"filter-`, `the option Completeness`, `"sink:results": the option Watermark`)
 }
 
+// TestCombineReduceWithoutEffectIsRefused: where windows are not combined from
+// panes nothing would tell that it was in vain.
+func TestCombineReduceWithoutEffectIsRefused(t *testing.T) {
+	hop := windowing.Hopping(time.Minute, 10*time.Second)
+	for _, c := range []struct {
+		w    windowing.Definition
+		want string // empty: it has an effect
+	}{
+		{hop.Emit(windowing.OnClose), ""},
+		{hop.Emit(windowing.OnClose).Grace(time.Hour).Offset(time.Second), ""},
+		{windowing.Hopping(6*time.Millisecond, 4*time.Millisecond).Emit(windowing.OnClose), ""},
+		{hop, "sent on-commit"},
+		{hop.Emit(windowing.OnUpdate), "sent on-update"},
+		{hop.Emit(windowing.OnTime), "sent on-time"},
+		{hop.Emit(windowing.OnClose).Early(time.Second), "by Early"},
+		{windowing.Hopping(time.Minute, time.Minute).Emit(windowing.OnClose), "do not overlap"},
+		{windowing.Tumbling(time.Minute).Emit(windowing.OnClose), "do not overlap"},
+		{windowing.Hopping(5*time.Millisecond, 4*time.Millisecond).Emit(windowing.OnClose), "panes of 1 ms"},
+		{windowing.Cumulative(time.Second, time.Minute).Emit(windowing.OnClose), "only hopping windows"},
+		{windowing.Calendar(windowing.Day, time.UTC).Emit(windowing.OnClose), "only hopping windows"},
+		{windowing.Unlimited(0).Emit(windowing.OnClose), "only hopping windows"},
+		{windowing.Session(time.Minute).Emit(windowing.OnClose), "only hopping windows"},
+		{windowing.Sliding(time.Minute).Emit(windowing.OnClose), "only hopping windows"},
+	} {
+		b := stream.New("combined")
+		stream.ReduceWindows("reduced", stream.Window(stream.GroupByKey(stream.From(b, numbers)), c.w), sum, serde.Int64, stream.CombineReduce())
+		if c.want != "" {
+			mustComplain(t, b, `"reduced": the option CombineReduce has no effect`, c.want)
+		} else if _, err := b.Build(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestOptionsOutOfRangeAreRefused(t *testing.T) {
 	b := stream.New("wrong")
 	in := stream.From(b, numbers)

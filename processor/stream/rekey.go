@@ -21,7 +21,7 @@ func SelectKey[K, V, K2 any](s Stream[K, V], f func(K, V) K2, opts ...Option) St
 			return down(&out)
 		}
 	})
-	return Stream[K2, V]{b: s.b, at: graph.Edge{From: id}, rekeyed: rekeyedBy(s.b, id)}
+	return rekeyedBy[K, V, K2, V](s, id)
 }
 
 // FlatMap replaces each record by any number of keys and values, in order. The
@@ -53,7 +53,7 @@ func TryFlatMap[K, V, K2, V2 any](s Stream[K, V], f func(*Context, *Record[K, V]
 			return nil
 		}
 	})
-	return Stream[K2, V2]{b: s.b, at: graph.Edge{From: id}, rekeyed: rekeyedBy(s.b, id)}
+	return rekeyedBy[K, V, K2, V2](s, id)
 }
 
 // rekey gives out everything of r but its key and value.

@@ -18,7 +18,8 @@ func Partitions(n int) Option { return func(o *options) { o.partitions = n } }
 // internal topic, <application.id>-<name>-repartition, so that those of one key
 // come together; use the result as often as you like, the topic is one. Times
 // and watermarks go with the records: which are late behind it is decided as if
-// there were no topic between.
+// there were no topic between. Build refuses results that are not final (see
+// EachUpdate).
 func GroupBy[K, V, K2 any](name string, s Stream[K, V], key func(K, V) K2, keys serde.Serde[K2], values serde.Serde[V], opts ...Option) Grouped[K2, V] {
 	rekeyed := Map(s, func(k K, v V) (K2, V) { return key(k, v), v }, Name(name+"-key"))
 	return GroupByKey(Repartition(name, rekeyed, keys, values, opts...))
@@ -27,9 +28,15 @@ func GroupBy[K, V, K2 any](name string, s Stream[K, V], key func(K, V) K2, keys 
 // Repartition writes a stream to an internal topic,
 // <application.id>-<name>-repartition, and reads it back, so that the records
 // of one key are in one partition. Records without a key are dropped and
-// counted.
+// counted. Build refuses results that are not final (see EachUpdate). Without a
+// serde for the keys they are written with the one they have, as with To.
 func Repartition[K, V any](name string, s Stream[K, V], keys serde.Serde[K], values serde.Serde[V], opts ...Option) Stream[K, V] {
 	o := collect(opts).only(s.b, name, "Partitions")
+	s = s.final(fmt.Sprintf("repartition %q", name))
+	if keys == nil {
+		keys = s.key
+	}
+	s.fits(fmt.Sprintf("repartition %q", name), keys)
 	if keys == nil || values == nil {
 		s.b.graph.Fail("repartition %q: the key or the value %w", name, errNoSerde)
 	}
@@ -53,7 +60,9 @@ func Repartition[K, V any](name string, s Stream[K, V], keys serde.Serde[K], val
 			return graph.Instance{Receive: graph.Receiver[K, V](e.receive), Teller: e}, nil
 		},
 	}, s.at)
-	return addSource(s.b, topic, graph.Node{Name: "from:" + name, Kind: graph.SourceNode, Topic: name, Internal: true})
+	out := addSource(s.b, topic, graph.Node{Name: "from:" + name, Kind: graph.SourceNode, Topic: name, Internal: true})
+	out.windows = s.windows
+	return out
 }
 
 // headerSlab is how many header lists are allocated at a time.

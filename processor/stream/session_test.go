@@ -138,10 +138,12 @@ func TestTombstonesPassUnseen(t *testing.T) {
 		{"map", func(s counts) counts {
 			return stream.Map(s, func(k windowing.Key[string], v int64) (windowing.Key[string], int64) { return k, seen(v) })
 		}, "a[20,20]=1@20 a[31,31]=1@31 a[20,31]=3@31", 2},
-		{"repartition", func(s counts) counts { return stream.Repartition("again", s, visits.Key, serde.Int64) },
+		{"repartition", func(s counts) counts {
+			return stream.Repartition("again", stream.EachUpdate(s), visits.Key, serde.Int64)
+		},
 			"a[20,20]=1@20 a[31,31]=1@31 a[20,31]=3@31", 2},
 		{"table", func(s counts) counts {
-			return stream.Reduce("largest", stream.GroupByKey(s), func(a, v int64) int64 { return max(a, seen(v)) }, serde.Int64, stream.Emit(windowing.OnUpdate)).Changes()
+			return stream.Reduce("largest", stream.GroupByKey(stream.EachUpdate(s)), func(a, v int64) int64 { return max(a, seen(v)) }, serde.Int64, stream.Emit(windowing.OnUpdate)).Changes()
 		}, "a[20,20]=1@20 a[31,31]=1@31 a[20,31]=3@31", 2},
 	}
 	for _, c := range cases {
@@ -291,7 +293,7 @@ func TestKeyedWindowsInAChain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			d := processortest.New(t, func(b *stream.Builder) {
 				in := stream.GroupByKey(stream.From(b, numbers, stream.Watermark(windowing.Bounded(30*time.Second))))
-				first := stream.CountWindows("first", stream.Window(in, w)).Results
+				first := stream.EachUpdate(stream.CountWindows("first", stream.Window(in, w)).Results)
 				total := func(a, v int64) int64 { return a + v }
 				tumbling := stream.ReduceWindows("tumbling", stream.Window(stream.GroupByKey(first), windowing.Tumbling(7*time.Second)), total, serde.Int64)
 				session := stream.ReduceWindows("session", stream.Window(stream.GroupByKey(first), windowing.Session(3*time.Second)), total, serde.Int64)

@@ -12,13 +12,23 @@ import (
 // for a windowed one that of the key without its window, as with Kafka Streams;
 // records without a key take turns. The record's time becomes its Kafka
 // timestamp, its headers go with it.
+//
+// Where the topic has no serde for its keys, they are written with the serde
+// they have in the stream: for windowed results that of
+// windowing.ResultKeySerde. After a change of the key there is none.
+// Build refuses a windowing.KeySerde or SessionKeySerde that does not fit the
+// windows the keys are of, as far as it knows them.
 func To[K, V any](s Stream[K, V], topic Topic[K, V], opts ...Option) {
+	if topic.Key == nil {
+		topic.Key = s.key
+	}
+	s.fits(fmt.Sprintf("sink %q", topic.Name), topic.Key)
 	if topic.Key == nil || topic.Value == nil {
 		s.b.graph.Fail("sink %q: the key or the value %w", topic.Name, errNoSerde)
 	}
 	o := collect(opts).only(s.b, "sink:"+topic.Name, "Name", "Completeness")
 	node := graph.Node{
-		Name: o.label("sink:" + topic.Name), Kind: graph.SinkNode, Topic: topic.Name,
+		Name: o.label("sink:" + topic.Name), Kind: graph.SinkNode, Topic: topic.Name, Keys: topic.Key,
 		Instantiate: func(env *graph.Env, node *graph.Node, _ [][]any) (graph.Instance, error) {
 			k, err := newSink(env, node, topic)
 			if err != nil {

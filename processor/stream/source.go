@@ -42,6 +42,7 @@ func From[K, V any](b *Builder, topic Topic[K, V], opts ...Option) Stream[K, V] 
 
 // addSource adds the node that reads a topic.
 func addSource[K, V any](b *Builder, topic Topic[K, V], n graph.Node) Stream[K, V] {
+	n.Keys = topic.Key
 	n.Instantiate = func(_ *graph.Env, node *graph.Node, children [][]any) (graph.Instance, error) {
 		down, err := port[K, V](node, children, 0)
 		if err != nil {
@@ -50,7 +51,7 @@ func addSource[K, V any](b *Builder, topic Topic[K, V], n graph.Node) Stream[K, 
 		key, value, err := topic.codecs()
 		return graph.Instance{Source: &source[K, V]{node: node, topic: topic, key: key, value: value, down: down, decoded: -1}}, err
 	}
-	return Stream[K, V]{b: b, at: graph.Edge{From: b.graph.Add(n)}, key: topic.Key}
+	return Stream[K, V]{b: b, at: graph.Edge{From: b.graph.Add(n)}, key: topic.Key, lineage: lineage{windows: []any{topic.Key}}}
 }
 
 // A source decodes the records of one topic for one task. The record it sends

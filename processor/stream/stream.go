@@ -15,8 +15,7 @@ type Stream[K, V any] struct {
 	b   *Builder
 	at  graph.Edge
 	key serde.Serde[K] // nil once records of one key may be in several partitions
-	// rekeyed says which operator is the reason, and what it did.
-	rekeyed string
+	lineage
 }
 
 // Filter keeps the records for which keep is true.
@@ -76,6 +75,7 @@ func (s Stream[K, V]) Merge(other Stream[K, V], opts ...Option) Stream[K, V] {
 	}
 	id := add(s, "merge", opts, func(_ *graph.Env, _ *graph.Node, down graph.Receiver[K, V]) graph.Receiver[K, V] { return down }, other.at)
 	merged := s.behind(id, 0)
+	merged.lineage = s.merged(other.lineage)
 	switch {
 	case other.key == nil:
 		merged.key, merged.rekeyed = nil, other.rekeyed
@@ -85,9 +85,12 @@ func (s Stream[K, V]) Merge(other Stream[K, V], opts ...Option) Stream[K, V] {
 	return merged
 }
 
-// rekeyedBy is what Stream.rekeyed says of an operator that changed the key.
-func rekeyedBy(b *Builder, id graph.NodeID) string {
-	return fmt.Sprintf("operator %q changed the key", b.graph.Node(id).Name)
+// rekeyedBy is the stream that leaves an operator which changed the key.
+func rekeyedBy[K, V, K2, V2 any](s Stream[K, V], id graph.NodeID) Stream[K2, V2] {
+	next := Stream[K2, V2]{b: s.b, at: graph.Edge{From: id}, lineage: s.lineage}
+	next.windows = nil
+	next.rekeyed = fmt.Sprintf("operator %q changed the key", s.b.graph.Node(id).Name)
+	return next
 }
 
 // Branch splits the stream: each record goes to the first branch whose
@@ -140,7 +143,7 @@ func (s Stream[K, V]) same(kind string, opts []Option, make func(*graph.Node, gr
 
 // behind is the stream that leaves a node by a port with the key of s.
 func (s Stream[K, V]) behind(id graph.NodeID, port int) Stream[K, V] {
-	return Stream[K, V]{b: s.b, at: graph.Edge{From: id, Port: port}, key: s.key, rekeyed: s.rekeyed}
+	return Stream[K, V]{b: s.b, at: graph.Edge{From: id, Port: port}, key: s.key, lineage: s.lineage}
 }
 
 // add adds a stateless operator with one port below s and more.

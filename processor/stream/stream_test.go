@@ -400,7 +400,7 @@ func TestATableHoldsTheTimeUntilItsCommit(t *testing.T) {
 	d := processortest.New(t, func(b *stream.Builder) {
 		counts := stream.Count("counts", stream.GroupByKey(stream.From(b, numbers)))
 		w := windowing.Tumbling(time.Minute).Emit(windowing.OnClose)
-		stream.To(stream.CountWindows("w", stream.Window(stream.GroupByKey(counts.Changes()), w)).Results, windows)
+		stream.To(stream.CountWindows("w", stream.Window(stream.GroupByKey(stream.EachUpdate(counts.Changes())), w)).Results, windows)
 	})
 	in, out := processortest.Input(d, numbers), processortest.Output(d, windows)
 	in.Put(at(0), "a", 1)

@@ -104,7 +104,7 @@ func TestWhatIsHeldBackIsAsLateAsWhatIsNot(t *testing.T) {
 		for _, other := range []int{1, 60} { // where the other partition is
 			for _, crashed := range []bool{false, true} {
 				d := processortest.New(t, func(b *stream.Builder) {
-					g := stream.GroupBy("again", hold(b), func(k string, _ int64) string { return k }, serde.String, serde.Int64)
+					g := stream.GroupBy("again", stream.EachUpdate(hold(b)), func(k string, _ int64) string { return k }, serde.String, serde.Int64)
 					stream.To(stream.CountWindows("w", stream.Window(g, windowing.Tumbling(10*time.Second))).Results, tens)
 				}, processortest.Partitions(2))
 				put := func(partition int32, key string, second int) {

@@ -16,7 +16,8 @@ type Table[K, V any] struct {
 // Changes is the stream of the table's new values (toStream). By default the
 // last value of each key is sent at each commit; a reader of committed records
 // sees no more than that anyway. With Emit(windowing.OnUpdate) every change is
-// sent. The time of a change is the highest among the records of its key.
+// sent. The time of a change is the highest among the records of its key. Build
+// refuses to group or repartition what is sent at commits (see EachUpdate).
 func (t Table[K, V]) Changes() Stream[K, V] { return t.changes }
 
 // Count counts the records of each key.
@@ -48,13 +49,15 @@ func aggregate[K, V, A any](name string, g Grouped[K, V], kind string, f fold[K,
 	store := state.KV[[]byte, state.Timestamped[A]]{Name: name, Key: serde.Bytes, Value: state.TimestampedSerde(value)}
 	spec := stateOf(store.Spec(), kind, g.s.key, collect(opts).version)
 	id := g.s.b.graph.Add(graph.Node{
-		Name: name, Kind: graph.OperatorNode, Stores: []state.Spec{spec},
+		Name: name, Kind: graph.OperatorNode, Sends: tableSending(emit), Stores: []state.Spec{spec},
 		Instantiate: func(env *graph.Env, node *graph.Node, children [][]any) (graph.Instance, error) {
 			t := &table[K, V, A]{env: env, node: node, fold: f, update: emit == windowing.OnUpdate}
 			return t.open(store, g.s.key, children)
 		},
 	}, g.s.at)
-	return Table[K, A]{Stream[K, A]{b: g.s.b, at: graph.Edge{From: id}, key: g.s.key}}
+	changes := Stream[K, A]{b: g.s.b, at: graph.Edge{From: id}, key: g.s.key}
+	changes.lineage = lineage{updates: tableUpdates(name, emit), windows: g.s.windows}
+	return Table[K, A]{changes}
 }
 
 // tableEmission is when a table sends its changes on.
@@ -70,6 +73,13 @@ func tableEmission(b *Builder, name string, opts []Option) windowing.Emit {
 		b.graph.Fail("table %q: unknown emission %d; use windowing.OnCommit or windowing.OnUpdate", name, uint8(emit))
 	}
 	return o.emit.Emit
+}
+
+func tableSending(emit windowing.Emit) graph.Sending {
+	if emit == windowing.OnCommit {
+		return graph.SendsAtCommits
+	}
+	return graph.SendsInTurn
 }
 
 // A table is the operator behind Count, Reduce and Aggregate in one task.

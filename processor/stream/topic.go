@@ -10,7 +10,9 @@ import (
 // A Topic ties a Kafka topic to its types: sources, sinks and tests all use the
 // same value.
 type Topic[K, V any] struct {
-	Name  string
+	Name string
+	// Key is how keys are written. A topic that is only written may leave it
+	// nil: To then takes the serde that the keys have already.
 	Key   serde.Serde[K]
 	Value serde.Serde[V]
 	// EventTime takes the event time from the record, to the millisecond; nil

@@ -18,7 +18,8 @@ type TimeWindowed[K, V any] struct {
 // Window cuts a grouped stream into windows: windowing.Windows,
 // windowing.SessionWindows or windowing.SlidingWindows. They say how long each
 // window is open (grace, 0 unless set) and when results are sent (at each commit
-// unless set). The serde of the results' keys is windowing.ResultKeySerde.
+// unless set). The serde of the results' keys is windowing.ResultKeySerde; To
+// takes it where the topic names none.
 func Window[K, V any](g Grouped[K, V], w windowing.Definition) TimeWindowed[K, V] {
 	if w == nil {
 		g.s.b.graph.Fail("window: the windows are nil")
@@ -60,7 +61,7 @@ func CountWindows[K, V any](name string, w TimeWindowed[K, V], opts ...Option) W
 // what lies behind the length of a slice: other operators may have the same
 // values. It takes the options CombineReduce and StateVersion.
 func ReduceWindows[K, V any](name string, w TimeWindowed[K, V], f func(acc, v V) V, value serde.Serde[V], opts ...Option) Windowed[K, V, V] {
-	o := collect(opts).only(w.g.s.b, name, "CombineReduce", "StateVersion")
+	o := collect(opts).only(w.g.s.b, name, "CombineReduce", "StateVersion").combines(w.g.s.b, name, w.w)
 	return aggregateWindows(name, w, reduction[K](f, o), value, o)
 }
 
@@ -92,7 +93,7 @@ func aggregateWindows[K, V, A any](name string, w TimeWindowed[K, V], g gatherin
 	spec, open := windowKind[K, V](name, w.w, value, g.combine != nil)
 	spec = stateOf(spec, g.kind, s.key, opt.version, windowing.Traits(w.w)...)
 	id := s.b.graph.Add(graph.Node{
-		Name: name, Kind: graph.OperatorNode, Stores: []state.Spec{spec},
+		Name: name, Kind: graph.OperatorNode, Sends: sending(w.w), Stores: []state.Spec{spec},
 		Instantiate: func(env *graph.Env, node *graph.Node, children [][]any) (graph.Instance, error) {
 			own, err := g.apart(w.w, value, name)
 			if err != nil {
@@ -103,9 +104,11 @@ func aggregateWindows[K, V, A any](name string, w TimeWindowed[K, V], g gatherin
 		},
 	}, s.at)
 	out := Windowed[K, V, A]{Late: s.behind(id, latePort)}
-	out.Results = Stream[windowing.Key[K], A]{b: s.b, at: graph.Edge{From: id, Port: resultPort}, rekeyed: s.rekeyed}
+	out.Results = Stream[windowing.Key[K], A]{b: s.b, at: graph.Edge{From: id, Port: resultPort}}
+	out.Results.lineage = lineage{rekeyed: s.rekeyed, updates: windowUpdates(name, w.w)}
 	if s.key != nil {
 		out.Results.key = windowing.ResultKeySerde(s.key, w.w)
+		out.Results.windows = []any{out.Results.key}
 	}
 	return out
 }
@@ -175,13 +178,15 @@ func (o *windowed[K, V, A]) merge(into, next *A, first bool) error {
 	return nil
 }
 
-// emit sends the value of a window on; nil is a tombstone.
+// emit sends the value of a window on; nil is a tombstone. An early result of a
+// window that begins before 1970 may be due before it: no record has a time from
+// there, and no result gets one.
 func (o *windowed[K, V, A]) emit(win windowing.Window, key []byte, v *A, at windowing.EventTime) error {
 	k, err := o.keys.codec.Decode(key)
 	if err != nil {
 		return err
 	}
-	o.out.Key, o.out.Time = windowing.Key[K]{Key: k, Window: win}, at
+	o.out.Key, o.out.Time = windowing.Key[K]{Key: k, Window: win}, max(at, 0)
 	meta := graph.MetaOf(&o.out)
 	meta.Watermark, meta.Tombstone = o.agg.Passed(), v == nil
 	if meta.Tombstone {

@@ -14,6 +14,19 @@ type windowAggregation interface {
 	BeforeCommit() error
 }
 
+// sending is how the sequence of results comes about. What windows of a kind that
+// does not remember what it has sent early send again after a fault counts as
+// sent at commits.
+func sending(w windowing.Definition) graph.Sending {
+	switch {
+	case windowing.Final(w):
+		return graph.SendsFinals
+	case w.Emission() == windowing.OnCommit || windowing.Repeats(w):
+		return graph.SendsAtCommits
+	}
+	return graph.SendsInTurn
+}
+
 // An opener opens the store of an operator in one task and makes the
 // aggregation over it.
 type opener[K, V, A any] func(*windowed[K, V, A]) (windowAggregation, error)

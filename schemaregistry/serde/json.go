@@ -8,8 +8,14 @@ import (
 
 // JSON is the serde of T as one JSON text. It writes what json.Marshal writes and reads by the rules of
 // encoding/json, except that it refuses, with an error, what that package lets pass by losing data: a name that
-// occurs twice in one object, text that is not UTF-8, half a surrogate pair, nesting deeper than [MaxDepth], and
-// null where T has no null (unless T unmarshals itself).
+// occurs twice in one object, two names of one field, two ways to write one key of a map ("1" and "01"), more elements
+// than an array has, text that is not UTF-8, half a surrogate pair, nesting deeper than [MaxDepth], and a whole text
+// that is null where T has no null (unless T unmarshals itself).
+//
+// What stays as in encoding/json: {"A":1} sets the field "a" if there is no "A"; names without a field are passed over,
+// so that writers may add some; null for a field that has no null leaves it as if it were not there; numbers are read
+// into any as float64, which rounds integers beyond 2^53; a number beyond the range of its field, and anything behind
+// the text, is an error. What a type that unmarshals itself does with its part is its own business.
 func JSON[T any]() Serde[T] {
 	return jsonSerde[T]{}
 }
@@ -18,6 +24,7 @@ type jsonSerde[T any] struct{}
 
 func (jsonSerde[T]) Bind(Use) (Codec[T], error) {
 	c := &jsonCodec[T]{nullable: nullable(reflect.TypeFor[T]())}
+	c.reasons.see(reflect.TypeFor[T](), map[reflect.Type]bool{})
 	c.encoder = json.NewEncoder(&c.out)
 	return c, nil
 }
@@ -37,6 +44,7 @@ type jsonCodec[T any] struct {
 	encoder  *json.Encoder
 	check    jsonChecker
 	nullable bool
+	reasons  reasons
 }
 
 func (c *jsonCodec[T]) Append(dst []byte, v T) ([]byte, error) {
@@ -60,6 +68,11 @@ func (c *jsonCodec[T]) Decode(src []byte) (T, error) {
 	}
 	if c.check.null && !c.nullable {
 		return zero, fmt.Errorf("serde: decode JSON as %T: null is no value of this type; decode to a pointer to allow it", zero)
+	}
+	if c.reasons.always || c.reasons.fields && c.check.folded {
+		if err := checkPlaces(src, reflect.TypeFor[T]()); err != nil {
+			return zero, fmt.Errorf("serde: decode JSON as %T: %w", zero, err)
+		}
 	}
 	return v, nil
 }

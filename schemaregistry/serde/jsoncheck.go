@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -31,16 +32,21 @@ type jsonChecker struct {
 	names [][]byte // names of all open objects, unescaped, innermost last
 	open  []scope
 	null  bool // the whole text is null
+	// folded says that two names of one object differ in case alone: they are two keys of a map, and may be one field of
+	// a struct.
+	folded bool
+	fold   []byte // scratch
 }
 
 // scope is one open object or array.
 type scope struct {
 	first int                 // index of its first name in jsonChecker.names
 	seen  map[string]struct{} // set of its names, once there are many
+	folds map[string]struct{} // likewise, folded
 }
 
 func (c *jsonChecker) check(src []byte) error {
-	c.names, c.open = c.names[:0], c.open[:0]
+	c.names, c.open, c.folded = c.names[:0], c.open[:0], false
 	c.null = string(bytes.Trim(src, " \t\r\n")) == "null"
 	if !utf8.Valid(src) {
 		return fmt.Errorf("%w: not UTF-8", ErrText)
@@ -114,30 +120,72 @@ func (c *jsonChecker) name(quoted []byte, escaped bool) error {
 		name = []byte(plain)
 	}
 	in := &c.open[len(c.open)-1]
-	if in.has(c.names[in.first:], name) {
+	if c.has(in, c.names[in.first:], name) {
 		return fmt.Errorf("%w: %.40q", ErrDuplicate, name)
 	}
 	c.names = append(c.names, name)
 	return nil
 }
 
-// has reports whether name is among the names of this scope so far.
-func (s *scope) has(names [][]byte, name []byte) bool {
-	if len(names) < linearNames {
-		for _, n := range names {
-			if bytes.Equal(n, name) {
-				return true
-			}
-		}
-		return false
+// has reports whether name is among the names of a scope so far, and notes whether one of them differs in case alone.
+func (c *jsonChecker) has(in *scope, names [][]byte, name []byte) bool {
+	if len(names) >= linearNames {
+		return c.hasMany(in, names, name)
 	}
-	if s.seen == nil {
-		s.seen = make(map[string]struct{}, 2*len(names))
+	for _, n := range names {
+		if !alike(n, name) {
+			continue
+		}
+		if bytes.Equal(n, name) {
+			return true
+		}
+		c.folded = c.folded || bytes.EqualFold(n, name)
+	}
+	return false
+}
+
+// alike reports whether two names may be the same, or the same but for case, by their first bytes.
+func alike(a, b []byte) bool {
+	if len(a) == 0 || len(b) == 0 {
+		return len(a) == len(b)
+	}
+	return a[0]|b[0] >= utf8.RuneSelf || a[0]|caseBit == b[0]|caseBit
+}
+
+// caseBit is what the upper and the lower case of an ASCII letter differ in.
+const caseBit = 'a' - 'A'
+
+func (c *jsonChecker) hasMany(in *scope, names [][]byte, name []byte) bool {
+	if in.seen == nil {
+		in.seen, in.folds = make(map[string]struct{}, 2*len(names)), make(map[string]struct{}, 2*len(names))
 		for _, n := range names {
-			s.seen[string(n)] = struct{}{}
+			c.note(in, n)
 		}
 	}
-	_, found := s.seen[string(name)]
-	s.seen[string(name)] = struct{}{}
-	return found
+	return c.note(in, name)
+}
+
+// note adds a name to the sets of a scope, and reports whether it was there.
+func (c *jsonChecker) note(in *scope, name []byte) bool {
+	_, found := in.seen[string(name)]
+	in.seen[string(name)] = struct{}{}
+	if found || c.folded {
+		return found
+	}
+	c.fold = appendFolded(c.fold[:0], name)
+	_, c.folded = in.folds[string(c.fold)]
+	in.folds[string(c.fold)] = struct{}{}
+	return false
+}
+
+// appendFolded writes a name so that names which differ in case alone, by the rules of bytes.EqualFold, are equal.
+func appendFolded(dst, name []byte) []byte {
+	for _, r := range string(name) {
+		least := r
+		for next := unicode.SimpleFold(r); next != r; next = unicode.SimpleFold(next) {
+			least = min(least, next)
+		}
+		dst = utf8.AppendRune(dst, least)
+	}
+	return dst
 }

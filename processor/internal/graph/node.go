@@ -28,6 +28,9 @@ type Node struct {
 	Name  string
 	Kind  Kind
 	Topic string // sources and sinks
+	// Keys is the serde.Serde of the keys of Topic, for those who read or write
+	// the topic in a test; nil of operators.
+	Keys any
 	// Internal marks the two ends of a repartition topic. Topic is then only
 	// the operator's part of the name until Topology.Bind has completed it.
 	Internal bool
@@ -37,12 +40,31 @@ type Node struct {
 	Parents      []Edge
 	Ports        [][]NodeID // children by port; most nodes have one port
 	Stores       []state.Spec
+	// Sends is how the order of what leaves an operator by its first port comes
+	// about.
+	Sends Sending
 	// Watermarks is the strategy of a source.
 	Watermarks windowing.Watermarks
 	// Instantiate makes the node's Instance. It gets the receivers of the
 	// children by port.
 	Instantiate func(env *Env, node *Node, children [][]any) (Instance, error)
 }
+
+// Sending is what the sequence of an operator's results follows from.
+type Sending uint8
+
+// The ways of sending.
+const (
+	// SendsInTurn is for operators whose results follow from what arrives, in
+	// its order, and how far the time is.
+	SendsInTurn Sending = iota
+	// SendsFinals is for windows that are sent once, as they close, in their
+	// order: whatever order their records came in.
+	SendsFinals
+	// SendsAtCommits is for results of which there may be more or fewer, as
+	// commits and faults come.
+	SendsAtCommits
+)
 
 // An Edge leaves a node by one of its ports.
 type Edge struct {

@@ -265,5 +265,16 @@ func (t *Topology) SinkTopics() []string {
 	return all
 }
 
+// Keys returns the serdes of the keys of a topic, one for each source or sink.
+func (t *Topology) Keys(topic string) []any {
+	var all []any
+	for _, n := range t.nodes {
+		if n.Kind != OperatorNode && n.Topic == topic {
+			all = append(all, n.Keys)
+		}
+	}
+	return all
+}
+
 // Len returns the number of nodes added so far.
 func (b *Builder) Len() int { return len(b.nodes) }

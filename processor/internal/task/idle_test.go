@@ -41,7 +41,7 @@ func windowsFirst(rule windowing.Watermarks) func(*stream.Builder) {
 func tableFirst(rule windowing.Watermarks) func(*stream.Builder) {
 	return func(b *stream.Builder) {
 		counted := stream.Count("first", stream.GroupByKey(stream.From(b, left, stream.Watermark(rule))))
-		second(stream.MapValues(counted.Changes(), func(n int64) string { return fmt.Sprint(n) }))
+		second(stream.MapValues(stream.EachUpdate(counted.Changes()), func(n int64) string { return fmt.Sprint(n) }))
 	}
 }
 

@@ -91,8 +91,8 @@ type Task struct {
 	done      bool      // bounded: and committed
 }
 
-// New builds the nodes of the task over its stores. The inputs' queues start
-// empty.
+// New builds the nodes of the task over its stores and brings the operators to
+// the restored time. The inputs' queues start empty.
 func New(cfg Config) (*Task, error) {
 	if len(cfg.Inputs) != len(cfg.Subtopology.Sources) {
 		return nil, fmt.Errorf("task %s: %d inputs for %d source topics", cfg.ID, len(cfg.Inputs), len(cfg.Subtopology.Sources))
@@ -111,7 +111,18 @@ func New(cfg Config) (*Task, error) {
 		t.done = t.done && in.Finished
 	}
 	t.ended, t.sealed = t.done, t.done
-	return t, nil
+	if t.done {
+		return t, nil
+	}
+	return t, t.begin()
+}
+
+// begin tells the operators the restored time before the first record comes, so
+// that they do with it what they would have done without the restart: what is
+// due at once leaves at once, and sinks that tell the time know it.
+func (t *Task) begin() (err error) {
+	defer t.caught(&err)
+	return t.sweep(false)
 }
 
 // ID returns the task's name.

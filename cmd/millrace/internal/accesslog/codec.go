@@ -3,7 +3,6 @@ package accesslog
 import (
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/millrace/millrace/schemaregistry/serde"
@@ -23,12 +22,16 @@ func (codec) Decode(src []byte) (Request, error) { return Parse(src) }
 func (codec) Append(dst []byte, r Request) ([]byte, error) {
 	at := time.UnixMilli(r.Time).UTC()
 	switch {
-	case r.Client == "" || r.Client == "-" || r.Client[0] == '[' || strings.Contains(r.Client, " "):
+	case !client(r.Client).legal():
 		return dst, fmt.Errorf("access log: no line can hold the client %q", r.Client)
 	case r.Time < 0 || at.Year() > 9999:
 		return dst, fmt.Errorf("access log: no line can hold the time %d ms", r.Time)
-	case r.Status < 0 || r.Status > 999 || r.Bytes < 0:
+	case r.Status < 0 || r.Status > 999 || r.Bytes < 0 || r.Bytes > maxBytes:
 		return dst, fmt.Errorf("access log: no line can hold status %d with %d bytes", r.Status, r.Bytes)
+	case controlAt(r.Line) >= 0 || controlAt(r.Referrer) >= 0 || controlAt(r.Agent) >= 0:
+		return dst, fmt.Errorf("access log: a text has a control character that is not escaped: %q, %q, %q", r.Line, r.Referrer, r.Agent)
+	case len(r.Line)+len(r.Referrer)+len(r.Agent) > textBytes:
+		return dst, fmt.Errorf("access log: no line can hold texts of %d bytes, more than %d", len(r.Line)+len(r.Referrer)+len(r.Agent), textBytes)
 	case !quotable(r.Line) || !quotable(r.Referrer) || !quotable(r.Agent):
 		return dst, fmt.Errorf("access log: a text has a quote that is not escaped, or ends in half an escape: %q, %q, %q", r.Line, r.Referrer, r.Agent)
 	}

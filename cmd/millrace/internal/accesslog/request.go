@@ -8,7 +8,7 @@ package accesslog
 // The texts are as the server logged them. What it escaped (quotes, control
 // characters) stays escaped, and bytes that are not UTF-8 stay as they are.
 type Request struct {
-	// Client is the address or the name of who asked; never empty.
+	// Client is the address or the name of who asked, as the server logged it.
 	Client string `json:"client"`
 	// Time is when, in ms since epoch; never before 1970.
 	Time int64 `json:"time"`
@@ -16,7 +16,7 @@ type Request struct {
 	Line string `json:"request"`
 	// Status is the three-digit status code of the answer.
 	Status int `json:"status"`
-	// Bytes is the size of the answer's body; the log's "-" counts 0.
+	// Bytes is the size of the answer's body, up to 2^50; the log's "-" counts 0.
 	Bytes int64 `json:"bytes"`
 	// Referrer and Agent are the headers that the combined format adds; empty
 	// in the common one.

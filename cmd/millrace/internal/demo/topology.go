@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"math"
 	"time"
 
 	"github.com/millrace/millrace/cmd/millrace/internal/accesslog"
@@ -21,11 +22,15 @@ const (
 	anyFuture = 250 * 365 * 24 * time.Hour
 )
 
-// Traffic is what one client asked for in one window.
+// Traffic is what one client asked for in one window. Bytes is at most
+// math.MaxInt64, and stays there.
 type Traffic struct {
 	Requests int64 `json:"requests"`
 	Bytes    int64 `json:"bytes"`
 }
+
+// added is the sum of two sizes that are not negative.
+func added(a, b int64) int64 { return a + min(b, math.MaxInt64-a) }
 
 func accessTopic() stream.Topic[string, accesslog.Request] {
 	return stream.Topic[string, accesslog.Request]{Name: "web.access", Key: serde.String, Value: accesslog.Line}
@@ -50,7 +55,7 @@ func Build(b *stream.Builder) {
 	perClient := stream.Window(stream.GroupByKey(requests), windowing.Tumbling(windowSize).Emit(windowing.OnClose))
 	traffic := stream.AggregateWindows(trafficStore, perClient, stream.Aggregator[string, accesslog.Request, Traffic]{
 		Add: func(_ string, r accesslog.Request, sum Traffic) Traffic {
-			return Traffic{Requests: sum.Requests + 1, Bytes: sum.Bytes + r.Bytes}
+			return Traffic{Requests: sum.Requests + 1, Bytes: added(sum.Bytes, r.Bytes)}
 		},
 		State: serde.JSON[Traffic](),
 	})

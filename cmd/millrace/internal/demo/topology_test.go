@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -48,6 +49,18 @@ func TestTrafficIsToldWhenItsWindowIsOver(t *testing.T) {
 	}
 	if refused := late.Drain(); len(refused) != 1 || refused[0].Value != ask("bob", 4*time.Minute, 1) || len(refused[0].Headers) != 3 {
 		t.Errorf("late: %+v", refused)
+	}
+}
+
+// TestTrafficDoesNotOverflow: more than fits is the most there is, never less than
+// nothing.
+func TestTrafficDoesNotOverflow(t *testing.T) {
+	for _, c := range []struct{ a, b, want int64 }{
+		{1, 2, 3}, {math.MaxInt64 - 1, 1, math.MaxInt64}, {math.MaxInt64 - 1, 2, math.MaxInt64}, {math.MaxInt64, 1 << 50, math.MaxInt64},
+	} {
+		if got := added(c.a, c.b); got != c.want {
+			t.Errorf("%d and %d are %d, want %d", c.a, c.b, got, c.want)
+		}
 	}
 }
 
