@@ -107,8 +107,12 @@ func TestOptionsOfTheClient(t *testing.T) {
 		}
 	}
 	type wrapped struct{ kgo.Opt }
-	ran, _ := check(kgo.ClientID("c"), kgo.InstanceID("i"), wrapped{kgo.ConsumeTopics("t")}, nil)
-	for _, want := range []string{"Client[1] is kgo.InstanceID", "Client[2] is kgo.ConsumeTopics", "Client[3] is nil"} {
+	type hidden struct {
+		_ int
+		kgo.GroupOpt
+	}
+	ran, _ := check(kgo.ClientID("c"), kgo.InstanceID("i"), wrapped{kgo.ConsumeTopics("t")}, nil, hidden{GroupOpt: kgo.InstanceID("i")})
+	for _, want := range []string{"Client[1] is kgo.InstanceID", "Client[2] is kgo.ConsumeTopics", "Client[3] is nil", "Client[4] is kgo.?"} {
 		if ran == nil || !strings.Contains(ran.Error(), want) {
 			t.Errorf("not all at once, %q is missing: %v", want, ran)
 		}

@@ -101,6 +101,22 @@ func TestRemains(t *testing.T) {
 	}
 }
 
+// To ask whether a directory is in use makes nothing.
+func TestRemainsWithoutALock(t *testing.T) {
+	dir := used(t)
+	if err := os.Remove(filepath.Join(dir, lockFile)); err != nil {
+		t.Fatal(err)
+	}
+	before := tree(t, dir)
+	r, err := FindRemains(dir, "app")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.InUse(); err != nil || !slices.Equal(tree(t, dir), before) {
+		t.Errorf("%v, before\n%q\nafter\n%q", err, before, tree(t, dir))
+	}
+}
+
 // A directory that is not wholly the application's is left alone, and the error
 // says what is wrong with it.
 func TestRemainsOfOthers(t *testing.T) {

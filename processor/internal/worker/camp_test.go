@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/millrace/millrace/processor/internal/assign"
 )
 
 // reading is the balancer of an instance that reads other topics.
@@ -39,6 +41,11 @@ type parts = map[string][]int32
 // whoever leads.
 func TestCampThatGoesOn(t *testing.T) {
 	two, other, joint := twoSubtopologies(), reading(2, []string{"y", "z"}), reading(2, []string{"a", "b", "c"})
+	foreign := func(task assign.Task) []string {
+		t.Errorf("a leader is asked for the stores of task %v, which is not of its layout", task)
+		return nil
+	}
+	other.stores = foreign
 	join := joined
 	half, rest := parts{"a": {0}, "b": {0}, "c": {0}}, parts{"a": {1}, "b": {1}, "c": {1}}
 	both := parts{"a": {0, 1}, "b": {0, 1}, "c": {0, 1}}
@@ -80,6 +87,18 @@ func checkCamps(t *testing.T, leader *balancer, members []kmsg.JoinGroupResponse
 			t.Errorf("%s, which is refused, is told %+v", id, a)
 		}
 	}
+}
+
+// Of members that do not tell what they read together, a leader that reads
+// something else leaves whole whatever may be one task.
+func TestCampThatDoesNotTell(t *testing.T) {
+	two, other := twoSubtopologies(), reading(2, []string{"y", "z"})
+	members := []kmsg.JoinGroupResponseMember{joined(other, "a0", -1, nil)}
+	for _, id := range []string{"m1", "m2", "m3"} {
+		members = append(members, silent(two, id, -1, nil))
+	}
+	stay := map[string]parts{"m1": {"a": {0}, "b": {0}, "c": {0}}, "m2": {"a": {1}, "b": {1}, "c": {1}}, "m3": {}}
+	checkCamps(t, other, members, stay, []string{"a0"})
 }
 
 // Metadata that nobody can read is one member's, and not the round's.
