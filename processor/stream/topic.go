@@ -22,7 +22,8 @@ type Topic[K, V any] struct {
 	EventTime func(*Record[K, V]) time.Time
 	// Marker gives the watermark that a marker record announces; false for
 	// records that are not markers. It goes with windowing.Punctuated. Markers
-	// are records like any other behind the source.
+	// are records like any other behind the source. One that is further ahead
+	// than windowing.Watermarks.MaxAhead allows is dropped, as Future.
 	Marker func(*Record[K, V]) (time.Time, bool)
 }
 

@@ -149,7 +149,7 @@ func TestAHeldInputLetsOthersOfItsTaskGoOn(t *testing.T) {
 }
 
 // TestATaskThatWaitsAlignsNobody: it cannot go on before a record comes that is
-// on the broker, and until then the others need not wait for it.
+// on the broker, and when that takes long the others do not wait for it.
 func TestATaskThatWaitsAlignsNobody(t *testing.T) {
 	waits := config(t, joined(drift100, windowing.Ascending()))
 	waits.MaxIdle = 0
@@ -158,6 +158,12 @@ func TestATaskThatWaitsAlignsNobody(t *testing.T) {
 	u.put(0, 0, 100) // and the other input of the task cannot be read
 	u.turn(10)
 	u.put(1, 0, 1000, 2000, 3000)
+	u.tasks[0].Elapse(999)
+	u.drained()
+	if n := u.tasks[1].Queued(0); n != 2 { // the first shows that it is ahead
+		t.Errorf("%d records wait for a task that may go on any moment", n)
+	}
+	u.tasks[0].Elapse(1000)
 	u.drained()
 	if n := u.tasks[1].Queued(0); n > 0 {
 		t.Errorf("%d records wait for a task that cannot go on itself", n)

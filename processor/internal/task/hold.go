@@ -22,8 +22,8 @@ type hold struct {
 func (in *input) held() bool { return in.hold.aligned && in.channel.Max() > in.hold.ceiling }
 
 // Lowest is the lowest time among the inputs that have a MaxDrift and records
-// waiting, the next of them counted; windowing.MaxTime if there is none. An
-// input whose task waits for an empty one does not count: it cannot go on.
+// waiting, the next of them counted; windowing.MaxTime if there is none, or the
+// task cannot go on because it waits for another input.
 //
 // So the input that is the lowest of a worker is never held: its own time is not
 // beyond that of its next record. It is also the one that its task chooses, or
@@ -49,9 +49,16 @@ func (t *Task) next(in *input, now int64) windowing.EventTime {
 	return in.headTime(windowing.EventTime(now))
 }
 
-// waits says that the task takes no record before one comes on an empty input.
+// alignPatience is how long a task that waits for an empty input holds others
+// back all the same, in ms of Elapse: most often that input is being fetched.
+const alignPatience = 1000
+
+// waits says that the task takes no record before one comes on an empty input,
+// and has not for a while.
 func (t *Task) waits() bool {
-	return len(t.inputs) > 1 && !t.cfg.Planted.HeldBlocks && slices.ContainsFunc(t.inputs, t.waitsFor)
+	return len(t.inputs) > 1 && slices.ContainsFunc(t.inputs, func(in *input) bool {
+		return t.waitsFor(in) && t.elapsed-in.hold.since >= alignPatience
+	})
 }
 
 // Align holds back the inputs with a MaxDrift that are too far ahead of lowest,

@@ -161,3 +161,13 @@ func TestManyUpstreamTasksSayTheirTimeAgain(t *testing.T) {
 		}
 	}
 }
+
+// TestAFinishedReaderIsAtItsEnd: also when it does not know any more who has said
+// so. Those behind it are told that it is.
+func TestAFinishedReaderIsAtItsEnd(t *testing.T) {
+	cfg := stageOf(t, 1, 1, "r")
+	cfg.Inputs[0].Finished = true
+	if x := newTask(t, cfg); !x.Finished() || !x.Time().Inputs[0].Ended {
+		t.Errorf("finished %v, at its end %v", x.Finished(), x.Time().Inputs[0].Ended)
+	}
+}
