@@ -74,6 +74,10 @@ func TestKeysAreKnownBehindOtherOperators(t *testing.T) {
 			by := stream.Repartition("by", stream.EachUpdate(s), serde.Serde[windowKey](nil), serde.Int64)
 			stream.To(by, hourly(hour))
 		}, false},
+		"behind a repartition, fitting": {func(s results) {
+			by := stream.Repartition("by", stream.EachUpdate(s), serde.Serde[windowKey](nil), serde.Int64)
+			stream.To(by, hourly(windowing.KeySerde(serde.String, time.Minute)))
+		}, true},
 		"another key": {func(s results) {
 			stream.To(stream.SelectKey(s, func(k windowKey, _ int64) windowKey { return k }), hourly(hour))
 		}, true},
