@@ -21,7 +21,8 @@ type InputTopic[K, V any] struct {
 	turn  int
 }
 
-// Input returns the source topic of this name; the topology must read it.
+// Input returns the source topic of this name; the topology must read it. Where
+// the topic has no serde for its keys, the topology's is taken.
 func Input[K, V any](d *Driver, topic stream.Topic[K, V]) *InputTopic[K, V] {
 	d.t.Helper()
 	if _, ok := d.log[topic.Name]; !ok {
@@ -106,7 +107,10 @@ type Record[K, V any] struct {
 	Tombstone bool
 }
 
-// Output returns the sink topic of this name; the topology must write it.
+// Output returns the sink topic of this name; the topology must write it. Where
+// the topic has no serde for its keys, the topology's is taken, so that windowed
+// results are read with the windows they have; a serde for other windows fails
+// the test.
 func Output[K, V any](d *Driver, topic stream.Topic[K, V]) *OutputTopic[K, V] {
 	d.t.Helper()
 	if _, ok := d.written[topic.Name]; !ok {

@@ -1,6 +1,7 @@
 package stream_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -73,6 +74,10 @@ func TestKeysAreKnownBehindOtherOperators(t *testing.T) {
 			by := stream.Repartition("by", stream.EachUpdate(s), serde.Serde[windowKey](nil), serde.Int64)
 			stream.To(by, hourly(hour))
 		}, false},
+		"behind a repartition, fitting": {func(s results) {
+			by := stream.Repartition("by", stream.EachUpdate(s), serde.Serde[windowKey](nil), serde.Int64)
+			stream.To(by, hourly(windowing.KeySerde(serde.String, time.Minute)))
+		}, true},
 		"another key": {func(s results) {
 			stream.To(stream.SelectKey(s, func(k windowKey, _ int64) windowKey { return k }), hourly(hour))
 		}, true},
@@ -127,4 +132,45 @@ func TestATopicTakesTheKeysOfTheResults(t *testing.T) {
 	d.AdvanceTo(at(60))
 	d.Commit()
 	expect(t, briefWindows(processortest.Output(d, out).Drain()), "a[0,10)=1@9999 a[0,20)=1@19999 a[0,30)=1@29999")
+}
+
+// A failing is a testing.TB that notes why the test failed and goes no further.
+type failing struct {
+	testing.TB
+	why string
+}
+
+func (f *failing) Helper() {}
+
+func (f *failing) Fatalf(format string, args ...any) {
+	f.why = fmt.Sprintf(format, args...)
+	panic(f)
+}
+
+// TestTheDriverRefusesKeysOfOtherWindows: what is read would be other windows.
+func TestTheDriverRefusesKeysOfOtherWindows(t *testing.T) {
+	f := &failing{TB: t}
+	d := processortest.New(f, countPerMinute(windowing.OnClose))
+	for name, read := range map[string]func(){
+		`topic "windows", as the test has it: the serde of the keys is a KeySerde of windows of 1h0m0s`: func() {
+			hours := windows
+			hours.Key = windowing.KeySerde(serde.String, time.Hour)
+			processortest.Output(d, hours)
+		},
+		`topic "windows" has no serde for its keys, and the topology none of this type`: func() {
+			processortest.Output(d, stream.Topic[string, int64]{Name: "windows", Value: serde.Int64})
+		},
+		`topic "windows" has no serde for its values`: func() {
+			processortest.Output(d, stream.Topic[windowKey, int64]{Name: "windows"})
+		},
+	} {
+		f.why = ""
+		func() {
+			defer func() { _ = recover() }()
+			read()
+		}()
+		if !strings.Contains(f.why, name) {
+			t.Errorf("got %q, want %q", f.why, name)
+		}
+	}
 }
