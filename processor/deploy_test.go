@@ -146,19 +146,22 @@ func (r *rig) through(topology *processor.Topology) bool {
 }
 
 // last is the last value of each key of a topic, by the bytes of the key.
-func (r *rig) last(topic string) map[string]string {
+func (r *rig) last(topic string) map[string]string { return r.lastIn(topic, 0) }
+
+func (r *rig) lastIn(topic string, partition int32) map[string]string {
 	r.t.Helper()
-	reader, err := kgo.NewClient(kgo.SeedBrokers(r.broker.ListenAddrs()...), kgo.ConsumeTopics(topic),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords())
+	from := map[string]map[int32]kgo.Offset{topic: {partition: kgo.NewOffset().AtStart()}}
+	reader, err := kgo.NewClient(kgo.SeedBrokers(r.broker.ListenAddrs()...), kgo.ConsumePartitions(from),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords())
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	defer reader.Close()
 	last := map[string]string{}
-	for end := r.broker.PartitionInfo(topic, 0).HighWatermark; end > 0; {
+	for end := r.broker.PartitionInfo(topic, partition).HighWatermark; end > 0; {
 		fetches := reader.PollFetches(r.t.Context())
 		fetches.EachRecord(func(rec *kgo.Record) {
-			end = min(end, r.broker.PartitionInfo(topic, 0).HighWatermark-rec.Offset-1)
+			end = min(end, r.broker.PartitionInfo(topic, partition).HighWatermark-rec.Offset-1)
 			if !rec.Attrs.IsControl() {
 				last[fmt.Sprintf("%q", rec.Key)] = valueText(rec.Value)
 			}

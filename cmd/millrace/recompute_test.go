@@ -288,8 +288,8 @@ func printedRecord(t *testing.T, line string, dead bool) wantRecord {
 		for name := range deadHeaders(0) {
 			r.Headers[name] = all[name]
 		}
-		if text := all["__streams.errors.message"]; !strings.Contains(text, "access log line without a ") {
-			t.Errorf("the dead letter does not say what is missing, but %q", text)
+		if text := all["__streams.errors.message"]; !strings.Contains(text, "access log line with") {
+			t.Errorf("the dead letter does not say what is wrong with the line, but %q", text)
 		}
 	}
 	return wantRecord{r.Key, r.Timestamp, r.Headers, r.Value}

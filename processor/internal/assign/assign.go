@@ -30,11 +30,14 @@ type Member struct {
 	// Generation is the last generation in which the member was assigned
 	// anything. Of two claims to one task the later generation is right.
 	Generation int32
+	// Load is how many other tasks the member has been given already.
+	Load int
 }
 
 // Assign gives every task to exactly one member and returns the tasks of each
 // member by its ID, sorted. Members end up with the same number of tasks, give
-// or take one; with no members the result is empty.
+// or take one, their loads counted as far as the tasks can make up for them; with
+// no members the result is empty.
 //
 // A member keeps what it owns as far as the balance allows, so the number of
 // tasks that move is the lowest possible one.
@@ -60,6 +63,7 @@ type share struct {
 	owned []Task // claims that hold, sorted
 	tasks []Task
 	quota int
+	load  int
 }
 
 // A plan is an assignment being made. tasks and shares are sorted, so that the
@@ -82,7 +86,7 @@ func newPlan(tasks []Task, members []Member) *plan {
 	slices.SortFunc(members, func(a, b Member) int { return strings.Compare(a.ID, b.ID) })
 	owner := rightfulOwners(members)
 	for i, m := range members {
-		s := &share{id: m.ID}
+		s := &share{id: m.ID, load: m.Load}
 		for _, t := range m.Owned {
 			if exists[t] && owner[t] == i {
 				s.owned = append(s.owned, t)
@@ -109,17 +113,13 @@ func rightfulOwners(members []Member) map[Task]int {
 	return owner
 }
 
-// setQuotas gives the members that own most the places above the average, for
-// each of them saves a move.
+// setQuotas gives each place to the member with the fewest tasks, of equal ones to
+// that which owns most beyond its places, for each of its own saves a move.
 func (p *plan) setQuotas() {
-	low, extra := len(p.tasks)/len(p.shares), len(p.tasks)%len(p.shares)
-	byOwned := slices.Clone(p.shares)
-	slices.SortStableFunc(byOwned, func(a, b *share) int { return cmp.Compare(len(b.owned), len(a.owned)) })
-	for i, s := range byOwned {
-		s.quota = low
-		if i < extra {
-			s.quota++
-		}
+	for range p.tasks {
+		slices.MinFunc(p.shares, func(a, b *share) int {
+			return cmp.Or(cmp.Compare(a.load+a.quota, b.load+b.quota), cmp.Compare(len(b.owned)-b.quota, len(a.owned)-a.quota))
+		}).quota++
 	}
 }
 

@@ -173,3 +173,25 @@ func holdings(tasks []Task, members []Member) [][]Task {
 	}
 	return out
 }
+
+// What members have been given already is made up for, as far as the tasks reach, and
+// nothing moves for it that need not.
+func TestAssignCountsLoads(t *testing.T) {
+	tasks := []Task{{0, 0}, {0, 1}, {1, 0}, {1, 1}}
+	for name, c := range map[string]struct {
+		members []Member
+		want    map[string]int
+	}{
+		"none":               {[]Member{{ID: "a"}, {ID: "b"}}, map[string]int{"a": 2, "b": 2}},
+		"one":                {[]Member{{ID: "a", Load: 2}, {ID: "b"}}, map[string]int{"a": 1, "b": 3}},
+		"more than there is": {[]Member{{ID: "a", Load: 9}, {ID: "b"}}, map[string]int{"a": 0, "b": 4}},
+		"owned":              {[]Member{{ID: "a", Owned: tasks[:2]}, {ID: "b", Owned: tasks[2:], Load: 1}}, map[string]int{"a": 2, "b": 2}},
+	} {
+		got := Assign(tasks, c.members)
+		for id, n := range c.want {
+			if len(got[id]) != n {
+				t.Errorf("%s: %v, want %v", name, got, c.want)
+			}
+		}
+	}
+}

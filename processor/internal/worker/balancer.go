@@ -22,9 +22,9 @@ const protocolName = "millrace"
 type balancer struct {
 	layout *layout
 	tell   func(error) // takes warnings; set by the member
-	// stores says which stores the state of a task of the layout has; nil is
-	// unknown.
-	stores  func(assign.Task) []string
+	// needs says, for members of our own layout, which stores the state of each
+	// task has; nil, and a nil result, are unknown.
+	needs   func([]seat) func(assign.Task) []string
 	current atomic.Pointer[award]
 }
 
@@ -126,9 +126,9 @@ func (b *balancer) Balance(cb *kgo.ConsumerBalancer, counts map[string]int32) kg
 // deal puts the tasks of a camp into the plan, but for those that are contested.
 // Which stores they need is known of our own tasks only.
 func (b *balancer) deal(p *plan, c *camp, contested map[assign.Task]bool) {
-	needs := b.stores
-	if c.layout != b.layout {
-		needs = nil
+	var needs func(assign.Task) []string
+	if b.needs != nil && c.layout == b.layout {
+		needs = b.needs(c.seats)
 	}
 	dealt := c.layout.deal(c.seats, needs)
 	for _, s := range c.seats {

@@ -41,11 +41,10 @@ type parts = map[string][]int32
 // whoever leads.
 func TestCampThatGoesOn(t *testing.T) {
 	two, other, joint := twoSubtopologies(), reading(2, []string{"y", "z"}), reading(2, []string{"a", "b", "c"})
-	foreign := func(task assign.Task) []string {
-		t.Errorf("a leader is asked for the stores of task %v, which is not of its layout", task)
+	other.needs = func(seats []seat) func(assign.Task) []string {
+		t.Errorf("a leader is asked for the stores of tasks that are not of its layout: those of %d members", len(seats))
 		return nil
 	}
-	other.stores = foreign
 	join := joined
 	half, rest := parts{"a": {0}, "b": {0}, "c": {0}}, parts{"a": {1}, "b": {1}, "c": {1}}
 	both := parts{"a": {0, 1}, "b": {0, 1}, "c": {0, 1}}

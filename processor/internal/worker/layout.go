@@ -1,6 +1,8 @@
 package worker
 
 import (
+	"cmp"
+	"maps"
 	"slices"
 	"strings"
 
@@ -70,12 +72,24 @@ func (l *layout) deal(seats []seat, needs func(assign.Task) []string) map[string
 		circles[name], tasks[name] = circle, append(tasks[name], t)
 	}
 	dealt := map[string][]assign.Task{}
-	for name, circle := range circles {
+	for _, name := range inOrder(circles) {
+		circle := circles[name]
+		for i := range circle {
+			circle[i].Load = len(dealt[circle[i].ID])
+		}
 		for id, given := range assign.Assign(tasks[name], circle) {
 			dealt[id] = append(dealt[id], given...)
 		}
 	}
 	return dealt
+}
+
+// inOrder lists the circles with the fewest members first: what only few may run
+// is dealt before what can make up for it.
+func inOrder(circles map[string][]assign.Member) []string {
+	return slices.SortedFunc(maps.Keys(circles), func(a, b string) int {
+		return cmp.Or(cmp.Compare(len(circles[a]), len(circles[b])), strings.Compare(a, b))
+	})
 }
 
 // circle is who may run a task: of the members that know its partition those that

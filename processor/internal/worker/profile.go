@@ -28,8 +28,6 @@ type profile struct {
 type knownSub struct {
 	Topics []string `json:"topics"` // sorted
 	Stores []string `json:"stores"` // sorted
-	// Fingerprint says how the stores are used; empty is not told.
-	Fingerprint string `json:"fingerprint,omitempty"`
 }
 
 // userData is what a member of this layout tells beside its topics.

@@ -72,7 +72,7 @@ func TestTasksGoToWhoKnowsTheirStores(t *testing.T) {
 		"more stores than are there": {of("x"), joined(withStores([]string{"w", "x"}, nil), "m2", 1, nil), [2]int{1, 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			after.stores = tt.needs
+			after.needs = func([]seat) func(assign.Task) []string { return tt.needs }
 			got := balance(t, after, joined(after, "m1", 1, nil), tt.other)
 			if n := [2]int{len(got["m1"]["a"]), len(got["m2"]["a"])}; n != tt.want {
 				t.Errorf("got %v, want %v: %v", n, tt.want, got)

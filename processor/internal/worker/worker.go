@@ -116,7 +116,7 @@ func (w *Worker) open(ctx context.Context) (over bool, err error) {
 	if over, err := w.precheck(ctx); over || err != nil {
 		return over, err
 	}
-	if w.member, err = newMember(&w.cfg, &balancer{layout: &w.catalog.layout}, &w.waker); err != nil {
+	if w.member, err = newMember(&w.cfg, &balancer{layout: &w.catalog.layout, needs: w.needs}, &w.waker); err != nil {
 		return false, err
 	}
 	w.restorer = newRestorer(w)
