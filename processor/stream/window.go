@@ -133,7 +133,9 @@ func (o *windowed[K, V, A]) open(aggregation opener[K, V, A], key serde.Serde[K]
 	if o.agg, err = aggregation(o); err != nil {
 		return inst, err
 	}
-	return graph.Instance{Receive: graph.Receiver[K, V](o.receive), Timed: o.agg, Commit: o.agg.BeforeCommit}, nil
+	inst = graph.Instance{Receive: graph.Receiver[K, V](o.receive), Timed: o.agg, Commit: o.agg.BeforeCommit}
+	inst.Undoable, _ = o.agg.(graph.Undoable)
+	return inst, nil
 }
 
 func (o *windowed[K, V, A]) receive(r *Record[K, V]) error {

@@ -12,10 +12,11 @@ type Phase string
 const (
 	PhaseDecode  Phase = "decode"
 	PhaseProcess Phase = "process"
+	PhaseProduce Phase = "produce"
 )
 
 // A RecordError is a failure that one record caused: its bytes could not be
-// decoded, or user code rejected it. The error policy decides what becomes of
+// decoded, user code rejected it, or a topic does not take what came of it. The error policy decides what becomes of
 // the record; every other error fails the task.
 type RecordError struct {
 	Operator string
@@ -37,8 +38,11 @@ func Panicked(operator string, p any) *RecordError {
 
 // Reason is the reason under which the failure is counted.
 func (e *RecordError) Reason() Reason {
-	if e.Phase == PhaseDecode {
+	switch e.Phase {
+	case PhaseDecode:
 		return Decode
+	case PhaseProduce:
+		return Refused
 	}
 	return Process
 }

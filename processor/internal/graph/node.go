@@ -34,9 +34,11 @@ type Node struct {
 	// Completeness is the topic to which the sink writes how far the time has
 	// come in Topic; empty for none.
 	Completeness string
-	Parents      []Edge
-	Ports        [][]NodeID // children by port; most nodes have one port
-	Stores       []state.Spec
+	// Clamped marks a sink that brings times into the bounds of its topic.
+	Clamped bool
+	Parents []Edge
+	Ports   [][]NodeID // children by port; most nodes have one port
+	Stores  []state.Spec
 	// Watermarks is the strategy of a source.
 	Watermarks windowing.Watermarks
 	// Instantiate makes the node's Instance. It gets the receivers of the

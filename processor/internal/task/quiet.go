@@ -97,6 +97,7 @@ func (t *Task) followClock(in *input, now int64) {
 // leases of its own are renewed by the next commit.
 func (t *Task) Tick(now int64) (err error) {
 	defer t.caught(&err)
+	t.env.Wall = now
 	moved, idle := false, false
 	for _, in := range t.inputs {
 		if in.edge != nil && in.edge.expires(now) {
