@@ -54,7 +54,8 @@ func table() []Package {
 
 		{Pattern: "processor/internal/partitioner", Imports: []string{kgo}},
 		{Pattern: "processor/internal/assign"},
-		{Pattern: "processor/internal/graph", Imports: []string{"state", "windowing", "schemaregistry/serde"}},
+		{Pattern: "processor/internal/stack"},
+		{Pattern: "processor/internal/graph", Imports: []string{"processor/internal/stack", "state", "windowing", "schemaregistry/serde"}},
 		{Pattern: "processor/internal/task", Imports: []string{"processor/internal/graph", "state", "windowing"},
 			Tests: []string{"processor/stream", "processor/internal/partitioner"}}, // tests run topologies as users write them
 		{Pattern: "processor/internal/worker", Imports: []string{

@@ -118,11 +118,14 @@ type Instance struct {
 	Undoable Undoable
 }
 
-// Undoable is what can be taken back to how it was before a record. Mark is
-// called before the record, and then Undo or Keep before anything else happens.
+// Undoable is what can be taken back to how it was before a record.
 type Undoable interface {
+	// Mark sets a savepoint, before a record. Undo or Keep follows before
+	// anything else happens.
 	Mark()
+	// Undo goes back to the savepoint and forgets it.
 	Undo()
+	// Keep forgets the savepoint.
 	Keep()
 }
 

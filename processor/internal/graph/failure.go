@@ -2,8 +2,8 @@ package graph
 
 import (
 	"fmt"
-	"runtime"
-	"strings"
+
+	"github.com/millrace/millrace/processor/internal/stack"
 )
 
 // A Phase is the step of the path in which a record failed.
@@ -31,36 +31,18 @@ func (e *RecordError) Error() string {
 
 func (e *RecordError) Unwrap() error { return e.Err }
 
-// stackFrames bounds the frames of a panic that are told: those that are nearest
-// to it, which say where it happened.
-const stackFrames = 24
-
-// A panicError is a panic of user code. Its stack is only put into words for
-// whoever reads it, since some applications panic over every hundredth record.
+// A panicError is a panic of user code.
 type panicError struct {
 	value any
-	stack []uintptr
+	trace stack.Trace
 }
 
-func (e *panicError) Error() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "panic: %v", e.value)
-	for frames, more := runtime.CallersFrames(e.stack), len(e.stack) > 0; more; {
-		var f runtime.Frame
-		f, more = frames.Next()
-		fmt.Fprintf(&b, "\n%s %s:%d", f.Function, f.File, f.Line)
-	}
-	return b.String()
-}
+func (e *panicError) Error() string { return fmt.Sprintf("panic: %v\n%v", e.value, e.trace) }
 
 // Panicked is the failure of an operator whose user code panicked with p. Only
-// who recovers calls it, in the deferred function itself or in one it calls: the
-// stack, which goes with it, is that of the panic.
+// who recovers calls it: the stack, which goes with it, is that of the panic.
 func Panicked(operator string, p any) *RecordError {
-	const above = 3 // runtime.Callers, Panicked, and who recovers
-	var stack [stackFrames]uintptr
-	n := runtime.Callers(above, stack[:])
-	return &RecordError{Operator: operator, Phase: PhaseProcess, Err: &panicError{value: p, stack: append([]uintptr(nil), stack[:n]...)}}
+	return &RecordError{Operator: operator, Phase: PhaseProcess, Err: &panicError{p, stack.Of(1)}}
 }
 
 // Reason is the reason under which the failure is counted.
