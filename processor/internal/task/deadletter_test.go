@@ -229,3 +229,51 @@ func TestTheReplayIsCareful(t *testing.T) {
 		t.Errorf("not careful any more: scope %v, %v", scope, err)
 	}
 }
+
+// A torn codec fails at what it finds in a store.
+type torn struct{ broken *bool }
+
+func (torn) Append(dst []byte, v int64) ([]byte, error) { return append(dst, byte(v)), nil }
+
+func (c torn) Decode(src []byte) (int64, error) {
+	if *c.broken {
+		panic("user code")
+	}
+	return int64(src[0]), nil
+}
+
+// TestWhatWasCountedIsAnEffect: a record that an operator has counted, and that
+// then fails before anything was written, is not settled with that count.
+func TestWhatWasCountedIsAnEffect(t *testing.T) {
+	broken := false
+	cfg := config(t, func(b *stream.Builder) {
+		b.SkipErrors()
+		last := func(_, v int64) int64 { return v }
+		in := stream.From(b, stream.Topic[string, int64]{Name: "left", Key: serde.String, Value: serde.Of[int64](torn{new(bool)})})
+		stream.Reduce("kept", stream.GroupByKey(in), last, serde.Of[int64](torn{&broken}))
+	})
+	record := func(offset int64, key string) []graph.Message {
+		return []graph.Message{{Key: []byte(key), Value: []byte{1}, Offset: offset, Timestamp: offset}}
+	}
+	x := newTask(t, cfg)
+	feed(t, x, 0, record(0, "k"))
+	step(t, x)
+	c := prepare(t, x)
+	if err := x.Committed([]int64{int64(len(c.Entries))}, 1); err != nil {
+		t.Fatal(err)
+	}
+	cfg.Stores.Discard() // what is in memory
+	broken = true
+	cfg.Inputs[0].Offset = 1
+	x = newTask(t, cfg)
+	feed(t, x, 0, record(1, "k"))
+	_, err := x.Step(math.MaxInt64, 1)
+	if scope, _ := task.Classify(err); scope != task.RecordScope {
+		t.Fatalf("scope %v, %v", scope, err)
+	}
+	cfg.Careful = 10
+	x = newTask(t, cfg)
+	feed(t, x, 0, record(1, "k"))
+	step(t, x)
+	checkAccounts(t, prepare(t, x))
+}

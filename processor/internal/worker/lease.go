@@ -29,6 +29,7 @@ type lease struct {
 
 	logicalNow int64         // of a bounded run
 	careful    int           // for how many records the next task is; see task.CarefulRecords
+	failed     graph.Origin  // the last record that made the task go back
 	skip       []task.Poison // records that failed and could not be taken back
 	failures   int           // of records since the last commit
 	limit      int           // if set, commit after so many records, until all inputs are past until

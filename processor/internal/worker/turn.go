@@ -191,11 +191,12 @@ func (w *Worker) failed(ctx context.Context, l *lease, err error) error {
 	if scope != task.RecordScope {
 		return err
 	}
-	if broken.Careful() > 0 {
+	if again := l.failed == poison.Origin; again || broken.Careful() > 0 {
 		if err := l.blame(poison); err != nil {
 			return err
 		}
 	}
+	l.failed = poison.Origin
 	w.cfg.Events.poisoned(poison)
 	w.busy = true
 	l.drop(w.cfg.Faults.KeepOverlay)
