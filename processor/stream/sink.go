@@ -63,6 +63,7 @@ func newSink[K, V any](env *graph.Env, node *graph.Node, topic Topic[K, V]) (*si
 	}
 	k := &sink[K, V]{env: env, node: node, key: key, value: value, partitions: partitions, limits: env.LimitsOf(node.Topic)}
 	k.part, _ = key.(partKey)
+	k.sizer, _ = value.(serde.Sizer[V])
 	return k, nil
 }
 
@@ -76,7 +77,8 @@ type sink[K, V any] struct {
 	node       *graph.Node
 	key        serde.Codec[K]
 	value      serde.Codec[V]
-	part       partKey // nil: records are partitioned by the whole key
+	part       partKey        // nil: records are partitioned by the whole key
+	sizer      serde.Sizer[V] // of values; nil if nothing tells
 	partitions int32
 	limits     *graph.Limits
 	turn       int32 // of records without a key
@@ -130,11 +132,19 @@ func (k *sink[K, V]) encode(r *Record[K, V]) (out graph.Out, err error) {
 		}
 	}
 	if gone(r) { // null
+	} else if k.tooLong(r) {
+		return out, k.env.Refuse(k.node, out, k.limits.TooLong(out.Topic, k.sizer.Size(r.Value)))
 	} else if out.Value, err = graph.Append(k.env.Outbox, k.value, r.Value); err != nil {
 		return out, failed(k.node, fmt.Errorf("encode value: %w", err))
 	}
 	out.Partition = k.partition(out.Key)
 	return out, nil
+}
+
+// tooLong reports whether a value needs not be encoded to see that its topic does
+// not take it, for nobody is going to see its bytes: the record it comes of fails.
+func (k *sink[K, V]) tooLong(r *Record[K, V]) bool {
+	return k.sizer != nil && k.sizer.Size(r.Value) > k.limits.MaxBytes && k.env.Blames()
 }
 
 func (k *sink[K, V]) partition(key []byte) int32 {

@@ -87,7 +87,7 @@ func aggregateWindows[K, V, A any](name string, w TimeWindowed[K, V], g gatherin
 	}
 	spec, open := windowKind[K, V](name, w.w, value)
 	id := s.b.graph.Add(graph.Node{
-		Name: name, Kind: graph.OperatorNode, Stores: []state.Spec{spec},
+		Name: name, Kind: graph.OperatorNode, Stores: []state.Spec{spec}, Windows: w.w,
 		Instantiate: func(env *graph.Env, node *graph.Node, children [][]any) (graph.Instance, error) {
 			own, err := g.apart(w.w, value, name)
 			if err != nil {

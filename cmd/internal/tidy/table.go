@@ -60,7 +60,7 @@ func table() []Package {
 			Tests: []string{"processor/stream", "processor/internal/partitioner"}}, // tests run topologies as users write them
 		{Pattern: "processor/internal/worker", Imports: []string{
 			"processor/internal/task", "processor/internal/graph", "processor/internal/assign", "processor/internal/partitioner",
-			"state", kgo, kadm, kmsg, kerr, kversion,
+			"state", "windowing", kgo, kadm, kmsg, kerr, kversion,
 		}},
 		{Pattern: "processor/internal/reset", Imports: []string{
 			"processor/internal/task", "processor/internal/graph", "state", kgo, kadm, kerr,

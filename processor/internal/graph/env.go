@@ -63,7 +63,7 @@ func (e *Env) Drop(node *Node, reason Reason) {
 // record it comes of. Where it comes of none, as when a window closes, the
 // result itself is counted at its sink, and routed, as the policy says.
 func (e *Env) Refuse(node *Node, out Out, why error) error {
-	if e.Context.Message != nil && !e.Detached {
+	if e.Blames() {
 		return &RecordError{Operator: node.Name, Phase: PhaseProduce, Err: why}
 	}
 	if e.Policy.OnError == Fail {
@@ -77,6 +77,9 @@ func (e *Env) Refuse(node *Node, out Out, why error) error {
 	}
 	return nil
 }
+
+// Blames reports whether what is sent now comes of the record being processed.
+func (e *Env) Blames() bool { return e.Context.Message != nil && !e.Detached }
 
 // LimitsOf returns the limits of a topic.
 func (e *Env) LimitsOf(topic string) *Limits {

@@ -61,7 +61,7 @@ func varint(n int) int { return (bits.Len64(uint64(n)<<1|1) + 6) / 7 }
 func (l *Limits) Why(out *Out, wall int64) error {
 	switch size := out.WireSize(); {
 	case size > l.MaxBytes:
-		return fmt.Errorf("topic %q: the record has %d bytes and the topic takes %d (max.message.bytes): raise that, or make the value smaller", out.Topic, size, l.MaxBytes)
+		return l.TooLong(out.Topic, size)
 	case out.Key == nil && l.Compacted:
 		return fmt.Errorf("topic %q is compacted (cleanup.policy) and takes no record without a key: give it one, or filter it out", out.Topic)
 	case out.Timestamp > wall:
@@ -70,6 +70,11 @@ func (l *Limits) Why(out *Out, wall int64) error {
 	}
 	return fmt.Errorf("topic %q: the time %s is %v behind the clock and the topic takes %v (message.timestamp.before.max.ms): raise that, or give To the option ClampTime",
 		out.Topic, shown(out.Timestamp), millis(wall-out.Timestamp), millis(l.Before))
+}
+
+// TooLong says that a record, or its value alone, is larger than its topic takes.
+func (l *Limits) TooLong(topic string, size int) error {
+	return fmt.Errorf("topic %q: the record has %d bytes or more and the topic takes %d (max.message.bytes): raise that, or make the value smaller", topic, size, l.MaxBytes)
 }
 
 func shown(ms int64) string { return time.UnixMilli(ms).UTC().Format(time.RFC3339) }

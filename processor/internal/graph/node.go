@@ -39,6 +39,8 @@ type Node struct {
 	Parents []Edge
 	Ports   [][]NodeID // children by port; most nodes have one port
 	Stores  []state.Spec
+	// Windows are those whose results the operator sends; nil if it has none.
+	Windows windowing.Definition
 	// Watermarks is the strategy of a source.
 	Watermarks windowing.Watermarks
 	// Instantiate makes the node's Instance. It gets the receivers of the

@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 
 	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/windowing"
 )
 
 // limits are what the topics take that are written to: read at the start, when a
@@ -146,25 +147,32 @@ func (w *Worker) relearn(ctx context.Context, topic string) bool {
 }
 
 // warnOfBounds tells at the start of sinks that are going to refuse what their
-// sources believe.
+// sources believe, or what windows send as a bounded run ends.
 func (w *Worker) warnOfBounds() {
+	now := windowing.EventTime(w.cfg.Now().UnixMilli())
+	source, ahead := furthest(w.cfg.Graph)
+	operator, final := latestFinal(w.cfg.Graph, now)
+	const refused = "what lies between goes to the error policy as refused; raise that setting, or give To the option ClampTime"
 	for _, sub := range w.cfg.Graph.Subtopologies() {
 		for _, n := range sub.Nodes {
 			if n.Kind != graph.SinkNode || n.Internal || n.Clamped {
 				continue
 			}
 			after := w.catalog.topics[n.Topic].After
-			if source, ahead := w.furthest(); ahead.Milliseconds() > after {
-				w.cfg.Events.warning(fmt.Errorf("topic %q takes no time that is more than %v ahead of the clock (%s), and source %q believes records up to %v ahead: what lies between goes to the error policy as refused; raise that setting, lower MaxAhead of the source, or give To the option ClampTime",
-					n.Topic, time.Duration(after)*time.Millisecond, configTimestampAfter, source, ahead))
+			bound := time.Duration(min(after, math.MaxInt64/int64(time.Millisecond))) * time.Millisecond
+			if ahead.Milliseconds() > after {
+				w.cfg.Events.warning(fmt.Errorf("topic %q takes no time that is more than %v ahead of the clock (%s), and source %q believes records up to %v ahead (MaxAhead): %s", n.Topic, bound, configTimestampAfter, source, ahead, refused))
+			}
+			if w.cfg.run() != "" && int64(final-now) > after {
+				w.cfg.Events.warning(fmt.Errorf("topic %q takes no time that is more than %v ahead of the clock (%s), and windows of %q that are open at the end of the run may end later: %s", n.Topic, bound, configTimestampAfter, operator, refused))
 			}
 		}
 	}
 }
 
 // furthest is the source that believes the records that are furthest ahead.
-func (w *Worker) furthest() (topic string, ahead time.Duration) {
-	for _, sub := range w.cfg.Graph.Subtopologies() {
+func furthest(g *graph.Topology) (topic string, ahead time.Duration) {
+	for _, sub := range g.Subtopologies() {
 		for _, n := range sub.Nodes {
 			if n.Kind == graph.SourceNode && !n.Internal && n.Watermarks.Ahead() > ahead {
 				topic, ahead = n.Topic, n.Watermarks.Ahead()
@@ -172,4 +180,21 @@ func (w *Worker) furthest() (topic string, ahead time.Duration) {
 		}
 	}
 	return topic, ahead
+}
+
+// latestFinal is the time of the latest result of a window that a record of now is
+// in, where windows send results of their own time. A window without end has none.
+func latestFinal(g *graph.Topology, now windowing.EventTime) (operator string, at windowing.EventTime) {
+	at = now
+	for _, sub := range g.Subtopologies() {
+		for _, n := range sub.Nodes {
+			if n.Windows == nil || n.Windows.Emission() != windowing.OnClose && n.Windows.Emission() != windowing.OnTime {
+				continue
+			}
+			if win, ok := n.Windows.Latest(now); ok && win.End != windowing.MaxTime && win.End-1 > at {
+				operator, at = n.Name, win.End-1
+			}
+		}
+	}
+	return operator, at
 }

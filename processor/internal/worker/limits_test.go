@@ -3,8 +3,10 @@ package worker
 import (
 	"math"
 	"testing"
+	"time"
 
 	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/windowing"
 )
 
 // TestWhatSettingsSay of what a topic takes.
@@ -38,6 +40,43 @@ func TestWhatSettingsSay(t *testing.T) {
 	} {
 		if got := takes(c.settings); got != c.want {
 			t.Errorf("%s: %+v, want %+v", name, got, c.want)
+		}
+	}
+}
+
+// TestTheStartWarnsOfBoundsThatDoNotFit: of a source that believes more than its
+// sink takes, and of windows that end later, in a bounded run.
+func TestTheStartWarnsOfBoundsThatDoNotFit(t *testing.T) {
+	const hour = 3_600_000
+	for name, c := range map[string]struct {
+		after   int64
+		bounded bool
+		clamped bool
+		want    int
+	}{
+		"wide":            {after: 25 * hour, bounded: true},
+		"narrow":          {after: hour, want: 1},
+		"narrow at ends":  {after: hour, bounded: true, want: 2},
+		"clamped at ends": {after: hour, bounded: true, clamped: true},
+	} {
+		b := graph.NewBuilder("test")
+		in := b.Add(graph.Node{Name: "source:in", Kind: graph.SourceNode, Topic: "in", Watermarks: windowing.Ascending()})
+		op := b.Add(graph.Node{Name: "days", Kind: graph.OperatorNode, Windows: windowing.Tumbling(24 * time.Hour).Emit(windowing.OnClose)}, graph.Edge{From: in})
+		b.Add(graph.Node{Name: "sink:out", Kind: graph.SinkNode, Topic: "out", Clamped: c.clamped}, graph.Edge{From: op})
+		g, err := b.Build()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var warnings []error
+		w := &Worker{catalog: &catalog{limits: newLimits()}, cfg: Config{
+			Graph: g, Now: func() time.Time { return time.UnixMilli(3 * hour) }, Events: Events{Warning: func(err error) { warnings = append(warnings, err) }},
+		}}
+		if c.bounded {
+			w.cfg.Bounded = &BoundedRun{"run"}
+		}
+		w.catalog.topics["out"] = &graph.Limits{After: c.after}
+		if w.warnOfBounds(); len(warnings) != c.want {
+			t.Errorf("%s: %v", name, warnings)
 		}
 	}
 }
