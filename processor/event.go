@@ -29,8 +29,8 @@ type EventListener struct {
 	// Unknown: it was not learned whether a commit succeeded; the worker asks
 	// Kafka.
 	Unknown func(error)
-	// Poisoned: a record failed after it had effects and is skipped in the
-	// replay.
+	// Poisoned: a record failed after it had effects, and its task goes back to
+	// the last commit. Those that follow are taken back in place and counted only.
 	Poisoned func(error)
 	// Warning: something an operator should know that stops nothing.
 	Warning func(error)

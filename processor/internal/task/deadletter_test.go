@@ -277,3 +277,32 @@ func TestWhatWasCountedIsAnEffect(t *testing.T) {
 	step(t, x)
 	checkAccounts(t, prepare(t, x))
 }
+
+// A mute error panics when it is to say something.
+type mute struct{}
+
+func (mute) Error() string { panic("user code") }
+
+// TestAnErrorThatCannotBeToldIsAFailureToo, of the same record and counted once.
+func TestAnErrorThatCannotBeToldIsAFailureToo(t *testing.T) {
+	for _, careful := range []int{0, 10} {
+		cfg := config(t, func(b *stream.Builder) {
+			b.DeadLetter("dead")
+			stream.To(stream.TryMapValues(stream.From(b, left), func(_ *stream.Context, r *stream.Record[string, string]) (string, error) {
+				if r.Value == "bad" {
+					return "", mute{}
+				}
+				return r.Value, nil
+			}), out)
+		})
+		cfg.Careful = careful
+		x := newTask(t, cfg)
+		feed(t, x, 0, messages(0, "a", "bad", "b"))
+		step(t, x)
+		c := prepare(t, x)
+		checkAccounts(t, c)
+		if values(c, "out") != "a b" || values(c, "dead") != "bad" {
+			t.Errorf("out %q, dead %q", values(c, "out"), values(c, "dead"))
+		}
+	}
+}

@@ -98,12 +98,13 @@ func (t *Task) failed(err error, c *graph.Counters) error {
 }
 
 // settle counts a failed record at its source and, where the policy says so,
-// sends it to the dead-letter topic.
+// sends it to the dead-letter topic; that first, for the text of an error is user
+// code and may panic.
 func (t *Task) settle(re *graph.RecordError, c *graph.Counters) {
-	c.Dropped[re.Reason()]++
 	if t.env.Policy.OnError == graph.DeadLetter {
 		t.deadLetter(re.Operator, re.Reason(), re)
 	}
+	c.Dropped[re.Reason()]++
 }
 
 // poison returns what is known to be wrong with the current record, if
