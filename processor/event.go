@@ -97,7 +97,7 @@ func (a *App) listeners(index int) worker.Events {
 		},
 		Poisoned: func(p task.Poison) {
 			err := &task.RecordError{Origin: p.Origin, Failure: p.Failure}
-			log.Warn("record failed after it had effects, replaying without it", zap.String("topic", p.Origin.Topic),
+			log.Warn("record failed after it had effects, its task goes back to the last commit", zap.String("topic", p.Origin.Topic),
 				zap.Int32("partition", p.Origin.Partition), zap.Int64("offset", p.Origin.Offset), zap.Error(p.Failure))
 			call(user.Poisoned, error(err))
 		},

@@ -10,7 +10,7 @@ import (
 
 // framesKept bounds the frames of a trace: those that are nearest, which say
 // where something happened.
-const framesKept = 24
+const framesKept = 12
 
 // A Trace is the functions that were called, the last one first. It is a few
 // addresses: some applications panic over every hundredth record, and nobody reads
