@@ -29,8 +29,8 @@ type EventListener struct {
 	// Unknown: it was not learned whether a commit succeeded; the worker asks
 	// Kafka.
 	Unknown func(error)
-	// Poisoned: a record failed after it had effects and is skipped in the
-	// replay.
+	// Poisoned: a record failed after it had effects, and its task goes back to
+	// the last commit. Those that follow are taken back in place and counted only.
 	Poisoned func(error)
 	// Warning: something an operator should know that stops nothing.
 	Warning func(error)
@@ -98,7 +98,7 @@ func (a *App) listeners(index int) worker.Events {
 		},
 		Poisoned: func(p task.Poison) {
 			err := &task.RecordError{Origin: p.Origin, Failure: p.Failure}
-			log.Warn("record failed after it had effects, replaying without it", zap.String("topic", p.Origin.Topic),
+			log.Warn("record failed after it had effects, its task goes back to the last commit", zap.String("topic", p.Origin.Topic),
 				zap.Int32("partition", p.Origin.Partition), zap.Int64("offset", p.Origin.Offset), zap.Error(p.Failure))
 			call(user.Poisoned, error(err))
 		},

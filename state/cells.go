@@ -20,6 +20,11 @@ type cells[V any] struct {
 	all     []uint32 // scratch of sortAll
 	order   []sorted // buffer of each; nil while an iteration has it
 	shown   *V       // a value that each shows without keeping it; nil while an iteration has it
+
+	noted  []notedEntry[V] // in the journal
+	listed bool            // among those that the journal has to visit
+	shape  shape           // of V
+	entry  overlay         // the store itself
 }
 
 // slot returns the index of a live, dirty entry for key, made with the zero value if the store has none; i is the
@@ -32,6 +37,7 @@ func (c *cells[V]) slot(t *table[V], i int, start int64, windowed bool, key []by
 		}
 	}
 	existed := t.entries[i].flags&flagAbsent == 0
+	c.note(t, i)
 	if !existed {
 		var zero V
 		t.fill(i, zero, 0)

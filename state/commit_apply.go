@@ -121,6 +121,7 @@ func (s *Stores) Discard() {
 	for slot := range s.commits {
 		s.commits[slot].reset()
 	}
+	s.Keep()
 	s.pending, s.dirtyBytes = 0, 0
 	if s.broken != nil {
 		return

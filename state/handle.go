@@ -49,6 +49,7 @@ func (h KV[K, V]) Open(o Opener) (*KeyValueStore[K, V], error) {
 	if err := kv.reload(); err != nil {
 		return nil, err
 	}
+	kv.entry = kv
 	st.overlay = kv
 	return kv, nil
 }
@@ -86,6 +87,7 @@ func (h Windowed[V]) Open(o Opener) (*WindowStore[V], error) {
 	if err := w.reload(); err != nil {
 		return nil, err
 	}
+	w.entry = w
 	st.overlay = w
 	return w, nil
 }

@@ -45,6 +45,7 @@ func (kv *KeyValueStore[K, V]) Put(key K, v V) error {
 	if err != nil {
 		return err
 	}
+	kv.note(&kv.table, i)
 	if e := &kv.table.entries[i]; e.flags&flagAbsent == 0 {
 		e.value = v
 	} else {
@@ -93,7 +94,7 @@ func (kv *KeyValueStore[K, V]) Err() error { return kv.err }
 func (kv *KeyValueStore[K, V]) Slot(key []byte) (v *V, existed bool, err error) {
 	hash := hashKey(key)
 	i := kv.table.find(key, hash)
-	if i >= 0 && kv.table.entries[i].flags&(flagDirty|flagAbsent) == flagDirty {
+	if i >= 0 && kv.table.entries[i].flags&(flagDirty|flagAbsent) == flagDirty && !kv.stores.journal.on {
 		kv.stores.writes++
 		return &kv.table.entries[i].value, true, nil
 	}
@@ -116,6 +117,7 @@ func (kv *KeyValueStore[K, V]) Remove(key []byte) error {
 	if err != nil {
 		return err
 	}
+	kv.note(&kv.table, i)
 	kv.table.empty(i)
 	kv.dirty(&kv.table, i)
 	return nil
@@ -145,7 +147,8 @@ func (kv *KeyValueStore[K, V]) Closing() (Closing, bool) {
 	return c, c != noClosing
 }
 
-// blind returns the index of the entry of a key that is about to be overwritten, without reading the engine.
+// blind returns the index of the entry of a key that is about to be overwritten, without reading the engine; but for
+// what may be taken back, for then it is to say again what the engine holds.
 func (kv *KeyValueStore[K, V]) blind(key []byte) (int, error) {
 	kv.stores.blind++
 	hash := hashKey(key)
@@ -154,6 +157,9 @@ func (kv *KeyValueStore[K, V]) blind(key []byte) (int, error) {
 	}
 	if kv.stores.broken != nil {
 		return 0, kv.stores.broken
+	}
+	if kv.stores.journal.on {
+		return kv.load(&kv.table, 0, false, key, hash)
 	}
 	i, err := kv.table.insert(key, hash)
 	if err != nil {
@@ -183,5 +189,9 @@ func (kv *KeyValueStore[K, V]) reload() error {
 	kv.table.reset(!any && err == nil)
 	return err
 }
+
+func (kv *KeyValueStore[K, V]) undo() error { return kv.takeBack() }
+
+func (kv *KeyValueStore[K, V]) keep() { kv.forget() }
 
 func (kv *KeyValueStore[K, V]) bytes() int { return kv.table.bytes() }

@@ -30,6 +30,7 @@ type Stores struct {
 	pending int
 	broken  error
 	restore bool // records were restored since the last FinishRestore
+	journal journal
 
 	dirtyBytes int
 	share      share // of what may stay in memory after an Apply
@@ -66,6 +67,9 @@ type overlay interface {
 	settle(slot int, drop float64)
 	// reload drops everything and looks afresh at what the engine holds.
 	reload() error
+	// undo makes everything what it was at the savepoint; keep forgets the savepoint.
+	undo() error
+	keep()
 	// bytes is about the memory in use.
 	bytes() int
 }

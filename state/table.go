@@ -46,6 +46,8 @@ const (
 	flagAbsent
 	// flagPending marks an entry whose value is in the first of the pending commits; shifted by n, in another.
 	flagPending
+	// flagNoted marks an entry whose state at the savepoint is in the journal.
+	flagNoted uint8 = 1 << 7
 )
 
 const (

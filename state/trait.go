@@ -78,9 +78,9 @@ func (s *Stores) Differences(store string) []Difference {
 	return differences(p.Traits, st.traits)
 }
 
-// Kept is the value that a trait had when the store's state was last committed; false if there is none, or the
+// KeptTrait is the value that a trait had when the store's state was last committed; false if there is none, or the
 // version that committed it did not know the trait.
-func (s *Stores) Kept(store, trait string) (string, bool) {
+func (s *Stores) KeptTrait(store, trait string) (string, bool) {
 	st := s.find(store)
 	if st == nil {
 		return "", false
@@ -94,9 +94,9 @@ func (s *Stores) Kept(store, trait string) (string, bool) {
 	return "", false
 }
 
-// Keep sets the value of a trait of the store's Spec, from the next commit on: for operators that go on with a layout
+// KeepTrait sets the value of a trait of the store's Spec, from the next commit on: for operators that go on with a layout
 // they find, though they would choose another for a new store. A trait that the Spec lacks is not added.
-func (s *Stores) Keep(store, trait, value string) {
+func (s *Stores) KeepTrait(store, trait, value string) {
 	st := s.find(store)
 	if st == nil {
 		return

@@ -45,18 +45,18 @@ func TestDifferences(t *testing.T) {
 func TestKeepATrait(t *testing.T) {
 	storage, spec := NewMemory(), Spec{Name: "w", Kind: Window, Traits: []Trait{{Name: "layout", Value: "panes"}}}
 	s := openSpecs(t, storage, spec)
-	if was, ok := s.Kept("w", "layout"); ok {
+	if was, ok := s.KeptTrait("w", "layout"); ok {
 		t.Errorf("a new store has kept %q", was)
 	}
-	s.Keep("w", "layout", "windows")
-	s.Keep("w", "unknown", "x")
+	s.KeepTrait("w", "layout", "windows")
+	s.KeepTrait("w", "unknown", "x")
 	commitAll(t, s, at(1))
 	closeAll(t, closer{s})
 	s = openSpecs(t, storage, spec)
-	if was, ok := s.Kept("w", "layout"); !ok || was != "windows" {
+	if was, ok := s.KeptTrait("w", "layout"); !ok || was != "windows" {
 		t.Errorf("kept %q, %v, want windows", was, ok)
 	}
-	if _, ok := s.Kept("w", "unknown"); ok {
+	if _, ok := s.KeptTrait("w", "unknown"); ok {
 		t.Error("a trait was added")
 	}
 }

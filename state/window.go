@@ -15,6 +15,7 @@ type WindowStore[V any] struct {
 	applied []int64     // starts of the windows that are in the engine or in a pending commit, ascending
 	starts  []int64     // result of Starts
 	spare   []*table[V] // empty tables of windows that are gone
+	opened  []int64     // since the savepoint
 }
 
 // window is one window: its entries in memory, if any were touched.
@@ -38,7 +39,7 @@ func (w *WindowStore[V]) Slot(start int64, key []byte) (v *V, existed bool, err 
 		}
 	}
 	i := t.find(key, hash)
-	if i >= 0 && t.entries[i].flags&(flagDirty|flagAbsent) == flagDirty {
+	if i >= 0 && t.entries[i].flags&(flagDirty|flagAbsent) == flagDirty && !w.stores.journal.on {
 		w.stores.writes++
 		return &t.entries[i].value, true, nil
 	}

@@ -50,6 +50,10 @@ func (w *WindowStore[V]) open(start int64) (*table[V], error) {
 	at, found := w.search(start)
 	if !found {
 		w.windows = slices.Insert(w.windows, at, &window[V]{start: start})
+		if w.stores.journal.on {
+			w.opened = append(w.opened, start)
+			w.enlist()
+		}
 	}
 	w.last = at
 	return w.touch(w.windows[at]), nil
@@ -131,6 +135,24 @@ func (w *WindowStore[V]) reload() error {
 		}
 		from, _ = windowRange(w.store.id, start+1)
 	}
+}
+
+// undo closes the windows that were opened since the savepoint: there is nothing of them anywhere else.
+func (w *WindowStore[V]) undo() error {
+	err := w.takeBack()
+	for _, start := range w.opened {
+		if at, found := w.search(start); found {
+			w.retire(w.windows[at].table)
+			w.windows = slices.Delete(w.windows, at, at+1)
+		}
+	}
+	w.opened, w.last = w.opened[:0], 0
+	return err
+}
+
+func (w *WindowStore[V]) keep() {
+	w.forget()
+	w.opened = w.opened[:0]
 }
 
 func (w *WindowStore[V]) bytes() int {

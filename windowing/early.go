@@ -16,6 +16,7 @@ type changes struct {
 	all   bool                // all values of open windows count as changed
 	noted map[string]struct{} // number in 8 bytes that sort like it, and key
 	bytes []byte              // scratch
+	kept  kept                // for a savepoint
 }
 
 // changesMax bounds the changes remembered between two early results.
@@ -57,6 +58,9 @@ func (c *changes) note(number EventTime, key []byte) {
 		return
 	}
 	c.noted[string(c.bytes)] = struct{}{}
+	if c.kept.noting {
+		c.kept.noted = append(c.kept.noted, string(c.bytes))
+	}
 }
 
 // take returns the changes noted, windows ascending and within each the key bytes, and forgets them.

@@ -30,6 +30,8 @@ type Suppressor struct {
 	next   line   // who leaves first
 	oldest line   // whose change has the lowest time
 	key    []byte // scratch
+
+	back takenBack
 }
 
 // NewSuppressor returns the suppressor of a store that is open, restored, and used by nothing else. Validate must
@@ -64,6 +66,7 @@ func (p *Suppressor) Change(key, value []byte, gone bool, at EventTime) error {
 	if !gone {
 		h.Value = append(h.Value, value...)
 	}
+	p.note(key)
 	if w := p.find[string(key)]; w != nil {
 		p.held += h.size(len(key)) - w.size
 		w.size, w.lowest = h.size(len(key)), min(h.Start, h.Time)
@@ -120,11 +123,22 @@ func (p *Suppressor) pass() {
 }
 
 func (p *Suppressor) enter(key string, h *Held) {
-	w := &waiting{key: key, size: h.size(len(key)), start: h.Start, lowest: min(h.Start, h.Time)}
+	p.join(&waiting{key: key, size: h.size(len(key)), start: h.Start, lowest: min(h.Start, h.Time)})
+}
+
+// join puts a key into both lines, leave takes it out of them.
+func (p *Suppressor) join(w *waiting) {
 	p.held += w.size
-	p.find[key] = w
+	p.find[w.key] = w
 	heap.Push(&p.next, w)
 	heap.Push(&p.oldest, w)
+}
+
+func (p *Suppressor) leave(w *waiting) {
+	p.next.remove(w)
+	p.oldest.remove(w)
+	delete(p.find, w.key)
+	p.held -= w.size
 }
 
 func (p *Suppressor) sendDue() error {
@@ -174,9 +188,7 @@ func (p *Suppressor) sendFirst() error {
 	if err := p.emit(p.key, h); err != nil {
 		return err
 	}
-	p.next.remove(w)
-	p.oldest.remove(w)
-	delete(p.find, w.key)
-	p.held -= w.size
+	p.note(p.key)
+	p.leave(w)
 	return p.store.Remove(p.key)
 }

@@ -108,9 +108,9 @@ func (w Windows) Layout(combines bool) state.Trait {
 // that is windows although the trait says panes: because there are windows in it that an earlier version kept.
 func KeepsWindows[A any](s *state.Stores, name string, layout state.Trait, store *state.WindowStore[state.Timestamped[A]]) bool {
 	chosen := layout.Value
-	if was, ok := s.Kept(name, layoutTrait); ok && was == layoutWindows && len(store.Starts()) > 0 {
+	if was, ok := s.KeptTrait(name, layoutTrait); ok && was == layoutWindows && len(store.Starts()) > 0 {
 		chosen = layoutWindows
 	}
-	s.Keep(name, layoutTrait, chosen)
+	s.KeepTrait(name, layoutTrait, chosen)
 	return chosen == layoutWindows
 }

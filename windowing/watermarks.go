@@ -80,6 +80,14 @@ func (w Watermarks) MaxAhead(d time.Duration) Watermarks {
 	return w
 }
 
+// Ahead is the duration given to MaxAhead, or else DefaultMaxAhead.
+func (w Watermarks) Ahead() time.Duration {
+	if w.limited {
+		return w.ahead
+	}
+	return DefaultMaxAhead
+}
+
 // Idle takes a partition out of account that has been at its end for d (Flink's withIdleness): it no longer holds the
 // windows of others open. That it is at its end is proved, by asking the broker: its position is the partition's high
 // watermark, with nothing waiting. When all are idle, the highest watermark holds. What comes when the silence is over
@@ -135,12 +143,9 @@ func (w Watermarks) Validate() error {
 
 // Channel makes a channel that goes on from a watermark that was stored with its position; NoTime for a new one.
 func (w Watermarks) Channel(restored EventTime) Channel {
-	c := Channel{bound: w.bound.Milliseconds(), ahead: DefaultMaxAhead.Milliseconds(), max: NoTime, told: w.told, mark: NoTime}
+	c := Channel{bound: w.bound.Milliseconds(), ahead: w.Ahead().Milliseconds(), max: NoTime, told: w.told, mark: NoTime}
 	if w.generator != nil {
 		c.generator = w.generator(restored)
-	}
-	if w.limited {
-		c.ahead = w.ahead.Milliseconds()
 	}
 	c.Advance(restored)
 	return c

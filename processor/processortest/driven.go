@@ -26,6 +26,7 @@ type driven struct {
 	committed []task.Input
 	changelog [][]state.ChangelogRecord // by store
 	skip      []task.Poison
+	careful   int
 	counted   []graph.Counters
 }
 
@@ -95,7 +96,8 @@ func (x *driven) build(stores *state.Stores) (err error) {
 	x.task, err = task.New(task.Config{
 		ID: x.id, ApplicationID: applicationID, Subtopology: x.sub, Stores: stores,
 		Tasks: x.tasks, MaxIdle: -1,
-		Inputs: slices.Clone(x.committed), Partitions: x.d.counts, Partition: partitioner.New(), Skip: x.skip,
+		Inputs: slices.Clone(x.committed), Partitions: x.d.counts, Partition: partitioner.New(), Skip: x.skip, Careful: x.careful,
+		Limits: x.d.limits,
 	})
 	if err != nil {
 		return err
@@ -104,7 +106,7 @@ func (x *driven) build(stores *state.Stores) (err error) {
 }
 
 // run processes everything in the log that the task has not seen. A record that
-// fails after effects is answered as by a worker: abort, and replay without it.
+// fails after effects is answered as by a worker: abort, and replay carefully.
 func (x *driven) run() error {
 	for i, in := range x.committed {
 		log := x.d.log[in.Topic][in.Partition]
@@ -129,7 +131,10 @@ func (x *driven) failed(err error) error {
 	if scope != task.RecordScope {
 		return err
 	}
-	x.skip = append(x.skip, poison)
+	if x.task.Careful() > 0 { // and it could not be taken back
+		x.skip = append(x.skip, poison)
+	}
+	x.careful = task.CarefulRecords
 	return x.abort()
 }
 

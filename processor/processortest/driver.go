@@ -39,6 +39,7 @@ type Driver struct {
 	log        map[string][][]graph.Message // source topics, by partition
 	written    map[string]*outputLog        // committed records of sink topics
 	faults     *rand.Rand                   // nil: undisturbed
+	limits     map[string]*graph.Limits     // of topics that do not take everything
 }
 
 // New builds the topology and starts its tasks. Build errors fail the test.

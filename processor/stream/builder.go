@@ -45,19 +45,28 @@ func New(name string) *Builder { return &Builder{graph: graph.NewBuilder(name)} 
 
 // SkipErrors has records that cannot be decoded or processed counted and
 // dropped. The default is that the application stops and keeps its offset, and
-// so it does, whatever is set, where no record is to blame: what fails behind
-// windows or a table when they send at their own time, as a window closes or at a
-// commit, must be filtered out before the operator that refuses it.
+// so it does, whatever is set, where user code fails and no record is to blame:
+// what fails behind windows or a table when they send at their own time, as a
+// window closes or at a commit, must be filtered out before the operator that
+// refuses it. A result that its topic would refuse (see To) is covered then too.
 func (b *Builder) SkipErrors() { b.graph.SetPolicy(graph.ErrorPolicy{OnError: graph.Skip}) }
 
 // DeadLetter has records that cannot be decoded or processed sent to topic, in
 // the same transaction as everything else, with the original key, value,
 // headers and timestamp and with headers that say what happened (KIP-1034's
 // names where they exist). With also, records dropped for those reasons are
-// sent there too. A record that had effects before it failed is taken back:
-// its task goes back to the last commit and replays the interval without it.
-// What fails as a window closes or at a commit stops the application, as with
-// SkipErrors. Build refuses a topic without a name and one that the application reads.
+// sent there too. A record that had effects before it failed leaves none.
+// User code that fails as a window closes or at a commit stops the application,
+// as with SkipErrors. Build refuses a topic without a name and one that the
+// application reads.
+//
+// A dead letter always gets out: where the topic does not take it as it is, long
+// headers are cut, then key and value are replaced by the hex SHA-256 of their
+// bytes (header __millrace.errors.payload); its time is brought into the bounds
+// of the topic (the original is in __millrace.errors.timestamp); and where the
+// topic is compacted a record without a key gets "topic-partition-offset" (header
+// __millrace.errors.key). The headers of an earlier failure are replaced, but for
+// __millrace.errors.first.failed.at, and __millrace.errors.attempts counts up.
 func (b *Builder) DeadLetter(topic string, also ...Reason) {
 	b.graph.SetPolicy(graph.ErrorPolicy{OnError: graph.DeadLetter, Topic: topic, Route: also})
 }
@@ -76,6 +85,7 @@ type Option func(*options)
 
 type options struct {
 	completeness bool // of a sink
+	clamp        bool // of a sink
 
 	name  string
 	watch *watermarks
@@ -108,6 +118,7 @@ func (o options) only(b *Builder, operator string, takes ...string) options {
 		{"CombineReduce", "it belongs to ReduceWindows", o.combine},
 		{"Partitions", "it belongs to Repartition and GroupBy", o.partitions != 0},
 		{"Completeness", "it belongs to To", o.completeness},
+		{"ClampTime", "it belongs to To", o.clamp},
 	} {
 		if option.given && !slices.Contains(takes, option.name) {
 			b.graph.Fail("operator %q: the option %s has no effect on it: %s; leave it out", operator, option.name, option.hint)

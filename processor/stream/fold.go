@@ -243,6 +243,7 @@ func keyed[K, V any](env *graph.Env, node *graph.Node, k *keyer[K], r *Record[K,
 	if key, err = k.bytes(meta, r.Key); err != nil {
 		return nil, false, failed(node, err)
 	}
+	env.Counted++
 	env.Counters[node.ID].In++
 	return key, true, nil
 }

@@ -57,7 +57,7 @@ func Repartition[K, V any](name string, s Stream[K, V], keys serde.Serde[K], val
 			for i := range e.told {
 				e.told[i] = e.now
 			}
-			return graph.Instance{Receive: graph.Receiver[K, V](e.receive), Teller: e}, nil
+			return graph.Instance{Receive: graph.Receiver[K, V](e.receive), Teller: e, Undoable: e}, nil
 		},
 	}, s.at)
 	out := addSource(s.b, topic, graph.Node{Name: "from:" + name, Kind: graph.SourceNode, Topic: name, Internal: true})
@@ -78,6 +78,15 @@ type edgeSink[K, V any] struct {
 	told []graph.Time // by partition
 	slab []graph.Header
 	run  []byte
+
+	noting bool       // there is a savepoint
+	noted  []toldTime // since then, oldest first
+}
+
+// toldTime is what a partition had been told.
+type toldTime struct {
+	partition int32
+	time      graph.Time
 }
 
 func (e *edgeSink[K, V]) receive(r *Record[K, V]) error {
@@ -99,10 +108,30 @@ func (e *edgeSink[K, V]) receive(r *Record[K, V]) error {
 		return err
 	}
 	out.Headers = e.with(out.Headers, stamp)
+	if sent, err := e.send(&out); !sent {
+		return err
+	}
+	if e.noting {
+		e.noted = append(e.noted, toldTime{out.Partition, e.told[out.Partition]})
+	}
 	e.told[out.Partition] = e.now
-	e.env.Outbox.Send(out)
 	return nil
 }
+
+// Mark implements graph.Undoable.
+func (e *edgeSink[K, V]) Mark() { e.noting, e.noted = true, e.noted[:0] }
+
+// Undo implements graph.Undoable: what a record that was not sent would have
+// told is not known to anybody.
+func (e *edgeSink[K, V]) Undo() {
+	for i := len(e.noted) - 1; i >= 0; i-- {
+		e.told[e.noted[i].partition] = e.noted[i].time
+	}
+	e.Keep()
+}
+
+// Keep implements graph.Undoable.
+func (e *edgeSink[K, V]) Keep() { e.noting, e.noted = false, e.noted[:0] }
 
 // with adds the stamp to the headers of a record.
 func (e *edgeSink[K, V]) with(headers []graph.Header, stamp graph.Header) []graph.Header {

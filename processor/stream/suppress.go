@@ -82,7 +82,7 @@ func (s *suppress[K, V]) open(w windowing.Suppression, store state.KV[[]byte, wi
 	if s.held, err = windowing.NewSuppressor(w, opened, s.emit); err != nil {
 		return inst, err
 	}
-	return graph.Instance{Receive: graph.Receiver[K, V](s.receive), Timed: s.held}, nil
+	return graph.Instance{Receive: graph.Receiver[K, V](s.receive), Timed: s.held, Undoable: s.held}, nil
 }
 
 func (s *suppress[K, V]) receive(r *Record[K, V]) (err error) {
@@ -123,5 +123,9 @@ func (s *suppress[K, V]) emit(key []byte, h *windowing.Held) (err error) {
 	}
 	s.out.Time = h.Time
 	*graph.MetaOf(&s.out) = graph.Meta{Watermark: s.held.Passed(), Tombstone: h.Gone}
-	return s.down(&s.out)
+	before := s.env.Detached
+	s.env.Detached = true // of another record, or the same at another time
+	err = s.down(&s.out)
+	s.env.Detached = before
+	return err
 }

@@ -32,6 +32,7 @@ func toAll[K, V any](downs []graph.Receiver[K, V], r *Record[K, V]) error {
 // unplaced drops a tombstone that goes no further at node. It is not routed: what
 // would be sent is the record that is being processed, and that one is fine.
 func unplaced(env *graph.Env, node *graph.Node) error {
+	env.Counted++
 	c := &env.Counters[node.ID]
 	c.In++
 	c.Dropped[graph.NullValue]++

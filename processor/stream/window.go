@@ -93,7 +93,7 @@ func aggregateWindows[K, V, A any](name string, w TimeWindowed[K, V], g gatherin
 	spec, open := windowKind[K, V](name, w.w, value, g.combine != nil)
 	spec = stateOf(spec, g.kind, s.key, opt.version, windowing.Traits(w.w)...)
 	id := s.b.graph.Add(graph.Node{
-		Name: name, Kind: graph.OperatorNode, Sends: sending(w.w), Stores: []state.Spec{spec},
+		Name: name, Kind: graph.OperatorNode, Sends: sending(w.w), Stores: []state.Spec{spec}, Windows: w.w,
 		Instantiate: func(env *graph.Env, node *graph.Node, children [][]any) (graph.Instance, error) {
 			own, err := g.apart(w.w, value, name)
 			if err != nil {
@@ -141,7 +141,9 @@ func (o *windowed[K, V, A]) open(aggregation opener[K, V, A], key serde.Serde[K]
 	if o.agg, err = aggregation(o); err != nil {
 		return inst, err
 	}
-	return graph.Instance{Receive: graph.Receiver[K, V](o.receive), Timed: o.agg, Commit: o.agg.BeforeCommit}, nil
+	inst = graph.Instance{Receive: graph.Receiver[K, V](o.receive), Timed: o.agg, Commit: o.agg.BeforeCommit}
+	inst.Undoable, _ = o.agg.(graph.Undoable)
+	return inst, nil
 }
 
 func (o *windowed[K, V, A]) receive(r *Record[K, V]) error {

@@ -22,10 +22,13 @@ var (
 
 type stringCodec struct{}
 
+func (stringCodec) Size(v string) int                           { return len(v) }
 func (stringCodec) Append(dst []byte, v string) ([]byte, error) { return append(dst, v...), nil }
 func (stringCodec) Decode(src []byte) (string, error)           { return string(src), nil }
 
 type bytesCodec struct{}
+
+func (bytesCodec) Size(v []byte) int { return len(v) }
 
 func (bytesCodec) Append(dst []byte, v []byte) ([]byte, error) { return append(dst, v...), nil }
 

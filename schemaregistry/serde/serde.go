@@ -61,6 +61,13 @@ type Codec[T any] interface {
 	Decode(src []byte) (T, error)
 }
 
+// Sizer is a codec that knows how long an encoding is going to be without making it. It is optional: with it, a value
+// that is too large for its topic costs nothing.
+type Sizer[T any] interface {
+	// Size returns how many bytes Append appends for v.
+	Size(v T) int
+}
+
 // Serde makes codecs. It is immutable, safe for concurrent use and usually a package-level value of the
 // application.
 type Serde[T any] interface {

@@ -54,12 +54,13 @@ func table() []Package {
 
 		{Pattern: "processor/internal/partitioner", Imports: []string{kgo}},
 		{Pattern: "processor/internal/assign"},
-		{Pattern: "processor/internal/graph", Imports: []string{"state", "windowing", "schemaregistry/serde"}},
+		{Pattern: "processor/internal/stack"},
+		{Pattern: "processor/internal/graph", Imports: []string{"processor/internal/stack", "state", "windowing", "schemaregistry/serde"}},
 		{Pattern: "processor/internal/task", Imports: []string{"processor/internal/graph", "state", "windowing"},
 			Tests: []string{"processor/stream", "processor/internal/partitioner"}}, // tests run topologies as users write them
 		{Pattern: "processor/internal/worker", Imports: []string{
 			"processor/internal/task", "processor/internal/graph", "processor/internal/assign", "processor/internal/partitioner",
-			"state", kgo, kadm, kmsg, kerr, kversion,
+			"state", "windowing", kgo, kadm, kmsg, kerr, kversion,
 		}},
 		{Pattern: "processor/internal/reset", Imports: []string{
 			"processor/internal/task", "processor/internal/graph", "state", kgo, kadm, kerr,

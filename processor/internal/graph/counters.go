@@ -13,10 +13,11 @@ const (
 	NoTimestamp               // a negative timestamp
 	Decode                    // the key or the value could not be decoded
 	Process                   // user code returned an error or panicked
+	Refused                   // its result would be refused by the topic
 	reasonCount
 )
 
-var reasonNames = [reasonCount]string{"late", "future", "null_key", "null_value", "no_timestamp", "decode", "process"}
+var reasonNames = [reasonCount]string{"late", "future", "null_key", "null_value", "no_timestamp", "decode", "process", "refused"}
 
 func (r Reason) String() string { return reasonNames[r] }
 

@@ -1,6 +1,8 @@
 package graph
 
 import (
+	"fmt"
+
 	"github.com/millrace/millrace/state"
 	"github.com/millrace/millrace/windowing"
 )
@@ -23,6 +25,20 @@ type Env struct {
 	Run string
 	// Route sends the record being processed to the dead-letter topic.
 	Route func(operator string, reason Reason)
+	// RouteResult sends a result that its topic would refuse there.
+	RouteResult func(node *Node, out Out, why error)
+	// Limits are those of every topic that is written to, as far as they are
+	// known.
+	Limits map[string]*Limits
+	// Wall is the wall clock, ms since epoch, of the last step or tick; 0
+	// before the first. It bounds what is sent and decides nothing else.
+	Wall int64
+	// Counted grows with whatever a node counts that is not undone by taking
+	// back outputs and state.
+	Counted uint64
+	// Detached says that what is sent now does not come of the record being
+	// processed, which has only made room for it.
+	Detached bool
 
 	stores *state.Stores
 }
@@ -36,10 +52,41 @@ func (e *Env) Stores() *state.Stores { return e.stores }
 // Drop counts a record that goes no further at node, and routes it if the
 // policy says so.
 func (e *Env) Drop(node *Node, reason Reason) {
+	e.Counted++
 	e.Counters[node.ID].Dropped[reason]++
 	if e.Policy.Routes(reason) {
 		e.Route(node.Name, reason)
 	}
+}
+
+// Refuse answers a result that its topic would refuse. It is the failure of the
+// record it comes of. Where it comes of none, as when a window closes, the
+// result itself is counted at its sink, and routed, as the policy says.
+func (e *Env) Refuse(node *Node, out Out, why error) error {
+	if e.Blames() {
+		return &RecordError{Operator: node.Name, Phase: PhaseProduce, Err: why}
+	}
+	if e.Policy.OnError == Fail {
+		return fmt.Errorf("sink %q: %w; or set an error policy (SkipErrors or DeadLetter of stream.Builder), which then covers this result", node.Name, why)
+	}
+	e.Counted++
+	e.Counters[node.ID].In++
+	e.Counters[node.ID].Dropped[Refused]++
+	if e.Policy.OnError == DeadLetter {
+		e.RouteResult(node, out, why)
+	}
+	return nil
+}
+
+// Blames reports whether what is sent now comes of the record being processed.
+func (e *Env) Blames() bool { return e.Context.Message != nil && !e.Detached }
+
+// LimitsOf returns the limits of a topic.
+func (e *Env) LimitsOf(topic string) *Limits {
+	if l := e.Limits[topic]; l != nil {
+		return l
+	}
+	return Unlimited()
 }
 
 // DropLate is Drop for a record that was late by so many ms of event time: the
@@ -69,6 +116,20 @@ type Instance struct {
 	// Commit emits what the operator holds back until a commit; nil if
 	// nothing.
 	Commit func() error
+	// Undoable is what the operator remembers of records beside its stores; nil
+	// where that does no harm when a record is taken back.
+	Undoable Undoable
+}
+
+// Undoable is what can be taken back to how it was before a record.
+type Undoable interface {
+	// Mark sets a savepoint, before a record. Undo or Keep follows before
+	// anything else happens.
+	Mark()
+	// Undo goes back to the savepoint and forgets it.
+	Undo()
+	// Keep forgets the savepoint.
+	Keep()
 }
 
 // A Source is the entry of a task for one input topic.

@@ -2,7 +2,8 @@ package graph
 
 import (
 	"fmt"
-	"runtime/debug"
+
+	"github.com/millrace/millrace/processor/internal/stack"
 )
 
 // A Phase is the step of the path in which a record failed.
@@ -12,10 +13,11 @@ type Phase string
 const (
 	PhaseDecode  Phase = "decode"
 	PhaseProcess Phase = "process"
+	PhaseProduce Phase = "produce"
 )
 
 // A RecordError is a failure that one record caused: its bytes could not be
-// decoded, or user code rejected it. The error policy decides what becomes of
+// decoded, user code rejected it, or a topic does not take what came of it. The error policy decides what becomes of
 // the record; every other error fails the task.
 type RecordError struct {
 	Operator string
@@ -29,16 +31,27 @@ func (e *RecordError) Error() string {
 
 func (e *RecordError) Unwrap() error { return e.Err }
 
+// A panicError is a panic of user code.
+type panicError struct {
+	value any
+	trace stack.Trace
+}
+
+func (e *panicError) Error() string { return fmt.Sprintf("panic: %v\n%v", e.value, e.trace) }
+
 // Panicked is the failure of an operator whose user code panicked with p. Only
 // who recovers calls it: the stack, which goes with it, is that of the panic.
 func Panicked(operator string, p any) *RecordError {
-	return &RecordError{Operator: operator, Phase: PhaseProcess, Err: fmt.Errorf("panic: %v\n%s", p, debug.Stack())}
+	return &RecordError{Operator: operator, Phase: PhaseProcess, Err: &panicError{p, stack.Of(1)}}
 }
 
 // Reason is the reason under which the failure is counted.
 func (e *RecordError) Reason() Reason {
-	if e.Phase == PhaseDecode {
+	switch e.Phase {
+	case PhaseDecode:
 		return Decode
+	case PhaseProduce:
+		return Refused
 	}
 	return Process
 }

@@ -37,9 +37,13 @@ type Node struct {
 	// Completeness is the topic to which the sink writes how far the time has
 	// come in Topic; empty for none.
 	Completeness string
-	Parents      []Edge
-	Ports        [][]NodeID // children by port; most nodes have one port
-	Stores       []state.Spec
+	// Clamped marks a sink that brings times into the bounds of its topic.
+	Clamped bool
+	Parents []Edge
+	Ports   [][]NodeID // children by port; most nodes have one port
+	Stores  []state.Spec
+	// Windows are those whose results the operator sends; nil if it has none.
+	Windows windowing.Definition
 	// Sends is how the order of what leaves an operator by its first port comes
 	// about.
 	Sends Sending

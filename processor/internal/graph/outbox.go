@@ -44,6 +44,34 @@ func (o *Outbox) Send(out Out) {
 	o.outs = append(o.outs, out)
 }
 
+// A Mark is how far an Outbox was filled.
+type Mark struct {
+	outs, bytes, full, used int
+	begun                   bool // there was a current chunk
+}
+
+// Mark returns how far the outbox is filled.
+func (o *Outbox) Mark() Mark {
+	return Mark{outs: len(o.outs), bytes: o.bytes, full: len(o.full), used: len(o.cur), begun: o.cur != nil}
+}
+
+// Rewind takes back what was appended and sent since m; nothing was taken
+// meanwhile.
+func (o *Outbox) Rewind(m Mark) {
+	clear(o.outs[m.outs:])
+	o.outs, o.bytes = o.outs[:m.outs], m.bytes
+	since := append(o.full[m.full:], o.cur)
+	o.full, o.cur = o.full[:m.full], nil
+	if m.begun {
+		o.cur, since = since[0][:m.used], since[1:]
+	}
+	for _, c := range since {
+		if c != nil && len(o.free) < outboxChunksKept {
+			o.free = append(o.free, c[:0])
+		}
+	}
+}
+
 // Take empties the outbox into a parcel.
 func (o *Outbox) Take() Parcel {
 	p := Parcel{Outs: o.outs, chunks: o.full}

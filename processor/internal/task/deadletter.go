@@ -7,13 +7,29 @@ import (
 	"hash/fnv"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/millrace/millrace/processor/internal/graph"
 )
 
-// A dead letter is the original record: its key, value, headers and timestamp,
-// with headers added that say what happened. Those that Kafka Streams has
-// (KIP-1034) keep its names, so existing tools read them.
+// A letter is a dead letter on its way: the original record, its key, value,
+// headers and timestamp, with headers added that say what happened. Those that
+// Kafka Streams has (KIP-1034) keep its names, so existing tools read them. A
+// result that comes of no record is its own original.
+//
+// Always: its topic takes it, as far as it is known what that takes. A record
+// that came back from a dead-letter topic has the headers of its last failure
+// and the count of all.
+type letter struct {
+	out       graph.Out
+	original  []graph.Header // but for those of earlier failures
+	own       []graph.Header
+	where     []graph.Header // it came from
+	partition int32          // its own, for one without a key
+	attempts  int
+	first     string // when it failed first
+}
+
 const (
 	headerException = "__streams.errors.exception"
 	headerMessage   = "__streams.errors.message"
@@ -28,12 +44,28 @@ const (
 	headerApplication = "__millrace.errors.application.id"
 	headerVersion     = "__millrace.errors.version"
 	headerFingerprint = "__millrace.errors.fingerprint"
-	headerPayload     = "__millrace.errors.payload"
+	headerPayload     = "__millrace.errors.payload"         // "sha256": key and value are hashes
+	headerFirst       = "__millrace.errors.first.failed.at" // ms since epoch
+	headerTimestamp   = "__millrace.errors.timestamp"       // the original's, where the topic does not take that
+	headerKey         = "__millrace.errors.key"             // "none": the original has none
+	headerHeaders     = "__millrace.errors.headers"         // "cut": the original's are shorter here
+	headerSink        = "__millrace.errors.sink"            // the topic of a result that comes of no record
+
+	prefixStreams = "__streams.errors."
+	prefixOwn     = "__millrace.errors."
 )
 
 // messageLimit bounds the text of an error in a header, so that a dead letter
 // is not refused for being larger than the record it is about.
 const messageLimit = 1024
+
+// messageLeast is what is left of that text where even hashes leave too little
+// room.
+const messageLeast = 64
+
+// headerLimit bounds the value of a header of the original where the letter is
+// larger than its topic takes.
+const headerLimit = 256
 
 // route sends the current record, dropped by an operator, to the dead-letter
 // topic.
@@ -42,53 +74,145 @@ func (t *Task) route(operator string, reason graph.Reason) { t.deadLetter(operat
 // deadLetter sends the current record to the dead-letter topic; failure is nil
 // for a drop.
 func (t *Task) deadLetter(operator string, reason graph.Reason, failure *graph.RecordError) {
-	m := t.context.Message
+	m, o := t.context.Message, t.context.Source
 	if m == nil || t.toldBefore(operator) {
 		return
 	}
-	out := graph.Out{
-		Topic: t.env.Policy.Topic, Timestamp: max(m.Timestamp, 0),
-		Key: m.Key, Value: m.Value, Headers: slices.Clip(slices.Clone(m.Headers)),
+	l := t.newLetter(m.Key, m.Value, m.Timestamp, m.Headers, o.Partition)
+	l.where = []graph.Header{
+		header(headerTopic, o.Topic), header(headerPartition, strconv.Itoa(int(o.Partition))), header(headerOffset, strconv.FormatInt(o.Offset, 10)),
 	}
-	out.Headers = append(out.Headers, t.letterHeaders(operator, reason, failure)...)
-	if t.env.Policy.HashPayload {
-		out.Key, out.Value = digest(m.Key), digest(m.Value)
-		out.Headers = append(out.Headers, header(headerPayload, "sha256"))
+	if failure == nil {
+		t.describe(l, operator, reason, graph.PhaseProcess, "dropped", reason.String())
+	} else {
+		t.describe(l, operator, reason, failure.Phase, fmt.Sprintf("%T", failure.Err), failure.Err.Error())
 	}
-	out.Partition = t.letterPartition(m.Key)
-	t.outbox.Send(out)
+	t.post(l, o)
 }
 
-func (t *Task) letterHeaders(operator string, reason graph.Reason, failure *graph.RecordError) []graph.Header {
-	o := t.context.Source
-	phase, exception, message := string(graph.PhaseProcess), "dropped", reason.String()
-	if failure != nil {
-		phase, exception, message = string(failure.Phase), fmt.Sprintf("%T", failure.Err), failure.Err.Error()
+// routeResult sends a result that comes of no record, and that its topic would
+// refuse, to the dead-letter topic.
+func (t *Task) routeResult(node *graph.Node, out graph.Out, why error) {
+	l := t.newLetter(out.Key, out.Value, out.Timestamp, out.Headers, out.Partition)
+	l.where = []graph.Header{header(headerSink, out.Topic)}
+	t.describe(l, node.Name, graph.Refused, graph.PhaseProduce, fmt.Sprintf("%T", why), why.Error())
+	t.post(l, graph.Origin{Topic: out.Topic, Partition: out.Partition, Offset: -1})
+}
+
+// newLetter takes the headers of earlier failures off, and on with what they
+// know.
+func (t *Task) newLetter(key, value []byte, at int64, headers []graph.Header, partition int32) *letter {
+	l := &letter{out: graph.Out{Topic: t.env.Policy.Topic, Timestamp: max(at, 0), Key: key, Value: value}, partition: partition}
+	l.first = strconv.FormatInt(t.env.Wall, 10)
+	for _, h := range headers {
+		switch {
+		case h.Key == headerAttempts:
+			l.attempts, _ = strconv.Atoi(string(h.Value))
+		case h.Key == headerFirst:
+			l.first = string(h.Value)
+		case h.Key == headerTimestamp:
+			l.own = append(l.own, h)
+		case h.Key == graph.HeaderStamp, strings.HasPrefix(h.Key, prefixStreams), strings.HasPrefix(h.Key, prefixOwn):
+		default:
+			l.original = append(l.original, h)
+		}
 	}
-	if len(message) > messageLimit {
-		message = message[:messageLimit]
+	return l
+}
+
+func (l *letter) add(key, value string) { l.own = append(l.own, header(key, value)) }
+
+func header(key, value string) graph.Header { return graph.Header{Key: key, Value: []byte(value)} }
+
+// has reports whether the letter has a header of its own with this key.
+func (l *letter) has(key string) bool {
+	return slices.ContainsFunc(l.own, func(h graph.Header) bool { return h.Key == key })
+}
+
+func (t *Task) describe(l *letter, operator string, reason graph.Reason, phase graph.Phase, exception, message string) {
+	l.add(headerException, exception)
+	l.add(headerMessage, message[:min(len(message), messageLimit)])
+	l.own = append(l.own, l.where...)
+	l.add(headerReason, reason.String())
+	l.add(headerPhase, string(phase))
+	l.add(headerOperator, operator)
+	l.add(headerAttempts, strconv.Itoa(max(l.attempts, 0)+1))
+	l.add(headerFirst, l.first)
+	l.add(headerApplication, t.cfg.ApplicationID)
+	l.add(headerVersion, t.cfg.Version)
+	l.add(headerFingerprint, fingerprint(string(phase), operator, exception))
+}
+
+// post makes the letter one that its topic takes, and sends it.
+func (t *Task) post(l *letter, origin graph.Origin) {
+	limits := t.env.LimitsOf(l.out.Topic)
+	l.out.Partition = t.letterPartition(l)
+	if t.env.Policy.HashPayload {
+		l.hash()
 	}
-	return []graph.Header{
-		header(headerException, exception), header(headerMessage, message),
-		header(headerTopic, o.Topic), header(headerPartition, strconv.Itoa(int(o.Partition))),
-		header(headerOffset, strconv.FormatInt(o.Offset, 10)),
-		header(headerReason, reason.String()), header(headerPhase, phase), header(headerOperator, operator),
-		header(headerAttempts, "1"), header(headerApplication, t.cfg.ApplicationID), header(headerVersion, t.cfg.Version),
-		header(headerFingerprint, fingerprint(phase, operator, exception)),
+	if at := limits.Clamp(l.out.Timestamp, t.env.Wall); at != l.out.Timestamp {
+		if !l.has(headerTimestamp) {
+			l.add(headerTimestamp, strconv.FormatInt(l.out.Timestamp, 10))
+		}
+		l.out.Timestamp = at
+	}
+	if l.out.Key == nil && limits.Compacted {
+		l.out.Key = fmt.Appendf(nil, "%s-%d-%d", origin.Topic, origin.Partition, origin.Offset)
+		l.add(headerKey, "none")
+	}
+	l.fit(limits.MaxBytes)
+	t.outbox.Send(l.out)
+}
+
+// fit makes the letter no larger than most bytes: of what is less and less
+// dispensable it gives up what it must.
+func (l *letter) fit(most int) {
+	for _, shrink := range []func(){func() {}, l.cutHeaders, l.hash, l.dropHeaders, l.cutMessage} {
+		shrink()
+		l.out.Headers = append(l.original[:len(l.original):len(l.original)], l.own...)
+		if l.out.WireSize() <= most {
+			return
+		}
+	}
+}
+
+func (l *letter) cutHeaders() {
+	for i, h := range l.original {
+		if len(h.Value) > headerLimit {
+			l.original[i].Value = h.Value[:headerLimit]
+		}
+	}
+	l.add(headerHeaders, "cut")
+}
+
+// hash replaces key and value by the hex SHA-256 of their bytes.
+func (l *letter) hash() {
+	if l.has(headerPayload) {
+		return
+	}
+	l.out.Key, l.out.Value = digest(l.out.Key), digest(l.out.Value)
+	l.add(headerPayload, "sha256")
+}
+
+func (l *letter) dropHeaders() { l.original = nil }
+
+func (l *letter) cutMessage() {
+	for i, h := range l.own {
+		if h.Key == headerMessage {
+			l.own[i].Value = h.Value[:min(len(h.Value), messageLeast)]
+		}
 	}
 }
 
 // letterPartition keeps the letters of one key together, and those without a
 // key in the partition of the same number as their own.
-func (t *Task) letterPartition(key []byte) int32 {
-	n := t.cfg.Partitions[t.env.Policy.Topic]
-	if key == nil {
-		return t.context.Source.Partition % n
+func (t *Task) letterPartition(l *letter) int32 {
+	n := t.cfg.Partitions[l.out.Topic]
+	if l.out.Key == nil {
+		return l.partition % n
 	}
-	return t.cfg.Partition(key, n)
+	return t.cfg.Partition(l.out.Key, n)
 }
-
-func header(key, value string) graph.Header { return graph.Header{Key: key, Value: []byte(value)} }
 
 // fingerprint is equal for failures of one kind, so that a dead-letter topic
 // can be grouped by it.

@@ -165,14 +165,22 @@ func (t *Task) processEdge(in *input, m *graph.Message) error {
 	if err != nil {
 		return fmt.Errorf("task %s: topic %q partition %d offset %d: %w", t.cfg.ID, in.Topic, in.Partition, m.Offset, err)
 	}
+	t.stamp = stamp
 	if !stamp.Control {
 		m.Headers = rest
 		if err := t.admitJudged(in, m, stamp.Record); err != nil {
 			return err
 		}
+	}
+	return t.finishEdge(in)
+}
+
+// finishEdge is finish for a record of a repartition topic.
+func (t *Task) finishEdge(in *input) error {
+	if !t.stamp.Control {
 		t.processed++
 	}
-	moved := in.edge.take(&stamp, t.elapsed)
+	moved := in.edge.take(&t.stamp, t.elapsed)
 	t.pop(in)
 	if moved && len(t.clocked) > 0 {
 		return t.sweep(false)

@@ -13,7 +13,7 @@ type Scope uint8
 // The scopes a task can tell apart; the worker adds its own.
 const (
 	TaskScope   Scope = iota // the task cannot go on
-	RecordScope              // one record is to blame: abort, and replay without it
+	RecordScope              // one record is to blame: abort, and replay carefully
 )
 
 // A RecordError blames one record for a failure, and says what the answer to
@@ -35,7 +35,7 @@ func (e *RecordError) Error() string {
 
 func (e *RecordError) Unwrap() error { return e.Failure }
 
-// A Poison is a record known to fail after it had effects.
+// A Poison is a record that failed after it had effects.
 type Poison struct {
 	Origin  graph.Origin
 	Failure *graph.RecordError
@@ -51,10 +51,10 @@ func Classify(err error) (Scope, Poison) {
 	return TaskScope, Poison{}
 }
 
-// effects counts what the task has written so far, so that a record that failed
-// can be seen to have left no trace.
+// effects counts what the task has written and counted so far, so that a record
+// that failed can be seen to have left no trace.
 func (t *Task) effects() uint64 {
-	n := uint64(len(t.outbox.Outs()))
+	n := uint64(len(t.outbox.Outs())) + t.env.Counted
 	if t.cfg.Stores != nil {
 		n += t.cfg.Stores.Writes()
 	}
@@ -62,20 +62,25 @@ func (t *Task) effects() uint64 {
 }
 
 // answer applies the error policy to a failure of the current record. A record
-// without effects is settled at once; one that left a trace has the whole
-// transaction aborted and is settled in the replay.
-func (t *Task) answer(err error, before uint64, c *graph.Counters) error {
-	if t.effects() == before {
-		return t.failed(err, c)
-	}
+// without effects is settled at once, and so is one that can be taken back; any
+// other has the whole transaction aborted and is replayed carefully.
+func (t *Task) answer(err error, c *graph.Counters) error {
 	var re *graph.RecordError
 	if !errors.As(err, &re) {
 		return fmt.Errorf("task %s: topic %q partition %d offset %d: %w", t.cfg.ID, t.current.Topic, t.current.Partition, t.context.Source.Offset, err)
 	}
-	scope := RecordScope
 	if t.env.Policy.OnError == graph.Fail {
-		scope = TaskScope
+		return t.blamed(re, TaskScope)
 	}
+	if !t.takeBack() {
+		return t.blamed(re, RecordScope)
+	}
+	t.settle(re, c)
+	return nil
+}
+
+// blamed is a failure of the current record.
+func (t *Task) blamed(re *graph.RecordError, scope Scope) error {
 	return &RecordError{Task: t.cfg.ID, Origin: t.context.Source, Failure: re, scope: scope}
 }
 
@@ -86,19 +91,20 @@ func (t *Task) failed(err error, c *graph.Counters) error {
 		return fmt.Errorf("task %s: topic %q partition %d offset %d: %w", t.cfg.ID, t.current.Topic, t.current.Partition, t.context.Source.Offset, err)
 	}
 	if t.env.Policy.OnError == graph.Fail {
-		return &RecordError{Task: t.cfg.ID, Origin: t.context.Source, Failure: re, scope: TaskScope}
+		return t.blamed(re, TaskScope)
 	}
 	t.settle(re, c)
 	return nil
 }
 
 // settle counts a failed record at its source and, where the policy says so,
-// sends it to the dead-letter topic.
+// sends it to the dead-letter topic; that first, for the text of an error is user
+// code and may panic.
 func (t *Task) settle(re *graph.RecordError, c *graph.Counters) {
-	c.Dropped[re.Reason()]++
 	if t.env.Policy.OnError == graph.DeadLetter {
 		t.deadLetter(re.Operator, re.Reason(), re)
 	}
+	c.Dropped[re.Reason()]++
 }
 
 // poison returns what is known to be wrong with the current record, if
@@ -113,25 +119,32 @@ func (t *Task) poison(offset int64) *Poison {
 	return nil
 }
 
-// caught is deferred by whatever runs user code: a panic is then an error of that
-// call. Also firing windows run user code, and a process may have other
-// applications in it.
+// caught is deferred by whatever runs user code for no record: a panic is then an
+// error of that call. Also firing windows run user code, and a process may have
+// other applications in it.
 func (t *Task) caught(err *error) {
 	if p := recover(); p != nil {
-		*err = t.panicked(p)
+		*err = fmt.Errorf("task %s: %w", t.cfg.ID, graph.Panicked("?", p))
 	}
 }
 
-// panicked turns a panic of user code into a failure of the current record. It
-// may have left anything half done, so it always counts as having had effects.
-func (t *Task) panicked(p any) error {
+// panicked answers a panic of user code, which is a failure of the record that
+// was being processed, as any other. It reports whether that is settled.
+func (t *Task) panicked(p any) (settled bool, err error) {
+	t.env.Detached = false
 	failure := graph.Panicked("?", p)
-	if t.context.Message == nil {
-		return fmt.Errorf("task %s: %w", t.cfg.ID, failure)
+	c := t.counters
+	switch t.stage {
+	case pushStage:
+		err = t.answer(failure, &c[t.current.node.ID])
+	case timeStage:
+		err = t.failed(failure, &c[t.current.node.ID])
+	default:
+		return false, fmt.Errorf("task %s: %w", t.cfg.ID, failure)
 	}
-	scope := RecordScope
-	if t.env.Policy.OnError == graph.Fail {
-		scope = TaskScope
+	if err != nil {
+		return false, err
 	}
-	return &RecordError{Task: t.cfg.ID, Origin: t.context.Source, Failure: failure, scope: scope}
+	t.stage = settledStage
+	return true, nil
 }

@@ -68,6 +68,7 @@ func (t *Task) WantsEnd(index int) bool {
 func (t *Task) AtEnd(index int, end int64, asked Moment) (err error) {
 	defer t.caught(&err)
 	t.Elapse(asked.Elapsed)
+	t.env.Wall = asked.Wall
 	in := t.inputs[index]
 	in.hold.end, in.hold.asked = end, true
 	q, after := &in.quiet, in.node.Watermarks.IdleAfter()

@@ -13,22 +13,56 @@ import (
 // An error is a *RecordError of scope record, to be answered by an abort and a
 // new task that has it in Skip, or anything else, which fails the task.
 func (t *Task) Step(nowMillis int64, limit int) (n int, err error) {
+	t.env.Wall = nowMillis
 	if t.cfg.Run != "" {
 		nowMillis = t.cfg.LogicalNow
 	}
-	defer t.caught(&err)
-	for n < limit {
-		in := t.choose(nowMillis)
+	for settled := true; settled && err == nil; {
+		settled, err = t.stretch(nowMillis, limit, &n)
+	}
+	if err != nil {
+		return n, err
+	}
+	return n, t.endCaught()
+}
+
+// stretch processes records until there is nothing to do, or user code panics.
+// It reports whether that was settled as the failure of one record, which then
+// is still to be finished: so a panic costs a good record nothing.
+func (t *Task) stretch(now int64, limit int, n *int) (settled bool, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			settled, err = t.panicked(p)
+		}
+	}()
+	if t.stage == settledStage {
+		if err := t.finish(); err != nil {
+			return false, err
+		}
+		*n++
+	}
+	for *n < limit {
+		in := t.choose(now)
 		if in == nil {
 			break
 		}
-		if err := t.process(in, windowing.EventTime(nowMillis)); err != nil {
-			return n, err
+		if err := t.process(in, now); err != nil {
+			return false, err
 		}
-		n++
+		*n++
 	}
-	return n, t.end()
+	return false, nil
 }
+
+// A stage is how far a task is with the record it processes.
+type stage uint8
+
+const (
+	noStage      stage = iota // nothing is being processed
+	timeStage                 // the record tells its time and is judged
+	pushStage                 // it goes down the graph
+	settledStage              // it has failed and was settled; finish is to follow
+)
 
 // choose returns the input whose head comes next: the lowest running maximum of
 // its channel, ties by the order of the topics. What is held back is as if it
@@ -84,21 +118,32 @@ func (in *input) headTime(now windowing.EventTime) windowing.EventTime {
 
 // process takes the head of in through the graph. The record's own time moves
 // its channel first; then it is judged, then what has become due fires.
-func (t *Task) process(in *input, now windowing.EventTime) error {
+func (t *Task) process(in *input, now int64) error {
 	m := in.head()
 	t.current = in
 	t.context.Source = graph.Origin{Topic: in.Topic, Partition: in.Partition, Offset: m.Offset}
 	t.context.Message = m
+	t.stage = timeStage
 	if in.edge != nil {
 		return t.processEdge(in, m)
 	}
-	woke := in.quiet.wake()
-	if err := t.admit(in, m, now); err != nil {
+	t.woke = in.quiet.wake()
+	if err := t.admit(in, m, windowing.EventTime(now)); err != nil {
 		return err
+	}
+	return t.finish()
+}
+
+// finish ends the processing of the current record, whatever came of it: what
+// its time has made due fires.
+func (t *Task) finish() error {
+	in := t.current
+	if in.edge != nil {
+		return t.finishEdge(in)
 	}
 	t.pop(in)
 	t.processed++
-	if len(t.clocked) > 0 && (woke || in.channel.Watermark() > in.swept) {
+	if len(t.clocked) > 0 && (t.woke || in.channel.Watermark() > in.swept) {
 		if t.cfg.Planted.StampAfter {
 			t.stampAfter(in.channel.Watermark())
 		}
@@ -109,7 +154,7 @@ func (t *Task) process(in *input, now windowing.EventTime) error {
 
 // pop ends the processing of the head of in.
 func (t *Task) pop(in *input) {
-	t.context.Message = nil
+	t.context.Message, t.stage = nil, noStage
 	in.pop()
 	t.moved = true
 }
@@ -182,20 +227,28 @@ func (t *Task) push(in *input, m *graph.Message, at, judged windowing.EventTime,
 			return nil
 		}
 	}
-	before := t.effects()
+	t.before, t.stage = t.effects(), pushStage
+	if t.savepoint.left > 0 {
+		return t.pushCarefully(in, m, at, judged, c)
+	}
 	if err := in.source.Push(m, at, judged); err != nil {
-		return t.answer(err, before, c)
+		return t.answer(err, c)
 	}
 	c.Processed++
 	return nil
 }
 
-// end fires everything that is open once every input of a bounded task is at
-// its end.
-func (t *Task) end() error {
+func (t *Task) endCaught() (err error) {
 	if t.ended || t.cfg.Run == "" {
 		return nil
 	}
+	defer t.caught(&err)
+	return t.end()
+}
+
+// end fires everything that is open once every input of a bounded task is at
+// its end.
+func (t *Task) end() error {
 	for _, in := range t.inputs {
 		if !in.atEnd() {
 			return nil

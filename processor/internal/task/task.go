@@ -28,9 +28,15 @@ type Config struct {
 	Partitions map[string]int32
 	// Partition is the Java-identical partitioner.
 	Partition func(key []byte, n int32) int32
-	// Skip lists records that failed after effects in an aborted attempt. They
-	// go straight to the error policy.
+	// Skip lists records that failed in an aborted attempt and could not be taken
+	// back. They go straight to the error policy.
 	Skip []Poison
+	// Careful is for how many records a savepoint is set before each: a record
+	// that fails is then taken back in place. See CarefulRecords.
+	Careful int
+	// Limits say what the topics take that are written to; those that are not
+	// in it take anything. Whoever owns the task may change what they say.
+	Limits map[string]*graph.Limits
 	// Run names the bounded run; empty for a live task. A bounded task ends
 	// where its inputs say, and LogicalNow (ms since epoch) stands for the wall
 	// clock in it.
@@ -74,6 +80,10 @@ type Task struct {
 	env      *graph.Env
 	context  graph.Context
 	current  *input
+	stage    stage       // of the current record
+	before   uint64      // effects before it
+	woke     bool        // it has ended the quiet of its input
+	stamp    graph.Stamp // that it came with
 	outbox   graph.Outbox
 	inputs   []*input
 	nodes    []node
@@ -89,6 +99,8 @@ type Task struct {
 	ended     bool      // bounded: every input at its end and everything fired
 	sealed    bool      // bounded: and prepared
 	done      bool      // bounded: and committed
+
+	savepoint savepoint
 }
 
 // New builds the nodes of the task over its stores and brings the operators to
@@ -97,15 +109,20 @@ func New(cfg Config) (*Task, error) {
 	if len(cfg.Inputs) != len(cfg.Subtopology.Sources) {
 		return nil, fmt.Errorf("task %s: %d inputs for %d source topics", cfg.ID, len(cfg.Inputs), len(cfg.Subtopology.Sources))
 	}
+	if p := cfg.Subtopology.Policy; p.Topic != "" && cfg.Partitions[p.Topic] <= 0 {
+		return nil, fmt.Errorf("task %s: dead-letter topic %q: the number of partitions is unknown", cfg.ID, p.Topic)
+	}
 	t := &Task{cfg: cfg, counters: make([]graph.Counters, cfg.Subtopology.NodeCount()), told: -forgottenRenewal}
 	t.env = graph.NewEnv(cfg.Stores)
 	t.env.Outbox, t.env.Counters, t.env.Context = &t.outbox, t.counters, &t.context
 	t.env.Policy, t.env.Route = cfg.Subtopology.Policy, t.route
+	t.env.RouteResult, t.env.Limits = t.routeResult, cfg.Limits
 	t.env.Partition, t.env.Partitions = cfg.Partition, cfg.Partitions
 	t.env.Task, t.env.Tasks, t.env.Run = cfg.ID.Partition, max(cfg.Tasks, cfg.ID.Partition+1), cfg.Run
 	if err := t.instantiate(); err != nil {
 		return nil, fmt.Errorf("task %s: %w", cfg.ID, err)
 	}
+	t.savepoint = newSavepoint(t)
 	t.done = cfg.Run != ""
 	for _, in := range t.inputs {
 		t.done = t.done && in.Finished

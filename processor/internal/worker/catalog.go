@@ -26,15 +26,15 @@ const (
 )
 
 // A catalog is what the worker learned about the cluster when it started. It is
-// not changed afterwards and may be read by any goroutine.
+// not changed afterwards and may be read by any goroutine, but for what topics
+// take: see limits.
 type catalog struct {
 	partitions map[string]int32    // of sources, sinks and changelogs
 	ids        map[string][16]byte // of the same topics
 	// deleteRetention is how long a changelog keeps tombstones.
 	deleteRetention map[string]time.Duration
-	// batchBytes is the largest batch that a topic we write to takes.
-	batchBytes map[string]int32
-	layout     layout
+	limits
+	layout layout
 	// stepped says that transaction.version is below 2.
 	stepped bool
 }
@@ -51,7 +51,7 @@ type survey struct {
 // needs is there, and makes its changelogs.
 func lookAround(ctx context.Context, cfg *Config, client *kgo.Client) (*catalog, error) {
 	s := &survey{cfg, client, kadm.NewClient(client), &catalog{
-		partitions: map[string]int32{}, ids: map[string][16]byte{}, deleteRetention: map[string]time.Duration{}, batchBytes: map[string]int32{},
+		partitions: map[string]int32{}, ids: map[string][16]byte{}, deleteRetention: map[string]time.Duration{}, limits: newLimits(),
 	}}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()

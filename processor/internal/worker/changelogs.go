@@ -23,6 +23,7 @@ const (
 	configTimestampType   = "message.timestamp.type"
 	configTimestampAfter  = "message.timestamp.after.max.ms"
 	configTimestampBefore = "message.timestamp.before.max.ms"
+	configTimestampApart  = "message.timestamp.difference.max.ms" // of brokers before 3.6
 	configMaxBytes        = "max.message.bytes"
 
 	// createTime leaves records the timestamp they were sent with.
@@ -145,7 +146,7 @@ func (s *survey) verify(ctx context.Context, topic string, kind state.Kind) erro
 	if ms, err := strconv.ParseInt(settings[configDeleteRetention], 10, 64); err == nil {
 		s.deleteRetention[topic] = time.Duration(ms) * time.Millisecond
 	}
-	s.takeLimit(topic, settings)
+	s.setBatch(topic, settings)
 	policy := strings.Split(settings[configCleanup], ",")
 	fix := fmt.Sprintf("set %s=%s, %s=-1 and %s=-1 with `kafka-configs.sh --alter`", configCleanup, cleanupPolicy(kind), configRetention, configRetentionBytes)
 	if settings[configCleanup] == "" { // the broker does not say
@@ -162,44 +163,46 @@ func (s *survey) verify(ctx context.Context, topic string, kind state.Kind) erro
 	return nil
 }
 
-// readLimits learns how large the batches may be that sinks take. Who may not
-// read their settings gets the broker's default.
+// readLimits learns what the topics take that are written to. Who may not read
+// their settings gets the client's defaults.
 func (s *survey) readLimits(ctx context.Context) error {
 	for _, topic := range s.cfg.Graph.SinkTopics() {
 		settings, err := s.settings(ctx, topic)
 		if err != nil && !permanent(err) {
 			return err
 		}
-		s.takeLimit(topic, settings)
+		s.limits.set(topic, settings)
 	}
 	return nil
 }
 
-func (s *survey) takeLimit(topic string, settings map[string]string) {
-	if n, err := strconv.ParseInt(settings[configMaxBytes], 10, 32); err == nil && n > 0 {
-		s.batchBytes[topic] = int32(min(n, batchBytesLimit))
-	}
-}
-
 func (s *survey) settings(ctx context.Context, topic string) (map[string]string, error) {
-	var configs kadm.ResourceConfigs
+	var settings map[string]map[string]string
 	err := retry(ctx, nil, func(ctx context.Context) (err error) {
-		configs, err = s.admin.DescribeTopicConfigs(ctx, topic)
+		settings, err = topicSettings(ctx, s.admin, topic)
 		return err
 	})
+	return settings[topic], err
+}
+
+// topicSettings asks for the settings of topics.
+func topicSettings(ctx context.Context, admin *kadm.Client, topics ...string) (map[string]map[string]string, error) {
+	configs, err := admin.DescribeTopicConfigs(ctx, topics...)
 	if err != nil {
-		return nil, fmt.Errorf("read the settings of topic %q: %w", topic, err)
+		return nil, fmt.Errorf("read the settings of the topics %s: %w", strings.Join(quoteAll(topics), ", "), err)
 	}
-	out := map[string]string{}
+	all, errs := map[string]map[string]string{}, []error(nil)
 	for _, r := range configs {
 		if r.Err != nil {
-			return nil, fmt.Errorf("read the settings of topic %q: %w", topic, withWords(r.Err, r.ErrMessage))
+			errs = append(errs, fmt.Errorf("read the settings of topic %q: %w", r.Name, withWords(r.Err, r.ErrMessage)))
+			continue
 		}
+		all[r.Name] = map[string]string{}
 		for _, c := range r.Configs {
 			if c.Value != nil {
-				out[c.Key] = *c.Value
+				all[r.Name][c.Key] = *c.Value
 			}
 		}
 	}
-	return out, nil
+	return all, errors.Join(errs...)
 }

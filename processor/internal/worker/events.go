@@ -36,7 +36,8 @@ type Events struct {
 	// Unknown: it could not be learned whether a commit succeeded; the worker
 	// finds out from Kafka.
 	Unknown func(reason error)
-	// Poisoned: a record failed after it had effects. The replay skips it.
+	// Poisoned: a record failed after it had effects, and its task goes back to
+	// the last commit. Those that are taken back in place are counted only.
 	Poisoned func(p task.Poison)
 	// Warning: something an operator should know, and that does not stop the
 	// worker.

@@ -28,7 +28,9 @@ type lease struct {
 	inputs []source   // one for each of sub.Sources
 
 	logicalNow int64         // of a bounded run
-	skip       []task.Poison // records that failed after effects
+	careful    int           // for how many records the next task is; see task.CarefulRecords
+	failed     graph.Origin  // the last record that made the task go back
+	skip       []task.Poison // records that failed and could not be taken back
 	failures   int           // of records since the last commit
 	limit      int           // if set, commit after so many records, until all inputs are past until
 	until      []int64
@@ -110,6 +112,9 @@ func (w *Worker) inTurn() iter.Seq[*lease] {
 func (l *lease) drop(keepOverlay bool) {
 	if l.stores != nil && !keepOverlay {
 		l.stores.Discard()
+	}
+	if l.task != nil {
+		l.careful = l.task.Careful()
 	}
 	l.task = nil
 	for i := range l.inputs {

@@ -71,7 +71,7 @@ func (w *Worker) undo(ctx context.Context, failed []*batch) error {
 	} else {
 		w.cfg.Events.unknown(v.err)
 	}
-	if err := w.surrender(failed); err != nil {
+	if err := w.surrender(ctx, failed); err != nil {
 		return err
 	}
 	leases := w.revert(failed)
@@ -135,13 +135,13 @@ func (w *Worker) lastWord(failed []*batch) {
 
 // surrender returns the error that ends the worker, if no repetition can
 // succeed.
-func (w *Worker) surrender(failed []*batch) error {
+func (w *Worker) surrender(ctx context.Context, failed []*batch) error {
 	first := failed[0]
 	reason := first.verdict.err
 	if err := first.producer.fenced(reason); err != nil {
 		return err
 	}
-	if w.narrow(first, reason) || !permanent(reason) {
+	if w.narrow(ctx, first, reason) || !permanent(reason) {
 		return nil
 	}
 	w.lastWord(failed)

@@ -1,11 +1,10 @@
 package worker
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
-
-	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/processor/internal/task"
@@ -18,15 +17,9 @@ const skipLimit = 1000
 // the last commit, the replay commits after each record: otherwise every
 // poison record would cost a replay of all before it.
 func (l *lease) blame(p task.Poison) error {
-	for _, known := range l.skip {
-		if known.Origin == p.Origin {
-			return fmt.Errorf("task %s: topic %q partition %d offset %d fails although it is skipped: %w", l.id, p.Origin.Topic, p.Origin.Partition, p.Origin.Offset, p.Failure)
-		}
+	if err := l.skipOver(p); err != nil {
+		return err
 	}
-	if len(l.skip) >= skipLimit {
-		return fmt.Errorf("task %s: more than %d records failed within one commit interval, the last at topic %q partition %d offset %d: %w", l.id, skipLimit, p.Origin.Topic, p.Origin.Partition, p.Origin.Offset, p.Failure)
-	}
-	l.skip = append(l.skip, p)
 	if l.failures++; l.failures == 1 {
 		return nil
 	}
@@ -36,6 +29,20 @@ func (l *lease) blame(p task.Poison) error {
 			l.until[i] = max(l.until[i], p.Origin.Offset+1)
 		}
 	}
+	return nil
+}
+
+// skipOver takes a failed record onto the skip list.
+func (l *lease) skipOver(p task.Poison) error {
+	for _, known := range l.skip {
+		if known.Origin == p.Origin {
+			return fmt.Errorf("task %s: topic %q partition %d offset %d fails although it is skipped: %w", l.id, p.Origin.Topic, p.Origin.Partition, p.Origin.Offset, p.Failure)
+		}
+	}
+	if len(l.skip) >= skipLimit {
+		return fmt.Errorf("task %s: more than %d records failed within one commit interval, the last at topic %q partition %d offset %d: %w", l.id, skipLimit, p.Origin.Topic, p.Origin.Partition, p.Origin.Offset, p.Failure)
+	}
+	l.skip = append(l.skip, p)
 	return nil
 }
 
@@ -64,17 +71,21 @@ func (l *lease) relax() {
 	l.limit, l.until = 0, nil
 }
 
-// tooLarge says that a record is larger than its topic takes.
-func tooLarge(err error) bool {
-	return errors.Is(err, kerr.MessageTooLarge) || errors.Is(err, kerr.RecordListTooLarge)
-}
-
-// narrow looks for the source record whose result is too large for its topic,
+// narrow answers a commit that failed because a topic refuses a record in it. If
+// the topic has other settings by now than when they were read, the replay finds
+// the record by them. Otherwise it looks for the source record that it comes of,
 // if the policy has an answer to it: the batch is replayed in ever smaller
 // commits, until one that holds a single record fails. It returns false if the
 // failure has to end the worker.
-func (w *Worker) narrow(b *batch, reason error) bool {
-	if !tooLarge(reason) || w.cfg.Graph.Policy.OnError == graph.Fail {
+func (w *Worker) narrow(ctx context.Context, b *batch, reason error) bool {
+	var refused *produceError
+	if !errors.As(reason, &refused) || !refused.ofRecord() {
+		return false
+	}
+	if w.relearn(ctx, refused.topic) {
+		return true
+	}
+	if w.cfg.Graph.Policy.OnError == graph.Fail {
 		return false
 	}
 	for i := range b.parts {
@@ -85,7 +96,7 @@ func (w *Worker) narrow(b *batch, reason error) bool {
 			l.slowDown(n / 2)
 		case len(b.parts) > 1, n == 1 && l.limit != 1:
 			l.slowDown(1) // from then on nothing is processed behind what is being committed
-		case n == 0 || !w.convict(l, reason):
+		case n == 0 || !w.convict(l, refused):
 			return false
 		}
 	}
@@ -93,15 +104,32 @@ func (w *Worker) narrow(b *batch, reason error) bool {
 }
 
 // convict puts the only record that the lease has processed since its last
-// commit on the skip list.
-func (w *Worker) convict(l *lease, reason error) bool {
+// commit on the skip list. The search is over, and all tasks go on as fast as
+// before.
+func (w *Worker) convict(l *lease, refused *produceError) bool {
 	origin, ok := l.latest()
 	if !ok {
 		return false
 	}
-	p := task.Poison{Origin: origin, Failure: &graph.RecordError{Operator: "sink", Phase: graph.PhaseProcess, Err: reason}}
+	p := task.Poison{Origin: origin, Failure: &graph.RecordError{Operator: w.sinkOf(l, refused.topic), Phase: graph.PhaseProduce, Err: refused}}
 	w.cfg.Events.poisoned(p)
-	return l.blame(p) == nil
+	if l.skipOver(p) != nil {
+		return false
+	}
+	for _, other := range w.leases {
+		other.limit, other.until = 0, nil
+	}
+	return true
+}
+
+// sinkOf names the operator of a task that writes a topic.
+func (w *Worker) sinkOf(l *lease, topic string) string {
+	for _, n := range l.sub.Nodes {
+		if n.Kind == graph.SinkNode && n.Topic == topic {
+			return n.Name
+		}
+	}
+	return topic
 }
 
 // latest finds the record that was processed last.

@@ -4,9 +4,12 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/processor/internal/task"
@@ -151,5 +154,139 @@ func TestTooLargeIsRouted(t *testing.T) {
 			}
 			p.end()
 		})
+	}
+}
+
+// refuse answers like a broker whose topics refuse records for a reason that
+// their settings do not tell: what is written to out with a time from late on.
+func (c *cluster) refuse(reason *kerr.Error, late time.Time) {
+	c.t.Helper()
+	topics, err := kadm.NewClient(c.client()).ListTopics(c.t.Context(), "out")
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.ControlKey(int16(kmsg.Produce), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		req := r.(*kmsg.ProduceRequest)
+		resp, bad := req.ResponseKind().(*kmsg.ProduceResponse), false
+		for _, topic := range req.Topics {
+			rt := kmsg.NewProduceResponseTopic()
+			rt.Topic, rt.TopicID = topic.Topic, topic.TopicID
+			for _, p := range topic.Partitions {
+				rp := kmsg.NewProduceResponseTopicPartition()
+				rp.Partition, rp.ErrorCode = p.Partition, kerr.NotLeaderForPartition.Code // to be sent again
+				var batch kmsg.RecordBatch
+				ours := topic.TopicID == [16]byte(topics["out"].ID) || topic.Topic == "out"
+				if ours && batch.ReadFrom(p.Records) == nil && batch.MaxTimestamp >= late.UnixMilli() {
+					rp.ErrorCode, bad = reason.Code, true
+				}
+				rt.Partitions = append(rt.Partitions, rp)
+			}
+			resp.Topics = append(resp.Topics, rt)
+		}
+		return resp, nil, bad
+	})
+}
+
+// Whatever a broker refuses one record for, the record that it comes of is found
+// and goes to the policy; without one the worker says which topic it was.
+func TestARefusedRecordIsFound(t *testing.T) {
+	for _, reason := range []*kerr.Error{kerr.InvalidTimestamp, kerr.InvalidRecord} {
+		t.Run(reason.Message, func(t *testing.T) {
+			c := newCluster(t, 1, "in", "out", "dead")
+			late := time.UnixMilli(1 << 40)
+			c.refuse(reason, late)
+			good := rows(1, 300, 5)
+			c.load(good[:200]...)
+			cl := c.client(kgo.RecordPartitioner(kgo.ManualPartitioner()))
+			for i, at := range []time.Time{late, time.UnixMilli(1200), late.Add(time.Second)} {
+				r := good[0]
+				if i == 1 {
+					good = append(good, r)
+				}
+				rec := &kgo.Record{Topic: "in", Key: []byte(r.key), Value: []byte(r.value), Timestamp: at}
+				if err := cl.ProduceSync(t.Context(), rec).FirstErr(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			c.load(good[200:300]...)
+			cfg := c.config(counting(t, graph.ErrorPolicy{OnError: graph.DeadLetter, Topic: "dead"}), state.NewMemory(), newWitness(t))
+			cfg.Now = func() time.Time { return late.Add(time.Hour) }
+			p := start(t, cfg)
+			for _, r := range c.output("dead", 2) {
+				if r.Timestamp.Before(late) {
+					t.Errorf("dead letter of %v", r.Timestamp)
+				}
+				for _, h := range r.Headers {
+					if h.Key == "__millrace.errors.reason" && string(h.Value) != "refused" || h.Key == "__millrace.errors.operator" && string(h.Value) != "sink:out" {
+						t.Errorf("%s is %s", h.Key, h.Value)
+					}
+				}
+			}
+			c.checkCounts(good)
+			p.end()
+			err := start(t, c.config(counting(t, graph.ErrorPolicy{}), state.NewMemory(), newWitness(t)).under("again")).wait()
+			if err == nil || !strings.Contains(err.Error(), `topic "out"`) {
+				t.Errorf("without a policy the worker ended with %v", err)
+			}
+		})
+	}
+}
+
+// under is the same application under another id, which begins anew.
+func (c Config) under(id string) Config {
+	c.ApplicationID = id
+	return c
+}
+
+// Records that fail after effects cost one replay, however many they are, and
+// the application commits as much at a time as without them.
+func TestManyFailuresCostOneReplay(t *testing.T) {
+	c := newCluster(t, 1, "in", "out", "dead")
+	var all, good []row
+	for i, r := range rows(1, 2000, 7) {
+		if i%10 == 5 || i >= 1000 && i < 1300 {
+			r.value = "poison"
+		} else {
+			good = append(good, r)
+		}
+		all = append(all, r)
+	}
+	c.load(all...)
+	w := newWitness(t)
+	p := start(t, c.config(counting(t, graph.ErrorPolicy{OnError: graph.DeadLetter, Topic: "dead"}), state.NewMemory(), w))
+	c.output("dead", len(all)-len(good))
+	c.checkCounts(good)
+	p.end()
+	replays := 0
+	for _, line := range w.log {
+		if strings.HasPrefix(line, "poisoned") {
+			replays++
+		}
+	}
+	if replays != 1 {
+		t.Errorf("%d replays", replays)
+	}
+}
+
+// The search for a record that a broker refuses ends with it: what follows goes
+// at full size again.
+func TestTheSearchEndsWithTheRecord(t *testing.T) {
+	l := mergingLease(t)
+	w := &Worker{leases: []*lease{l}, cfg: Config{Graph: counting(t, graph.ErrorPolicy{OnError: graph.Skip})}}
+	var slabs messageSlabs
+	l.take(0, fetched(0, 10))
+	if err := l.feed(10, &slabs); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := l.task.Step(1<<40, 6); n != 6 || err != nil {
+		t.Fatalf("%d records, %v", n, err)
+	}
+	l.slowDown(1)
+	if !w.convict(l, &produceError{topic: "out", err: kerr.InvalidRecord}) {
+		t.Fatal("nobody is to blame")
+	}
+	if l.limit != 0 || len(l.skip) != 1 || l.skip[0].Origin.Offset != 5 {
+		t.Errorf("limit %d, skipped %+v", l.limit, l.skip)
 	}
 }

@@ -66,22 +66,39 @@ type produceError struct {
 	topic     string
 	partition int32
 	size      int
+	at        time.Time // of the record
 	err       error
 }
 
 func (e *produceError) Error() string {
 	s := fmt.Sprintf("produce to topic %q partition %d: %v", e.topic, e.partition, e.err)
-	if errors.Is(e.err, kerr.MessageTooLarge) || errors.Is(e.err, kerr.RecordListTooLarge) {
+	switch {
+	case errors.Is(e.err, kerr.MessageTooLarge) || errors.Is(e.err, kerr.RecordListTooLarge):
 		s += fmt.Sprintf("; the record has %d bytes: raise max.message.bytes of the topic, or make the value smaller", e.size)
+	case errors.Is(e.err, kerr.InvalidTimestamp):
+		s += fmt.Sprintf("; the time of the record, or of one beside it, is %s: raise message.timestamp.after.max.ms (or before.max.ms) of the topic, or give To the option ClampTime", e.at.UTC().Format(time.RFC3339))
+	case errors.Is(e.err, kerr.InvalidRecord):
+		s += "; a record is not valid there: a compacted topic (cleanup.policy) takes none without a key"
 	}
 	return s
+}
+
+// ofRecord reports whether the broker refuses what one record is, and not what
+// it came with: CORRUPT_MESSAGE is about the way, and the client tries again.
+func (e *produceError) ofRecord() bool {
+	for _, r := range []*kerr.Error{kerr.MessageTooLarge, kerr.RecordListTooLarge, kerr.InvalidTimestamp, kerr.InvalidRecord} {
+		if errors.Is(e.err, r) {
+			return true
+		}
+	}
+	return false
 }
 
 func (e *produceError) Unwrap() error { return e.err }
 
 func (a *acks) answer(r *kgo.Record, err error) {
 	if err != nil && a.first.Load() == nil {
-		a.first.CompareAndSwap(nil, &produceError{r.Topic, r.Partition, len(r.Key) + len(r.Value), err})
+		a.first.CompareAndSwap(nil, &produceError{r.Topic, r.Partition, len(r.Key) + len(r.Value), r.Timestamp, err})
 	}
 	a.done.Add(1)
 }
@@ -104,15 +121,6 @@ func newProducer(cfg *Config, txnID string, c *catalog) *producer {
 		opts = append(opts, kgo.MaxVersions(beforeVersion2()))
 	}
 	return &producer{opts: opts, txnID: txnID, slab: new(slab), acks: newAcks(), age: cfg.TransactionTimeout, now: time.Now}
-}
-
-// largestBatch is the size of batches for a topic: a larger one would be
-// refused as a whole.
-func (c *catalog) largestBatch(topic string) int32 {
-	if n, ok := c.batchBytes[topic]; ok {
-		return n
-	}
-	return producerBatch
 }
 
 // beforeVersion2 pins the requests whose newer versions work only where

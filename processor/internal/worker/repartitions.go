@@ -29,7 +29,6 @@ func (s *survey) provideRepartitions(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		s.takeLimit(r.Topic, settings)
 		if err := verifyRepartition(r.Topic, settings); err != nil {
 			return err
 		}

@@ -56,6 +56,7 @@ func (w *Worker) turn(ctx context.Context) error {
 		return err
 	}
 	w.purge(ctx)
+	w.rereadLimits(ctx)
 	w.tellTimes()
 	switch {
 	case !w.pipe.full() && w.due():
@@ -172,8 +173,9 @@ func (w *Worker) stepSlowly(ctx context.Context, l *lease, now int64) error {
 }
 
 // failed answers a failure of one task's record: the task goes back to the last
-// commit and knows what to skip. Nothing else is touched, for nothing of what it
-// did since was sent. Any other failure ends the worker.
+// commit and is careful from there on, so that it can take records back; one that
+// it could not is skipped. Nothing else is touched, for nothing of what it did
+// since was sent. Any other failure ends the worker.
 func (w *Worker) failed(ctx context.Context, l *lease, err error) error {
 	broken := l.task
 	if err := w.land(ctx); err != nil {
@@ -189,12 +191,16 @@ func (w *Worker) failed(ctx context.Context, l *lease, err error) error {
 	if scope != task.RecordScope {
 		return err
 	}
-	if err := l.blame(poison); err != nil {
-		return err
+	if again := l.failed == poison.Origin; again || broken.Careful() > 0 {
+		if err := l.blame(poison); err != nil {
+			return err
+		}
 	}
+	l.failed = poison.Origin
 	w.cfg.Events.poisoned(poison)
 	w.busy = true
 	l.drop(w.cfg.Faults.KeepOverlay)
+	l.careful = task.CarefulRecords
 	return w.begin(l)
 }
 

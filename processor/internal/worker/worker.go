@@ -41,6 +41,7 @@ type Worker struct {
 	unread map[topicPartition]time.Duration // Config.Elapsed when it was last said; see warnOf
 	ends   errand[answer]                   // see ask
 	purged errand[error]                    // see purge
+	reread errand[topicsRead]               // see rereadLimits
 
 	queue  []*lease // to be restored, in this order
 	away   *lease   // with the restorer
@@ -52,6 +53,7 @@ type Worker struct {
 	lastLook   time.Time // see over
 	nextAsk    time.Time // see ask
 	lastPurge  time.Time
+	lastRead   time.Time // see rereadLimits
 	lastTimes  time.Time // see tellTimes
 	waiting    bool      // a task has records but waits for others
 	busy       bool      // the last turn left something to process
@@ -108,6 +110,8 @@ func (w *Worker) open(ctx context.Context) (over bool, err error) {
 	if w.catalog, err = lookAround(ctx, &w.cfg, w.fetcher.client); err != nil {
 		return false, err
 	}
+	w.lastRead = time.Now()
+	w.warnOfBounds()
 	w.group = &group{w.cfg.ApplicationID, w.fetcher.client, w.catalog.ids}
 	if err := w.openPipe(ctx); err != nil {
 		return false, err
@@ -246,7 +250,7 @@ func (w *Worker) newTask(l *lease) error {
 		Subtopology: l.subtopology(), Stores: l.stores, CatchUp: l.catchUp(),
 		Partitions: w.catalog.sinkPartitions(w.cfg.Graph), Partition: partitioner.New(),
 		Tasks: w.catalog.layout.partitions[l.id.Subtopology],
-		Skip:  l.skip, MaxIdle: w.cfg.maxIdle(), Run: w.cfg.run(), LogicalNow: l.logicalNow,
+		Skip:  l.skip, Careful: l.careful, Limits: w.catalog.topics, MaxIdle: w.cfg.maxIdle(), Run: w.cfg.run(), LogicalNow: l.logicalNow,
 		Planted: w.cfg.Faults.Planted,
 	}
 	l.setAside()

@@ -1,0 +1,95 @@
+package task
+
+import (
+	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/windowing"
+)
+
+// CarefulRecords is for how many records a task that has just replayed a failure
+// goes on carefully. Where records fail now and then it is careful all the time,
+// and each costs one record; after the last it is soon as fast as before.
+const CarefulRecords = 1 << 20
+
+// A savepoint is what it takes to take one record back, as if it had never come,
+// although it has had effects: it has written, counted, or changed a value of the
+// state in place before it failed. A task that is not careful sets none and pays
+// nothing; a failure after effects then costs an abort, and the replay is careful.
+//
+// Always: a savepoint is set before a record goes down the graph and is gone when
+// it has come through. What fires afterwards is not part of the record.
+type savepoint struct {
+	left     int // records for which one is to be set
+	set      bool
+	outbox   graph.Mark
+	counters []graph.Counters // copies of those from the first node of the sub-topology on
+	first    graph.NodeID
+	undoable []graph.Undoable
+}
+
+func newSavepoint(t *Task) savepoint {
+	nodes := t.cfg.Subtopology.Nodes
+	first, last := nodes[0].ID, nodes[len(nodes)-1].ID
+	s := savepoint{left: t.cfg.Careful, first: first, counters: make([]graph.Counters, last-first+1)}
+	for i := range t.nodes {
+		if u := t.nodes[i].inst.Undoable; u != nil {
+			s.undoable = append(s.undoable, u)
+		}
+	}
+	return s
+}
+
+// Careful returns for how many records more the task sets savepoints.
+func (t *Task) Careful() int { return t.savepoint.left }
+
+// pushCarefully sends the current record down the graph in such a way that it
+// can be taken back.
+func (t *Task) pushCarefully(in *input, m *graph.Message, at, judged windowing.EventTime, c *graph.Counters) error {
+	t.setSavepoint()
+	if err := in.source.Push(m, at, judged); err != nil {
+		return t.answer(err, c)
+	}
+	t.keep()
+	c.Processed++
+	return nil
+}
+
+func (t *Task) setSavepoint() {
+	s := &t.savepoint
+	s.left, s.set = s.left-1, true
+	s.outbox = t.outbox.Mark()
+	copy(s.counters, t.counters[s.first:])
+	if t.cfg.Stores != nil {
+		t.cfg.Stores.Mark()
+	}
+	for _, u := range s.undoable {
+		u.Mark()
+	}
+}
+
+// keep forgets the savepoint: the record has come through.
+func (t *Task) keep() {
+	t.savepoint.set = false
+	if t.cfg.Stores != nil {
+		t.cfg.Stores.Keep()
+	}
+	for _, u := range t.savepoint.undoable {
+		u.Keep()
+	}
+}
+
+// takeBack takes the current record back. It reports whether nothing of it is
+// left: without a savepoint only if it had no effects.
+func (t *Task) takeBack() bool {
+	s := &t.savepoint
+	if !s.set {
+		return t.effects() == t.before
+	}
+	s.set = false
+	t.outbox.Rewind(s.outbox)
+	copy(t.counters[s.first:], s.counters)
+	for _, u := range s.undoable {
+		u.Undo()
+	}
+	s.left = max(s.left, CarefulRecords)
+	return t.cfg.Stores == nil || t.cfg.Stores.Undo() == nil
+}
