@@ -330,6 +330,8 @@ var deploys = []struct {
 		stream.To(sum.Changes(), deployOut)
 	}, []string{"operator", "count", "aggregate"}},
 	{"value codec", reduced(serde.String), reduced(serde.Bytes), []string{"values", "string", "bytes"}},
+	{"value codec, JSON with a field more", reduced(serde.JSON[visit1]()), reduced(serde.JSON[visit2]()), nil},
+	{"value codec, JSON with a field less", reduced(serde.JSON[visit2]()), reduced(serde.JSON[visit1]()), nil},
 	{"value codec, the Go type renamed", reduced[string](serde.Of[string](plain{text()})), reduced[string](serde.Of[string](dated1{text()})), []string{"values", "plain", "dated/1"}},
 	{"value codec, another version", reduced[string](serde.Of[string](dated1{text()})), reduced[string](serde.Of[string](dated2{text()})), nil},
 	{"value codec, a version back", reduced[string](serde.Of[string](dated2{text()})), reduced[string](serde.Of[string](dated1{text()})), []string{"values", "dated/2", "dated/1"}},

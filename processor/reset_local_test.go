@@ -57,7 +57,7 @@ func TestPlanningTouchesNothing(t *testing.T) {
 	}{
 		{"no state directory", func(*testing.T, string) {}, "", false},
 		{"none of the application", func(t *testing.T, dir string) { mustWrite(t, filepath.Join(dir, "other", "x"), "") }, "", false},
-		{"an empty one", func(t *testing.T, dir string) { os.MkdirAll(filepath.Join(dir, "app"), 0o755) }, "", false},
+		{"an empty one", func(t *testing.T, dir string) { must(t, os.MkdirAll(filepath.Join(dir, "app"), 0o755)) }, "", false},
 		{"its own", func(t *testing.T, dir string) { ownState(t, filepath.Join(dir, "app")) }, "", true},
 		{"its own, on the way out", func(t *testing.T, dir string) { ownState(t, filepath.Join(dir, "app~reset")) }, "", true},
 		{"somebody's", func(t *testing.T, dir string) { mustWrite(t, filepath.Join(dir, "app", "main.go"), "") }, "process.json", false},
@@ -69,15 +69,15 @@ func TestPlanningTouchesNothing(t *testing.T) {
 		{"a file", func(t *testing.T, dir string) { mustWrite(t, filepath.Join(dir, "app"), "") }, "no directory", false},
 		{"a link", func(t *testing.T, dir string) {
 			ownState(t, filepath.Join(dir, "real"))
-			os.Symlink(filepath.Join(dir, "real"), filepath.Join(dir, "app"))
+			must(t, os.Symlink(filepath.Join(dir, "real"), filepath.Join(dir, "app")))
 		}, "symbolic link", false},
 		{"a link that leads nowhere", func(t *testing.T, dir string) {
-			os.MkdirAll(dir, 0o755)
-			os.Symlink(filepath.Join(dir, "none"), filepath.Join(dir, "app"))
+			must(t, os.MkdirAll(dir, 0o755))
+			must(t, os.Symlink(filepath.Join(dir, "none"), filepath.Join(dir, "app")))
 		}, "symbolic link", false},
 		{"the state directory is a link", func(t *testing.T, dir string) {
 			ownState(t, filepath.Join(dir+"-real", "app"))
-			os.Symlink(dir+"-real", dir)
+			must(t, os.Symlink(dir+"-real", dir))
 		}, "symbolic link", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -127,16 +127,16 @@ func TestStateThatChangesAfterThePlan(t *testing.T) {
 		change     func(t *testing.T)
 		back       func(t *testing.T)
 	}{
-		{"somebody's file", "photo", func(t *testing.T) { mustWrite(t, filepath.Join(own, "photo"), "") }, func(t *testing.T) { os.Remove(filepath.Join(own, "photo")) }},
+		{"somebody's file", "photo", func(t *testing.T) { mustWrite(t, filepath.Join(own, "photo"), "") }, func(t *testing.T) { must(t, os.Remove(filepath.Join(own, "photo"))) }},
 		{"a link", "symbolic link", func(t *testing.T) {
-			os.Rename(own, own+"-real")
-			os.Symlink(own+"-real", own)
+			must(t, os.Rename(own, own+"-real"))
+			must(t, os.Symlink(own+"-real", own))
 		}, func(t *testing.T) {
-			os.Remove(own)
-			os.Rename(own+"-real", own)
+			must(t, os.Remove(own))
+			must(t, os.Rename(own+"-real", own))
 		}},
 		{"another application", `"other"`, func(t *testing.T) {
-			os.Rename(own, own+"-real")
+			must(t, os.Rename(own, own+"-real"))
 			disk, err := state.OpenDisk(own, "other", state.DiskOptions{})
 			if err != nil {
 				t.Fatal(err)
@@ -144,7 +144,7 @@ func TestStateThatChangesAfterThePlan(t *testing.T) {
 			disk.Close()
 		}, func(t *testing.T) {
 			os.RemoveAll(own)
-			os.Rename(own+"-real", own)
+			must(t, os.Rename(own+"-real", own))
 		}},
 		{"the application runs", "in use", nil, nil},
 	} {
@@ -179,5 +179,12 @@ func TestStateThatChangesAfterThePlan(t *testing.T) {
 	var done []string
 	if err := plan.Execute(t.Context(), func(step string) { done = append(done, step) }); err != nil || len(done) != 2 {
 		t.Errorf("with the state gone: %v, %q", err, done)
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
 	}
 }

@@ -130,7 +130,9 @@ func TestRemainsOfOthers(t *testing.T) {
 	}{
 		{"no mark", func(t *testing.T, dir string) {
 			write(t, filepath.Join(dir, "photo"), "")
-			os.Remove(filepath.Join(dir, processFile))
+			if err := os.Remove(filepath.Join(dir, processFile)); err != nil {
+				t.Fatal(err)
+			}
 		}, ErrForeign, processFile},
 		{"only a lock", func(t *testing.T, dir string) {
 			os.RemoveAll(dir)

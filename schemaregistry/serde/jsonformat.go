@@ -104,10 +104,10 @@ func structShape(t reflect.Type, depth int) string {
 
 // shapeFields splits the shape of a struct into its fields.
 func shapeFields(s string) (fields map[string]string, ok bool) {
-	inner, ok := strings.CutPrefix(s, "{")
-	if inner, ok = strings.CutSuffix(inner, "}"); !ok || !strings.HasPrefix(s, "{") {
+	if !strings.HasPrefix(s, "{") || !strings.HasSuffix(s, "}") {
 		return nil, false
 	}
+	inner := s[1 : len(s)-1]
 	fields = map[string]string{}
 	depth, from := 0, 0
 	for i := range len(inner) + 1 {
