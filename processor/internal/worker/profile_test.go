@@ -77,7 +77,11 @@ func TestTasksGoToWhoKnowsTheirStores(t *testing.T) {
 			if n := [2]int{len(got["m1"]["a"]), len(got["m2"]["a"])}; n != tt.want {
 				t.Errorf("got %v, want %v: %v", n, tt.want, got)
 			}
-			if len(got["m1"]["c"])+len(got["m2"]["c"]) != 2 || len(got["m1"]["c"]) != 1 {
+			made := 0 // up for by m2, where only m1 may run those of a and b
+			if tt.want == [2]int{1, 1} {
+				made = 1
+			}
+			if len(got["m1"]["c"])+len(got["m2"]["c"]) != 2 || len(got["m1"]["c"]) != made {
 				t.Errorf("the tasks without state: %v", got)
 			}
 		})
