@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/windowing"
@@ -25,10 +27,11 @@ import (
 type limits struct {
 	topics  map[string]*graph.Limits // sinks, repartition topics and the dead-letter topic
 	batches map[string]*atomic.Int32 // the largest batch, of changelogs too
+	read    map[string]graph.Limits  // what the settings said last; topics may be stricter, see assume
 }
 
 func newLimits() limits {
-	return limits{topics: map[string]*graph.Limits{}, batches: map[string]*atomic.Int32{}}
+	return limits{topics: map[string]*graph.Limits{}, batches: map[string]*atomic.Int32{}, read: map[string]graph.Limits{}}
 }
 
 // set takes the settings of a topic over at the start.
@@ -46,13 +49,38 @@ func (l *limits) setBatch(topic string, settings map[string]string) {
 
 // change reports whether the settings of a topic are others than before.
 func (l *limits) change(topic string, settings map[string]string) bool {
-	now, was := takes(settings), l.topics[topic]
-	if was == nil || *was == now {
+	now := takes(settings)
+	if was, known := l.read[topic]; l.topics[topic] == nil || known && was == now {
 		return false
 	}
-	*was = now
+	l.read[topic], *l.topics[topic] = now, now
 	l.batches[topic].Store(int32(now.MaxBytes))
 	return true
+}
+
+// leastLetter is the size below which no dead letter is made smaller.
+const leastLetter = 1 << 10
+
+// assume makes the limits of a topic stricter than its settings say, or than they
+// could be read, because it refuses a record for this reason. It reports whether
+// there was something left to assume. That is for topics to which everything can
+// be fitted without a loss: dead letters.
+func (l *limits) assume(topic string, reason error) bool {
+	is := l.topics[topic]
+	if is == nil {
+		return false
+	}
+	was := *is
+	switch {
+	case errors.Is(reason, kerr.InvalidTimestamp):
+		is.Before, is.After = 0, 0
+	case errors.Is(reason, kerr.InvalidRecord):
+		is.Compacted = true
+	case errors.Is(reason, kerr.MessageTooLarge), errors.Is(reason, kerr.RecordListTooLarge):
+		is.MaxBytes = max(is.MaxBytes/2, leastLetter)
+		l.batches[topic].Store(int32(is.MaxBytes))
+	}
+	return *is != was
 }
 
 // largestBatch is the size of batches for a topic: a larger one would be

@@ -82,7 +82,7 @@ func (w *Worker) narrow(ctx context.Context, b *batch, reason error) bool {
 	if !errors.As(reason, &refused) || !refused.ofRecord() {
 		return false
 	}
-	if w.relearn(ctx, refused.topic) {
+	if w.relearn(ctx, refused.topic) || w.onlyLetters(refused.topic) && w.catalog.assume(refused.topic, refused.err) {
 		return true
 	}
 	if w.cfg.Graph.Policy.OnError == graph.Fail {
@@ -101,6 +101,16 @@ func (w *Worker) narrow(ctx context.Context, b *batch, reason error) bool {
 		}
 	}
 	return true
+}
+
+// onlyLetters reports whether a topic has dead letters and nothing else.
+func (w *Worker) onlyLetters(topic string) bool {
+	for _, sub := range w.cfg.Graph.Subtopologies() {
+		if slices.Contains(sub.Sinks, topic) {
+			return false
+		}
+	}
+	return topic == w.cfg.Graph.Policy.Topic
 }
 
 // convict puts the only record that the lease has processed since its last

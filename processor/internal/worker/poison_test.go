@@ -159,9 +159,9 @@ func TestTooLargeIsRouted(t *testing.T) {
 
 // refuse answers like a broker whose topics refuse records for a reason that
 // their settings do not tell: what is written to out with a time from late on.
-func (c *cluster) refuse(reason *kerr.Error, late time.Time) {
+func (c *cluster) refuse(name string, reason *kerr.Error, late time.Time) {
 	c.t.Helper()
-	topics, err := kadm.NewClient(c.client()).ListTopics(c.t.Context(), "out")
+	topics, err := kadm.NewClient(c.client()).ListTopics(c.t.Context(), name)
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -176,7 +176,7 @@ func (c *cluster) refuse(reason *kerr.Error, late time.Time) {
 				rp := kmsg.NewProduceResponseTopicPartition()
 				rp.Partition, rp.ErrorCode = p.Partition, kerr.NotLeaderForPartition.Code // to be sent again
 				var batch kmsg.RecordBatch
-				ours := topic.TopicID == [16]byte(topics["out"].ID) || topic.Topic == "out"
+				ours := topic.TopicID == [16]byte(topics[name].ID) || topic.Topic == name
 				if ours && batch.ReadFrom(p.Records) == nil && batch.MaxTimestamp >= late.UnixMilli() {
 					rp.ErrorCode, bad = reason.Code, true
 				}
@@ -195,7 +195,7 @@ func TestARefusedRecordIsFound(t *testing.T) {
 		t.Run(reason.Message, func(t *testing.T) {
 			c := newCluster(t, 1, "in", "out", "dead")
 			late := time.UnixMilli(1 << 40)
-			c.refuse(reason, late)
+			c.refuse("out", reason, late)
 			good := rows(1, 300, 5)
 			c.load(good[:200]...)
 			cl := c.client(kgo.RecordPartitioner(kgo.ManualPartitioner()))
@@ -230,6 +230,39 @@ func TestARefusedRecordIsFound(t *testing.T) {
 				t.Errorf("without a policy the worker ended with %v", err)
 			}
 		})
+	}
+}
+
+// A dead letter gets out also where its topic does not say what it refuses, or may not be asked: from the first refusal
+// on the letters carry the time of the clock.
+func TestDeadLettersGetOutOfATopicThatSaysNothing(t *testing.T) {
+	c := newCluster(t, 1, "in", "out", "dead")
+	now := time.UnixMilli(1 << 40)
+	c.refuse("dead", kerr.InvalidTimestamp, now.Add(time.Hour))
+	good := rows(1, 100, 5)
+	c.load(good[:50]...)
+	cl := c.client(kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	for i := range 3 {
+		rec := &kgo.Record{Topic: "in", Key: []byte("k"), Value: []byte("1"), Timestamp: now.Add(time.Duration(72+i) * time.Hour)}
+		if err := cl.ProduceSync(t.Context(), rec).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.load(good[50:]...)
+	policy := graph.ErrorPolicy{OnError: graph.DeadLetter, Topic: "dead", Route: []graph.Reason{graph.Future}}
+	w := newWitness(t)
+	cfg := c.config(counting(t, policy), state.NewMemory(), w)
+	cfg.Now = func() time.Time { return now }
+	p := start(t, cfg)
+	for _, r := range c.output("dead", 3) {
+		if !r.Timestamp.Equal(now) {
+			t.Errorf("a dead letter of %v", r.Timestamp)
+		}
+	}
+	c.checkCounts(good)
+	p.end()
+	if w.aborts != 1 {
+		t.Errorf("%d commits were undone, want one", w.aborts)
 	}
 }
 
