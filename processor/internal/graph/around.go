@@ -13,9 +13,10 @@ import (
 // It is what brings those up that were away while the rest went on.
 //
 // It fails where an operator before or behind owns another store: what that
-// holds is of another time.
-func (s *Subtopology) Around(stores, feeds []string) (*Subtopology, error) {
-	a := around{sub: s, keep: map[NodeID]bool{}}
+// holds is of another time. before are the nodes that come before: they were
+// there all the time.
+func (s *Subtopology) Around(stores, feeds []string) (part *Subtopology, before []NodeID, err error) {
+	a := around{sub: s, above: map[NodeID]bool{}, below: map[NodeID]bool{}}
 	for _, n := range s.Nodes {
 		feed := n.Kind == SinkNode && n.Internal && slices.Contains(feeds, n.Topic)
 		if feed || owns(n, stores) {
@@ -24,18 +25,21 @@ func (s *Subtopology) Around(stores, feeds []string) (*Subtopology, error) {
 		}
 	}
 	for _, n := range s.Nodes {
-		if a.keep[n.ID] && len(n.Stores) > 0 && !owns(n, stores) {
-			return nil, fmt.Errorf("operator %q, with the store %q, is before or behind what is to be brought up, and has gone on without it", n.Name, n.Stores[0].Name)
+		if a.keeps(n.ID) && len(n.Stores) > 0 && !owns(n, stores) {
+			return nil, nil, fmt.Errorf("operator %q, with the store %q, is before or behind what is to be brought up, and has gone on without it", n.Name, n.Stores[0].Name)
 		}
 	}
 	cut := *s
 	cut.Nodes = nil
 	for _, n := range s.Nodes {
-		if a.keep[n.ID] || n.Kind == SourceNode {
+		if a.keeps(n.ID) || n.Kind == SourceNode {
 			cut.Nodes = append(cut.Nodes, a.cut(n))
+			if !a.below[n.ID] {
+				before = append(before, n.ID)
+			}
 		}
 	}
-	return &cut, nil
+	return &cut, before, nil
 }
 
 func owns(n *Node, stores []string) bool {
@@ -44,9 +48,11 @@ func owns(n *Node, stores []string) bool {
 
 // An around marks nodes upwards and downwards.
 type around struct {
-	sub  *Subtopology
-	keep map[NodeID]bool
+	sub          *Subtopology
+	above, below map[NodeID]bool // the owners are in both
 }
+
+func (a *around) keeps(id NodeID) bool { return a.above[id] || a.below[id] }
 
 func (a *around) node(id NodeID) *Node {
 	at := slices.IndexFunc(a.sub.Nodes, func(n *Node) bool { return n.ID == id })
@@ -54,14 +60,20 @@ func (a *around) node(id NodeID) *Node {
 }
 
 func (a *around) up(n *Node) {
-	a.keep[n.ID] = true
+	if a.above[n.ID] {
+		return
+	}
+	a.above[n.ID] = true
 	for _, e := range n.Parents {
 		a.up(a.node(e.From))
 	}
 }
 
 func (a *around) down(n *Node) {
-	a.keep[n.ID] = true
+	if a.below[n.ID] {
+		return
+	}
+	a.below[n.ID] = true
 	for _, port := range n.Ports {
 		for _, child := range port {
 			a.down(a.node(child))
@@ -72,10 +84,10 @@ func (a *around) down(n *Node) {
 // cut is a copy of a node without the edges to and from what is not kept.
 func (a *around) cut(n *Node) *Node {
 	c := *n
-	c.Parents = slices.DeleteFunc(slices.Clone(n.Parents), func(e Edge) bool { return !a.keep[e.From] })
+	c.Parents = slices.DeleteFunc(slices.Clone(n.Parents), func(e Edge) bool { return !a.keeps(e.From) })
 	c.Ports = make([][]NodeID, len(n.Ports))
 	for i, port := range n.Ports {
-		c.Ports[i] = slices.DeleteFunc(slices.Clone(port), func(id NodeID) bool { return !a.keep[id] })
+		c.Ports[i] = slices.DeleteFunc(slices.Clone(port), func(id NodeID) bool { return !a.keeps(id) })
 	}
 	return &c
 }

@@ -19,6 +19,9 @@ import (
 type CatchUp struct {
 	Topics []uint64      // NoteTopic of the changelogs and repartition topics
 	Held   []state.Input // one for each input
+	// Before are the operators that were there all the time: what they count and
+	// what they route was counted and routed before.
+	Before []graph.NodeID
 }
 
 // catching reports whether the input is read on behalf of a CatchUp. Its end is
@@ -35,14 +38,14 @@ func (t *Task) caughtUp() bool {
 func (t *Task) CaughtUp() bool { return t.cfg.CatchUp != nil && t.done && len(t.pending) == 0 }
 
 // stay makes a commit say where the task itself is, and where that is which is
-// brought up. What sources counted was counted before.
+// brought up.
 func (t *Task) stay(c *Commit) {
 	c.Reached, c.Offsets = c.Offsets, t.cfg.CatchUp.Held
 	if c.last {
 		c.Reached = c.Offsets
 	}
-	for _, in := range t.inputs {
-		c.Counters[in.node.ID] = graph.Counters{}
+	for _, id := range t.cfg.CatchUp.Before {
+		c.Counters[id] = graph.Counters{}
 	}
 }
 
@@ -62,7 +65,10 @@ func (u *CatchUp) notes(notes []Note, reached int64, last bool) []Note {
 }
 
 // toldBefore reports whether an operator's word on the current record was given
-// before: by the source, when the version read it that went on.
+// before, by the version that went on.
 func (t *Task) toldBefore(operator string) bool {
-	return t.cfg.CatchUp != nil && t.current != nil && operator == t.current.node.Name
+	u := t.cfg.CatchUp
+	return u != nil && slices.ContainsFunc(t.nodes, func(n node) bool {
+		return n.recipe.Name == operator && slices.Contains(u.Before, n.recipe.ID)
+	})
 }

@@ -32,21 +32,22 @@ type input struct {
 	silence  silence
 	hold     hold
 	goal     *state.Input // of a CatchUp: where the task itself is
+	until    int64        // nothing from this offset on is read; of bounded inputs
 }
 
 func newInput(cfg Input, n *node, run string, goal *state.Input) *input {
 	in := &input{
 		Input: cfg, node: n.recipe, source: n.inst.Source, bounded: run != "" || goal != nil, goal: goal,
 		channel:  n.recipe.Watermarks.Channel(windowing.EventTime(cfg.Watermark)),
-		position: cfg.Offset, next: cfg.Offset, swept: windowing.NoTime,
+		position: cfg.Offset, next: cfg.Offset, until: cfg.End, swept: windowing.NoTime,
 	}
 	in.channel.Believed(windowing.EventTime(cfg.Highest))
 	if n.recipe.Internal {
 		in.edge = newEdge(run, windowing.EventTime(cfg.Watermark), cfg.Upstream)
-		in.End = math.MaxInt64 // its end is told, not fixed
+		in.until = math.MaxInt64 // its end is told, not fixed
 	}
 	if goal != nil {
-		in.End = goal.Offset
+		in.until = goal.Offset
 	}
 	return in
 }
@@ -87,10 +88,10 @@ func (in *input) follows(batch []graph.Message, next int64) error {
 // cutAtEnd drops what lies behind the end of a bounded run.
 func (in *input) cutAtEnd(batch []graph.Message, next int64) ([]graph.Message, int64) {
 	n := len(batch)
-	for n > 0 && batch[n-1].Offset >= in.End {
+	for n > 0 && batch[n-1].Offset >= in.until {
 		n--
 	}
-	return batch[:n], min(next, max(in.End, in.position))
+	return batch[:n], min(next, max(in.until, in.position))
 }
 
 // passGap moves over offsets that hold no records for the task.
@@ -135,7 +136,7 @@ func (in *input) atEnd() bool {
 	if in.edge != nil && !in.catching() {
 		return in.bounded && in.queued == 0 && (in.edge.time.Ended || in.Finished)
 	}
-	return in.bounded && in.queued == 0 && in.position >= in.End
+	return in.bounded && in.queued == 0 && in.position >= in.until
 }
 
 // time is what holds on the input. Its watermark is always finite: an end is a

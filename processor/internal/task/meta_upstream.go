@@ -21,7 +21,7 @@ import (
 // written. Up to upstreamFits tasks fit in any case; more than that say again from
 // time to time what they have said; see Task.tellsAgain.
 const (
-	upstreamFits  = 250     // with a run's name of any length and all notes beside them
+	upstreamFits  = 200     // with a run's name of any length and all notes beside them
 	upstreamLimit = 1 << 16 // as in a stamp
 	widthLimit    = 6
 	stepLimit     = 1<<(8*widthLimit) - 1 // ms, 8919 years: what is further ahead of the lowest is kept as if it were that far

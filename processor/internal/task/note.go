@@ -24,13 +24,17 @@ type Note struct {
 const Following = -1
 
 // notesRoom bounds what the notes of an offset take, in bytes, so that there is
-// room for the rest: for some ninety of them. The first ones are those on the
+// room for the rest: for some hundred of them. The first ones are those on the
 // topics that are written now.
 const (
-	notesRoom = 1200
+	notesRoom = 1500
 	noteLeast = 8 + 4 + 1
 	notesMax  = notesRoom / noteLeast
 )
+
+// TopicsMax is how many internal topics the tasks of a sub-topology may write:
+// that many notes have room in any case.
+const TopicsMax = 80
 
 // NoteTopic is how a note knows a topic's name.
 func NoteTopic(name string) uint64 {
@@ -39,11 +43,14 @@ func NoteTopic(name string) uint64 {
 	return h.Sum64()
 }
 
-// NoteID is how a note knows a topic's id.
+// NoteID is how a note knows a topic's id; 0 if that is not known.
 func NoteID(id string) uint32 {
+	if id == "" {
+		return 0
+	}
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(id)) // never fails
-	return h.Sum32()
+	return max(h.Sum32(), 1)
 }
 
 // FindNote returns the note on a topic; false if there is none.

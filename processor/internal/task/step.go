@@ -239,7 +239,7 @@ func (t *Task) push(in *input, m *graph.Message, at, judged windowing.EventTime,
 }
 
 func (t *Task) endCaught() (err error) {
-	if t.ended || t.cfg.Run == "" {
+	if t.ended || t.cfg.Run == "" || t.cfg.CatchUp != nil {
 		return nil
 	}
 	defer t.caught(&err)

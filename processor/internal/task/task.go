@@ -42,6 +42,9 @@ type Config struct {
 	// clock in it.
 	Run        string
 	LogicalNow int64
+	// Wall is the wall clock (ms since epoch) as the task begins; 0 if it is not
+	// known. What is sent before the first Step is bounded by it.
+	Wall int64
 	// MaxIdle is how long a live task with several inputs waits for one that is
 	// empty before it goes on without it: negative not at all; 0 for what is
 	// known to be on the broker; above 0 so many ms more. Kafka Streams'
@@ -116,7 +119,7 @@ func New(cfg Config) (*Task, error) {
 	t.env = graph.NewEnv(cfg.Stores)
 	t.env.Outbox, t.env.Counters, t.env.Context = &t.outbox, t.counters, &t.context
 	t.env.Policy, t.env.Route = cfg.Subtopology.Policy, t.route
-	t.env.RouteResult, t.env.Limits = t.routeResult, cfg.Limits
+	t.env.RouteResult, t.env.Limits, t.env.Wall = t.routeResult, cfg.Limits, cfg.Wall
 	t.env.Partition, t.env.Partitions = cfg.Partition, cfg.Partitions
 	t.env.Task, t.env.Tasks, t.env.Run = cfg.ID.Partition, max(cfg.Tasks, cfg.ID.Partition+1), cfg.Run
 	if err := t.instantiate(); err != nil {

@@ -110,10 +110,10 @@ func TestManyUpstreamTasksSayTheirTimeAgain(t *testing.T) {
 		run   string
 		want  int // control records
 	}{
-		"few, live":     {250, "", 0},
-		"many, live":    {251, "", 3},
-		"few, bounded":  {250, "r", 0},
-		"many, bounded": {251, "r", 3},
+		"few, live":     {200, "", 0},
+		"many, live":    {201, "", 3},
+		"few, bounded":  {200, "r", 0},
+		"many, bounded": {201, "r", 3},
 	} {
 		cfg := stageOf(t, 0, c.tasks, c.run)
 		if c.run == "" {

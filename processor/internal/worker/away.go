@@ -20,6 +20,7 @@ type away struct {
 	stores []string
 	topics []string      // their changelogs, and the repartition topics
 	held   []state.Input // where the task itself stands
+	before []graph.NodeID
 }
 
 // bringUp finds what was away and sets the lease to where it stopped.
@@ -46,14 +47,14 @@ func (r *restorer) bringUp(ctx context.Context, l *lease, f *fitting) error {
 	if from == nil {
 		return nil
 	}
-	sub, err := l.sub.Around(stores, feeds)
+	sub, before, err := l.sub.Around(stores, feeds)
 	if err != nil {
 		return fmt.Errorf("task %s: %q were away while other versions of the application ran, and cannot be brought up: %w: %w", l.id, topics, err, ErrReset)
 	}
 	if err := r.stillThere(ctx, l, from, topics); err != nil {
 		return err
 	}
-	l.away = &away{sub: sub, stores: stores, topics: topics, held: l.standing(r.catalog)}
+	l.away = &away{sub: sub, stores: stores, topics: topics, held: l.standing(r.catalog), before: before}
 	for i := range l.inputs {
 		l.inputs[i].stand(l.stoppedAt(i, from[i], f))
 	}
@@ -135,7 +136,7 @@ func (l *lease) catchUp() *task.CatchUp {
 	if l.away == nil {
 		return nil
 	}
-	u := &task.CatchUp{Held: l.away.held}
+	u := &task.CatchUp{Held: l.away.held, Before: l.away.before}
 	for _, topic := range l.away.topics {
 		u.Topics = append(u.Topics, task.NoteTopic(topic))
 	}

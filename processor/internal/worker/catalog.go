@@ -180,5 +180,18 @@ func (c *catalog) sinkPartitions(g *graph.Topology) map[string]int32 {
 	return out
 }
 
-// topicID is a topic id as text.
-func (c *catalog) topicID(topic string) string { return fmt.Sprintf("%x", c.ids[topic]) }
+// topicID is a topic id as text; empty where the brokers are so old that topics
+// have none.
+func (c *catalog) topicID(topic string) string {
+	if id := c.ids[topic]; id != ([16]byte{}) {
+		return fmt.Sprintf("%x", id)
+	}
+	return ""
+}
+
+// another reports whether a topic is another one than that of an id: nothing is
+// known of that where one of the ids is not.
+func (c *catalog) another(topic, id string) bool {
+	is := c.topicID(topic)
+	return is != "" && id != "" && is != id
+}

@@ -8,6 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/processor/internal/task"
 	"github.com/millrace/millrace/state"
 )
 
@@ -164,6 +165,21 @@ func (c *Config) validate() error {
 	complain(c.TransactionTimeout/2 < c.CommitInterval, "transaction timeout %v is below twice the commit interval %v", c.TransactionTimeout, c.CommitInterval)
 	complain(c.CommitRecords < 0 || c.CommitBytes < 0 || c.TurnRecords < 0 || c.QueueRecords < 0 || c.QueueBytes < 0, "a limit is negative")
 	complain(c.Bounded != nil && (c.Bounded.Run == "" || len(c.Bounded.Run) > runNameLimit), "the name of a bounded run has 1 to %d bytes", runNameLimit)
+	if c.Graph != nil {
+		errs = append(errs, tooManyTopics(c.Graph))
+	}
+	return errors.Join(errs...)
+}
+
+// tooManyTopics refuses sub-topologies with more internal topics than the offsets
+// can remember: a changelog that is lost would be taken for a new one.
+func tooManyTopics(g *graph.Topology) error {
+	var errs []error
+	for _, sub := range g.Subtopologies() {
+		if n := len(sub.Stores) + len(sub.Feeds); n > task.TopicsMax {
+			errs = append(errs, fmt.Errorf("sub-topology %d, which reads %q, writes %d changelogs and repartition topics, %d are allowed: divide its operators among two applications, or put a Repartition between", sub.ID, sub.Sources, n, task.TopicsMax))
+		}
+	}
 	return errors.Join(errs...)
 }
 

@@ -67,7 +67,7 @@ func (f *fitting) store(name, changelog string) error {
 		at, read := inputOf(p, tp)
 		c := f.offsets[tp]
 		switch note, noted := task.FindNote(c.meta.Notes, changelog); {
-		case read && at.TopicID != "" && at.TopicID != f.catalog.topicID(tp.topic):
+		case read && f.catalog.another(tp.topic, at.TopicID):
 			return fmt.Errorf("store %q: topic %q was deleted and made anew: the state is of the topic of id %s, which is now of id %s: %w", name, tp.topic, at.TopicID, f.catalog.topicID(tp.topic), ErrReset)
 		case !read || at.Offset == c.offset:
 		case f.cfg.Guarantee == AtLeastOnce && at.Offset > c.offset:

@@ -61,11 +61,15 @@ func (l *layout) topics() []string {
 // says which stores the state of a task has; nil is unknown.
 func (l *layout) deal(seats []seat, needs func(assign.Task) []string) map[string][]assign.Task {
 	circles, tasks := map[string][]assign.Member{}, map[string][]assign.Task{}
+	claims := map[string]assign.Member{}
+	for _, s := range seats {
+		claims[s.id()] = s.claim(l)
+	}
 	for _, t := range l.tasks() {
 		var circle []assign.Member
 		var names strings.Builder
 		for _, s := range l.circle(t, seats, needs) {
-			circle = append(circle, s.claim(l))
+			circle = append(circle, claims[s.id()])
 			names.WriteString(s.id() + " ")
 		}
 		name := names.String()

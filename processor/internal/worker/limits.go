@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -21,7 +22,7 @@ import (
 // limits are what the topics take that are written to: read at the start, when a
 // broker refuses a record, and now and then.
 //
-// Always: the maps have the same topics from the start on. What topics points to
+// Always: topics and batches have the same topics from the start on. What topics points to
 // is the worker's, and its tasks read it; the sizes in batches are also asked for
 // by the clients' goroutines.
 type limits struct {
@@ -38,28 +39,34 @@ func newLimits() limits {
 func (l *limits) set(topic string, settings map[string]string) {
 	l.topics[topic] = new(graph.Limits)
 	l.setBatch(topic, settings)
-	l.change(topic, settings)
 }
 
 // setBatch is set for a topic that no sink writes.
 func (l *limits) setBatch(topic string, settings map[string]string) {
 	l.batches[topic] = new(atomic.Int32)
-	l.batches[topic].Store(int32(largest(settings)))
+	delete(l.read, topic)
+	l.change(topic, settings)
 }
 
 // change reports whether the settings of a topic are others than before.
 func (l *limits) change(topic string, settings map[string]string) bool {
 	now := takes(settings)
-	if was, known := l.read[topic]; l.topics[topic] == nil || known && was == now {
+	if was, known := l.read[topic]; l.batches[topic] == nil || known && was == now {
 		return false
 	}
-	l.read[topic], *l.topics[topic] = now, now
+	l.read[topic] = now
+	if is := l.topics[topic]; is != nil {
+		*is = now
+	}
 	l.batches[topic].Store(int32(now.MaxBytes))
 	return true
 }
 
 // leastLetter is the size below which no dead letter is made smaller.
 const leastLetter = 1 << 10
+
+// written lists the topics whose settings are known: all that are written to.
+func (l *limits) written() []string { return slices.Sorted(maps.Keys(l.batches)) }
 
 // assume makes the limits of a topic stricter than its settings say, or than they
 // could be read, because it refuses a record for this reason. It reports whether
@@ -146,7 +153,7 @@ func (w *Worker) rereadLimits(ctx context.Context) {
 		return
 	}
 	w.lastRead = time.Now()
-	topics, admin := w.cfg.Graph.SinkTopics(), kadm.NewClient(w.fetcher.client)
+	topics, admin := w.catalog.written(), kadm.NewClient(w.fetcher.client)
 	if len(topics) == 0 {
 		return
 	}

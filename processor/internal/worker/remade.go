@@ -24,12 +24,12 @@ func (c *Config) accepts(topic string) bool { return slices.Contains(c.AcceptRem
 func (r *restorer) refuseRemade(l *lease, offsets map[topicPartition]committed) error {
 	for _, in := range l.inputs {
 		c := offsets[in.topicPartition]
-		if id := c.meta.TopicID; id != "" && c.offset >= 0 && fmt.Sprintf("%x", id) != r.catalog.topicID(in.topic) {
-			return fmt.Errorf("topic %q was deleted and made anew: the group committed offset %d of partition %d of the topic of id %x, which is now of id %s, so the offset means nothing in it: %w", in.topic, c.offset, in.partition, id, r.catalog.topicID(in.topic), ErrReset)
+		if id := fmt.Sprintf("%x", c.meta.TopicID); c.offset >= 0 && r.catalog.another(in.topic, id) {
+			return fmt.Errorf("topic %q was deleted and made anew: the group committed offset %d of partition %d of the topic of id %s, which is now of id %s, so the offset means nothing in it: %w", in.topic, c.offset, in.partition, id, r.catalog.topicID(in.topic), ErrReset)
 		}
 		for _, topic := range slices.Concat(l.changelogs(r.cfg.ApplicationID), l.sub.Feeds) {
 			note, noted := task.FindNote(c.meta.Notes, topic)
-			if noted && note.ID != task.NoteID(r.catalog.topicID(topic)) && !r.cfg.accepts(topic) {
+			if is := task.NoteID(r.catalog.topicID(topic)); noted && is != 0 && note.ID != 0 && note.ID != is && !r.cfg.accepts(topic) {
 				return r.remade(topic)
 			}
 		}
@@ -47,7 +47,11 @@ func (r *restorer) notesOf(l *lease, c committed) (notes []task.Note) {
 	own := slices.Concat(l.changelogs(r.cfg.ApplicationID), l.sub.Feeds)
 	for _, topic := range own {
 		n := task.Note{Topic: task.NoteTopic(topic), ID: task.NoteID(r.catalog.topicID(topic)), Stopped: task.Following}
-		if was, ok := task.FindNote(c.meta.Notes, topic); ok && was.Stopped < c.offset && !r.cfg.accepts(topic) {
+		was, ok := task.FindNote(c.meta.Notes, topic)
+		if ok && n.ID == 0 {
+			n.ID = was.ID
+		}
+		if ok && was.Stopped < c.offset && !r.cfg.accepts(topic) {
 			n.Stopped = was.Stopped
 		}
 		notes = append(notes, n)

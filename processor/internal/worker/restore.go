@@ -107,7 +107,7 @@ func (r *restorer) usable(l *lease, store, topic string, start, end int64, offse
 	if next == 0 {
 		return nil
 	}
-	if id := l.stores.ChangelogID(store); id != "" && id != r.catalog.topicID(topic) {
+	if id := l.stores.ChangelogID(store); r.catalog.another(topic, id) {
 		if l.good(store, offsets) && !r.cfg.accepts(topic) {
 			return r.remade(topic)
 		}

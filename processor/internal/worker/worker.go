@@ -251,6 +251,7 @@ func (w *Worker) newTask(l *lease) error {
 		Partitions: w.catalog.sinkPartitions(w.cfg.Graph), Partition: partitioner.New(),
 		Tasks: w.catalog.layout.partitions[l.id.Subtopology],
 		Skip:  l.skip, Careful: l.careful, Limits: w.catalog.topics, MaxIdle: w.cfg.maxIdle(), Run: w.cfg.run(), LogicalNow: l.logicalNow,
+		Wall:    w.cfg.Now().UnixMilli(),
 		Planted: w.cfg.Faults.Planted,
 	}
 	l.setAside()
