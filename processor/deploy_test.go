@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -150,6 +151,15 @@ func (r *rig) last(topic string) map[string]string { return r.lastIn(topic, 0) }
 
 func (r *rig) lastIn(topic string, partition int32) map[string]string {
 	r.t.Helper()
+	last := map[string]string{}
+	r.each(topic, partition, func(rec *kgo.Record) { last[fmt.Sprintf("%q", rec.Key)] = valueText(rec.Value) })
+	maps.DeleteFunc(last, func(_, v string) bool { return v == "gone" })
+	return last
+}
+
+// each yields the committed records of a partition.
+func (r *rig) each(topic string, partition int32, do func(*kgo.Record)) {
+	r.t.Helper()
 	from := map[string]map[int32]kgo.Offset{topic: {partition: kgo.NewOffset().AtStart()}}
 	reader, err := kgo.NewClient(kgo.SeedBrokers(r.broker.ListenAddrs()...), kgo.ConsumePartitions(from),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords())
@@ -157,18 +167,15 @@ func (r *rig) lastIn(topic string, partition int32) map[string]string {
 		r.t.Fatal(err)
 	}
 	defer reader.Close()
-	last := map[string]string{}
 	for end := r.broker.PartitionInfo(topic, partition).HighWatermark; end > 0; {
 		fetches := reader.PollFetches(r.t.Context())
 		fetches.EachRecord(func(rec *kgo.Record) {
 			end = min(end, r.broker.PartitionInfo(topic, partition).HighWatermark-rec.Offset-1)
 			if !rec.Attrs.IsControl() {
-				last[fmt.Sprintf("%q", rec.Key)] = valueText(rec.Value)
+				do(rec)
 			}
 		})
 	}
-	maps.DeleteFunc(last, func(_, v string) bool { return v == "gone" })
-	return last
 }
 
 func valueText(b []byte) string {
@@ -437,6 +444,83 @@ func TestStoreAwayForADeploy(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Another grace over kept state: what the first stage sends as final it sends once, and none of it is late behind it.
+func TestGraceOverKeptState(t *testing.T) {
+	for name, of := range map[string]func(grace time.Duration) windowing.Definition{
+		"tumbling": func(g time.Duration) windowing.Definition {
+			return windowing.Tumbling(10 * time.Second).Grace(g).Emit(windowing.OnClose)
+		},
+		"hopping": func(g time.Duration) windowing.Definition {
+			return windowing.Hopping(20*time.Second, 10*time.Second).Grace(g).Emit(windowing.OnClose)
+		},
+		"sessions": func(g time.Duration) windowing.Definition {
+			return windowing.Session(3 * time.Second).Grace(g).Emit(windowing.OnClose)
+		},
+		"sliding": func(g time.Duration) windowing.Definition {
+			return windowing.Sliding(4 * time.Second).Grace(g).Emit(windowing.OnClose)
+		},
+	} {
+		for _, graces := range [][2]time.Duration{{0, 2 * time.Minute}, {2 * time.Minute, 0}, {minute, minute}} {
+			t.Run(fmt.Sprintf("%s/from %v to %v", name, graces[0], graces[1]), func(t *testing.T) {
+				t.Parallel()
+				version := func(grace time.Duration) deployed {
+					return func(b *stream.Builder) {
+						one := stream.CountWindows("one", stream.Window(grouped(b), of(grace))).Results
+						stream.To(one, stream.Topic[windowing.Key[string], int64]{Name: "side", Value: serde.Int64})
+						flat := stream.Map(one, func(k windowing.Key[string], _ int64) (string, int64) { return k.Key, 1 })
+						by := stream.GroupBy("by", flat, func(k string, _ int64) string { return k }, serde.String, serde.Int64)
+						two := stream.CountWindows("two", stream.Window(by, windowing.Tumbling(minute).Emit(windowing.OnClose)))
+						stream.To(two.Results, stream.Topic[windowing.Key[string], int64]{Name: "out", Value: serde.Int64})
+					}
+				}
+				r := newRig(t, false)
+				r.put(firstRecords)
+				if err := r.deploy(version(graces[0])); err != nil {
+					t.Fatal(err)
+				}
+				at := r.at
+				r.at = at.Add(-30 * time.Second) // within the longer grace, closed by none
+				r.send("k0")
+				r.at = at
+				r.put(nextRecords)
+				for range 2 { // the results of one stage wait for the next record behind it
+					r.end()
+					if err := r.deploy(version(graces[1])); err != nil {
+						t.Fatal(err)
+					}
+				}
+				sent, counted := r.rows("side"), int64(0)
+				for key, n := range sent {
+					if n != 1 {
+						t.Errorf("%s was sent as final %d times", key, n)
+					}
+				}
+				for _, text := range r.last("out") {
+					n, _ := strconv.ParseInt(text, 10, 64)
+					counted += n
+				}
+				ends := 0 // the window of the last record may be open
+				for key := range sent {
+					if strings.HasPrefix(key, `"end`) {
+						ends++
+					}
+				}
+				if want := int64(len(sent)); counted > want || counted < want-int64(ends) {
+					t.Errorf("%d finals, and %d of them were counted behind", want, counted)
+				}
+			})
+		}
+	}
+}
+
+// rows counts the records of a topic by their keys.
+func (r *rig) rows(topic string) map[string]int {
+	r.t.Helper()
+	all := map[string]int{}
+	r.each(topic, 0, func(rec *kgo.Record) { all[fmt.Sprintf("%q", rec.Key)]++ })
+	return all
 }
 
 // Topics that are deleted and made anew between two starts.

@@ -140,6 +140,9 @@ func (kv *KeyValueStore[K, V]) EachDirty(fn func(key []byte, v *V, deleted bool)
 // SetClosing remembers a watermark of the operator, in ms of event time, as part of the next Position.
 func (kv *KeyValueStore[K, V]) SetClosing(watermark int64) { kv.store.closing.Watermark = watermark }
 
+// SetBelow remembers a bound of the operator, in ms of event time, as part of the next Position. It closes nothing.
+func (kv *KeyValueStore[K, V]) SetBelow(below int64) { kv.store.closing.Below = below }
+
 // Closing is the current closing: that of the applied position, or what SetClosing did since; false if there is none.
 // Its bound closes nothing.
 func (kv *KeyValueStore[K, V]) Closing() (Closing, bool) {

@@ -58,7 +58,7 @@ func (c *course[T]) next() EventTime {
 
 // advance does what a watermark has made due: first what is planned, then early results.
 func (c *course[T]) advance(merged EventTime) error {
-	if merged <= c.merged {
+	if merged < c.merged || merged == c.merged && (merged < c.next() || merged == MaxTime) {
 		return nil
 	}
 	if merged >= c.plan.due() {

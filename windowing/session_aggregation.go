@@ -24,7 +24,8 @@ type SessionAggregation[A any] struct {
 	merge   func(into, next *A, first bool) error
 	emit    func(win Window, key []byte, v *A, at EventTime) error
 
-	gap, end, hold int64 // ms; a session ends at last + end, and closes at last + hold
+	gap, end, hold int64     // ms; a session ends at last + end, and closes at last + hold
+	below          EventTime // sessions whose last time is below it were closed by a shorter grace of an earlier version
 	course         course[outgoing[A]]
 	dirty          func(key []byte, v *Sessions[A], deleted bool) error
 }
@@ -56,6 +57,7 @@ func NewSessionAggregation[A any](w SessionWindows, store *state.KeyValueStore[[
 	a.course.due = steps[outgoing[A]]{a.gather, a.send, a.settle}
 	a.course.soon = steps[outgoing[A]]{a.gatherEarly, a.send, a.settleEarly}
 	a.course.start(w.emit, w.early, restored(store.Closing()))
+	a.below = bound(store.Closing())
 	a.dirty = a.emitDirty
 	for key, v := range store.All() {
 		if len(v.open) > 0 {
@@ -73,6 +75,14 @@ func restored(c state.Closing, ok bool) EventTime {
 	return EventTime(c.Watermark)
 }
 
+// bound is the bound of a closing, NoTime if there is none.
+func bound(c state.Closing, ok bool) EventTime {
+	if !ok {
+		return NoTime
+	}
+	return EventTime(c.Below)
+}
+
 // Add adds the current record, of this encoded key and time, to the sessions within its reach, which become one, or
 // starts a session. judged is the watermark of the channel the record came by, moved by the record itself; where the
 // merged one has run ahead of it, that counts. late says that the session it would be in is closed: nothing was
@@ -80,7 +90,7 @@ func restored(c state.Closing, ok bool) EventTime {
 // discard.
 func (a *SessionAggregation[A]) Add(key []byte, ts, judged EventTime) (late bool, err error) {
 	judged = max(judged, a.course.merged)
-	if judged >= plus(ts, a.hold) {
+	if judged >= plus(ts, a.hold) || ts < a.below {
 		if late, err := a.late(key, ts, judged); late || err != nil {
 			return late, err
 		}

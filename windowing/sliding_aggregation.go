@@ -24,7 +24,8 @@ type SlidingAggregation[A any] struct {
 	emit    func(win Window, key []byte, v *A, at EventTime) error
 	copy    func(v *A) (A, error)
 
-	length, end, hold int64 // ms; a window's end is passed at start + end, and it closes at start + hold
+	length, end, hold int64     // ms; a window's end is passed at start + end, and it closes at start + hold
+	below             EventTime // windows that start below it were closed by a shorter grace of an earlier version
 	course            course[*span[A]]
 	dirty             func(key []byte, v *Slides[A], deleted bool) error
 }
@@ -48,6 +49,7 @@ func NewSlidingAggregation[A any](w SlidingWindows, store *state.KeyValueStore[[
 	a.course.due = steps[*span[A]]{a.gather, a.send, a.settle}
 	a.course.soon = steps[*span[A]]{a.gatherEarly, a.sendEarly, a.settleEarly}
 	a.course.start(w.emit, w.early, restored(store.Closing()))
+	a.below = bound(store.Closing())
 	a.dirty = a.emitDirty
 	for key, v := range store.All() {
 		if len(v.spans) > 0 {
@@ -63,7 +65,7 @@ func NewSlidingAggregation[A any](w SlidingWindows, store *state.KeyValueStore[[
 // functions is returned as it is, and what was done by then is for the caller to discard.
 func (a *SlidingAggregation[A]) Add(key []byte, ts, judged EventTime) (late bool, err error) {
 	judged = max(judged, a.course.merged)
-	if judged >= plus(ts, a.hold) {
+	if judged >= plus(ts, a.hold) || ts < a.below {
 		return true, nil
 	}
 	v, _, err := a.store.Slot(key)
@@ -72,7 +74,7 @@ func (a *SlidingAggregation[A]) Add(key []byte, ts, judged EventTime) (late bool
 	}
 	a.forgetOnTime(v)
 	own := a.first(ts)
-	low := max(own, plus(judged, 1-a.hold)) // windows that start below are closed
+	low := max(own, plus(judged, 1-a.hold), a.below) // windows that start below are closed
 	from, to, err := a.open(v, low, ts+1, low == own)
 	if err != nil {
 		return false, err
@@ -237,7 +239,7 @@ func (a *SlidingAggregation[A]) passable(merged EventTime) EventTime {
 	case merged == NoTime || merged == MaxTime:
 		return merged
 	case a.course.mode == OnClose || a.course.mode == OnTime:
-		return plus(merged, -a.windows.GraceMillis())
+		return plus(merged, a.end-a.hold) // less the grace
 	}
 	return plus(merged, 1-a.hold)
 }

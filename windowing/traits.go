@@ -9,11 +9,16 @@ import (
 )
 
 // Traits are what the windows contribute to the meaning of a store's bytes: how time is cut, and when results are sent,
-// for that decides which of what is kept has been sent before. The grace is not among them: with any, what is kept is
-// gone on with.
+// for that decides which of what is kept has been sent before. With any grace what is kept is gone on with, see
+// GraceBefore.
 func Traits(d Definition) []state.Trait {
 	windows, emission := describe(d)
+	grace := int64(0)
+	if g, ok := d.(interface{ GraceMillis() int64 }); ok {
+		grace = g.GraceMillis()
+	}
 	return []state.Trait{
+		graceOf(grace),
 		{Name: "windows", Value: windows},
 		{Name: "emission", Value: emission, Reads: func(was string) bool { return goesOn(d, was, emission) }},
 	}

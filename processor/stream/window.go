@@ -141,6 +141,9 @@ func (o *windowed[K, V, A]) open(aggregation opener[K, V, A], key serde.Serde[K]
 	if o.agg, err = aggregation(o); err != nil {
 		return inst, err
 	}
+	if grace, kept := windowing.KeptGrace(o.env.Stores(), o.node.Name); kept {
+		o.agg.GraceBefore(grace)
+	}
 	inst = graph.Instance{Receive: graph.Receiver[K, V](o.receive), Timed: o.agg, Commit: o.agg.BeforeCommit}
 	inst.Undoable, _ = o.agg.(graph.Undoable)
 	return inst, nil

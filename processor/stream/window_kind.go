@@ -12,6 +12,7 @@ type windowAggregation interface {
 	graph.Timed
 	Add(key []byte, ts, judged windowing.EventTime) (late bool, err error)
 	BeforeCommit() error
+	GraceBefore(millis int64)
 }
 
 // sending is how the sequence of results comes about. What windows of a kind that

@@ -1,0 +1,66 @@
+package windowing
+
+import (
+	"strconv"
+
+	"github.com/millrace/millrace/state"
+)
+
+// A later version of an application may give windows another grace. What was closed stays closed, and what was passed
+// downstream was passed by the grace of then: results that become due by a shorter one are judged by that, or they would
+// be late behind the operator.
+
+// graceTrait names the trait that keeps the grace, in ms. Any is gone on with.
+const graceTrait = "grace"
+
+func graceOf(millis int64) state.Trait {
+	return state.Trait{Name: graceTrait, Value: strconv.FormatInt(millis, 10), Reads: func(string) bool { return true }}
+}
+
+// KeptGrace is the grace that a store was kept with, in ms; false if it is new, or that is not known.
+func KeptGrace(s *state.Stores, name string) (millis int64, ok bool) {
+	text, ok := s.KeptTrait(name, graceTrait)
+	if !ok {
+		return 0, false
+	}
+	millis, err := strconv.ParseInt(text, 10, 64)
+	return millis, err == nil
+}
+
+// GraceBefore says with which grace, in ms, the store was kept. It is called before anything else.
+func (a *Aggregation[A]) GraceBefore(millis int64) {
+	if grace := a.grid.grace; millis > grace {
+		a.grid.grace = millis
+		a.passed = a.passing(a.merged)
+		a.grid.grace = grace
+	}
+}
+
+// GraceBefore is that of Aggregation. With a longer grace the sessions that were closed must not begin anew: the bound
+// below which they were stays with the store.
+func (a *SessionAggregation[A]) GraceBefore(millis int64) {
+	hold := a.hold
+	a.hold = a.end + millis
+	switch closed := a.passable(a.course.merged); {
+	case a.hold > hold:
+		a.course.passed = closed
+	case a.hold < hold && closed > a.below:
+		a.below = closed
+		a.store.SetBelow(int64(closed))
+	}
+	a.hold = hold
+}
+
+// GraceBefore is that of SessionAggregation.
+func (a *SlidingAggregation[A]) GraceBefore(millis int64) {
+	hold := a.hold
+	a.hold = a.end + millis
+	switch closed := plus(a.course.merged, 1-a.hold); {
+	case a.hold > hold:
+		a.course.passed = a.passable(a.course.merged)
+	case a.hold < hold && a.course.merged != NoTime && closed > a.below:
+		a.below = closed
+		a.store.SetBelow(int64(closed))
+	}
+	a.hold = hold
+}
