@@ -481,7 +481,7 @@ func TestGraceOverKeptState(t *testing.T) {
 					t.Fatal(err)
 				}
 				at := r.at
-				r.at = at.Add(-30 * time.Second) // within the longer grace, closed by none
+				r.at = at.Add(-15 * time.Second) // where a result was sent already, by the shorter grace
 				r.send("k0")
 				r.at = at
 				r.put(nextRecords)
