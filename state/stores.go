@@ -48,6 +48,7 @@ type store struct {
 	index int // in Stores.stores, and in the specs
 	storeRecord
 	changelogRecord
+	found     bool    // in the engine, when it was opened
 	idChanged bool    // topicID is newer than what the engine has
 	closing   Closing // as of now, dirty
 	traits    []Trait // what goes into the next position

@@ -85,13 +85,10 @@ func (s *Stores) loadStores(batch engine.Batch) error {
 	used := map[uint16]bool{}
 	for _, st := range s.stores {
 		r, ok := known[st.spec.Name]
-		if !ok {
+		if !ok || r.kind != st.spec.Kind { // of another kind: the changelog says whether that is right, this may be an old disk
 			continue
 		}
-		if r.kind != st.spec.Kind {
-			return fmt.Errorf("state: %w", otherKind(st.spec.Name, r.kind, st.spec.Kind))
-		}
-		st.storeRecord = r
+		st.storeRecord, st.found = r, true
 		used[r.id] = true
 		delete(known, st.spec.Name)
 		if err := s.loadChangelog(st); err != nil {
@@ -181,6 +178,9 @@ func (s *Stores) loadPosition() error {
 }
 
 func (s *Stores) loadPositionOf(st *store) error {
+	if !st.found {
+		return nil // what there may be is of a store of another kind
+	}
 	b, err := s.record(reservedKey(keyPosition, st.spec.Name))
 	if err != nil || b == nil {
 		return err

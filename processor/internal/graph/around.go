@@ -12,10 +12,11 @@ import (
 // these, what comes behind, and all sources, so that inputs are counted as ever.
 // It is what brings those up that were away while the rest went on.
 //
-// It fails where an operator before or behind owns another store: what that
-// holds is of another time. before are the nodes that come before: they were
+// It fails where an operator before or behind owns another store, for what that
+// holds is of another time, unless the store is fresh and holds nothing: it is
+// then part of it. before are the nodes that come before: they were
 // there all the time.
-func (s *Subtopology) Around(stores, feeds []string) (part *Subtopology, before []NodeID, err error) {
+func (s *Subtopology) Around(stores, feeds, fresh []string) (part *Subtopology, before []NodeID, err error) {
 	a := around{sub: s, above: map[NodeID]bool{}, below: map[NodeID]bool{}}
 	for _, n := range s.Nodes {
 		feed := n.Kind == SinkNode && n.Internal && slices.Contains(feeds, n.Topic)
@@ -25,7 +26,7 @@ func (s *Subtopology) Around(stores, feeds []string) (part *Subtopology, before 
 		}
 	}
 	for _, n := range s.Nodes {
-		if a.keeps(n.ID) && len(n.Stores) > 0 && !owns(n, stores) {
+		if a.keeps(n.ID) && len(n.Stores) > 0 && !owns(n, stores) && !owns(n, fresh) {
 			return nil, nil, fmt.Errorf("operator %q, with the store %q, is before or behind what is to be brought up, and has gone on without it", n.Name, n.Stores[0].Name)
 		}
 	}
@@ -44,6 +45,11 @@ func (s *Subtopology) Around(stores, feeds []string) (part *Subtopology, before 
 
 func owns(n *Node, stores []string) bool {
 	return slices.ContainsFunc(n.Stores, func(s state.Spec) bool { return slices.Contains(stores, s.Name) })
+}
+
+// Owns reports whether an operator of the sub-topology has the store.
+func (s *Subtopology) Owns(store string) bool {
+	return slices.ContainsFunc(s.Nodes, func(n *Node) bool { return owns(n, []string{store}) })
 }
 
 // An around marks nodes upwards and downwards.

@@ -47,9 +47,14 @@ func (r *restorer) bringUp(ctx context.Context, l *lease, f *fitting) error {
 	if from == nil {
 		return nil
 	}
-	sub, before, err := l.sub.Around(stores, feeds)
+	sub, before, err := l.sub.Around(stores, feeds, f.fresh)
 	if err != nil {
 		return fmt.Errorf("task %s: %q were away while other versions of the application ran, and cannot be brought up: %w: %w", l.id, topics, err, ErrReset)
+	}
+	for i, topic := range l.changelogs(r.cfg.ApplicationID) {
+		if name := l.sub.Stores[i].Name; slices.Contains(f.fresh, name) && sub.Owns(name) {
+			stores, topics = append(stores, name), append(topics, topic)
+		}
 	}
 	if err := r.stillThere(ctx, l, from, topics); err != nil {
 		return err

@@ -26,11 +26,12 @@ type fitting struct {
 	lease   *lease
 	offsets map[topicPartition]committed
 	away    map[string]state.Position // by store
+	fresh   []string                  // stores that are new
 }
 
 // fit compares all stores.
 func (f *fitting) fit() error {
-	f.away = map[string]state.Position{}
+	f.away, f.fresh = map[string]state.Position{}, nil
 	if f.lease.stores == nil {
 		return nil
 	}
@@ -93,6 +94,7 @@ func (f *fitting) without(name, changelog string) error {
 			return fmt.Errorf("store %q: the group committed offset %d of topic %q partition %d, and neither the local state nor the changelog %q says how far the store had followed: %w", name, c.offset, tp.topic, tp.partition, changelog, errUnusable)
 		}
 	}
+	f.fresh = append(f.fresh, name)
 	empty, err := f.lease.stores.Empty(name)
 	if err == nil && !empty && f.cfg.Guarantee == ExactlyOnce { // else a crash came between changes and position
 		err = fmt.Errorf("store %q: the changelog %q has records and does not say how far the store had followed: %w", name, changelog, errUnusable)

@@ -37,6 +37,7 @@ func (w *Worker) applied(ctx context.Context, b *batch) error {
 		}
 	}
 	w.cfg.Faults.at(AfterApply)
+	w.undone = 0
 	c.Duration = time.Since(b.began)
 	w.cfg.Events.committed(c)
 	if mended {
@@ -79,8 +80,11 @@ func (w *Worker) undo(ctx context.Context, failed []*batch) error {
 		w.lastWord(failed)
 		return nil
 	}
+	w.undone++
 	if refused(v.err) {
 		w.held = time.Now().Add(w.cfg.HeartbeatInterval)
+	} else {
+		w.calmDown(v.err)
 	}
 	if err := reopen(ctx, failed, w.cfg.Events.warning); err != nil {
 		return err
@@ -93,6 +97,25 @@ func (w *Worker) undo(ctx context.Context, failed []*batch) error {
 		}
 	}
 	return nil
+}
+
+// After so many commits in a row that were undone the worker says so, and tries the
+// next ones at longer and longer distances: each writes to every topic anew what the
+// one before has written in vain.
+const (
+	undonePatience = 5
+	undonePause    = 100 * time.Millisecond
+	undonePauseMax = 10 * time.Second
+)
+
+func (w *Worker) calmDown(reason error) {
+	beyond := w.undone - undonePatience
+	if beyond <= 0 {
+		return
+	}
+	pause := min(undonePause<<min(beyond, 10), undonePauseMax)
+	w.held = time.Now().Add(pause)
+	w.cfg.Events.warning(fmt.Errorf("%d commits in a row were undone and are repeated, the next in %v: %w", w.undone, pause, reason))
 }
 
 // revert throws away everything the tasks of failed batches have done since, and

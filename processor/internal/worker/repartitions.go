@@ -117,7 +117,7 @@ func (w *Worker) outrun(ctx context.Context, err error) error {
 // and its state know.
 func (l *lease) untouched(index int) bool {
 	in := &l.inputs[index]
-	_, applied := l.applied(in.topicPartition)
+	_, applied := l.applied(in.topicPartition, nil)
 	return !applied && l.task.Position(index) == in.offset
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/millrace/millrace/processor/internal/task"
 	"github.com/millrace/millrace/state"
 )
 
@@ -257,7 +258,7 @@ func (r *restorer) takePositions(ctx context.Context, l *lease, f *fitting) erro
 		c := f.offsets[in.topicPartition]
 		in.offset, in.watermark, in.highest, in.upstream = c.offset, c.meta.Watermark, c.meta.Highest, c.meta.Upstream
 		in.end, in.finished, in.notes = c.meta.End, c.meta.Finished, r.notesOf(l, c)
-		p, ok := l.applied(in.topicPartition)
+		p, ok := l.applied(in.topicPartition, c.meta.Notes)
 		if ok && p.Offset == in.offset {
 			in.upstream = p.Upstream // the metadata may be too small for it
 		}
@@ -280,13 +281,17 @@ func (r *restorer) takePositions(ctx context.Context, l *lease, f *fitting) erro
 }
 
 // applied returns how far the lease's state has got in a source partition: the
-// store that has got furthest. With at-least-once a crash can come between the
-// positions of two stores; all their changes were written before.
-func (l *lease) applied(tp topicPartition) (furthest state.Input, ok bool) {
+// store that has got furthest, of those that the notes do not say were away. With
+// at-least-once a crash can come between the positions of two stores; all their
+// changes were written before.
+func (l *lease) applied(tp topicPartition, notes []task.Note) (furthest state.Input, ok bool) {
 	if l.stores == nil {
 		return state.Input{}, false
 	}
-	for _, s := range l.sub.Stores {
+	for i, s := range l.sub.Stores {
+		if note, noted := task.FindNote(notes, l.topics[i]); noted && note.Stopped != task.Following {
+			continue
+		}
 		p, _ := l.stores.Position(s.Name)
 		if in, read := inputOf(p, tp); read && (!ok || in.Offset > furthest.Offset) {
 			furthest, ok = in, true

@@ -50,6 +50,7 @@ type Worker struct {
 	lastPoll   time.Time
 	lastCommit time.Time
 	held       time.Time // see hold
+	undone     int       // commits in a row; see calmDown
 	lastLook   time.Time // see over
 	nextAsk    time.Time // see ask
 	lastPurge  time.Time
