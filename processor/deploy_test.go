@@ -18,6 +18,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/millrace/millrace/processor"
+	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/processor/stream"
 	"github.com/millrace/millrace/schemaregistry/serde"
 	"github.com/millrace/millrace/windowing"
@@ -561,6 +562,56 @@ func TestInputRemadeWithoutState(t *testing.T) {
 	if got := r.last("side"); got["\"k0\""] == "" {
 		t.Errorf("nothing of the new topic came out: %v", got)
 	}
+}
+
+// A store that is fed by other topics than before is refused where records would be lost or come twice, and goes on where
+// nothing can.
+func TestStoreFedByOtherTopics(t *testing.T) {
+	by := func(name string) deployed {
+		return func(b *stream.Builder) {
+			grouped := stream.GroupBy(name, stream.From(b, deployIn), func(k, _ string) string { return k }, serde.String, serde.String)
+			stream.To(stream.Count("n", grouped).Changes(), deployOut)
+		}
+	}
+	t.Run("another name of the GroupBy, nothing under way", func(t *testing.T) {
+		r := newRig(t, false)
+		r.put(firstRecords)
+		for _, version := range []deployed{by("one"), by("two")} {
+			if err := r.deploy(version); err != nil {
+				t.Fatal(err)
+			}
+			r.put(nextRecords)
+		}
+		r.end()
+		if err := r.deploy(by("two")); err != nil {
+			t.Fatal(err)
+		}
+		mustEqual(t, r.last("out"), alone(t, by("two"), firstRecords+2*nextRecords))
+	})
+	t.Run("another name of the GroupBy, records under way", func(t *testing.T) {
+		r := newRig(t, false)
+		r.put(firstRecords)
+		if err := r.deploy(by("one")); err != nil {
+			t.Fatal(err)
+		}
+		stamp := graph.Stamp{Tasks: 1, Passed: graph.Time{Watermark: 1}}.Append(nil)
+		rec := &kgo.Record{Topic: "app-one-repartition", Key: []byte("k0"), Value: []byte("v"), Timestamp: r.at, Headers: []kgo.RecordHeader{{Key: graph.HeaderStamp, Value: stamp}}}
+		if err := r.client.ProduceSync(t.Context(), rec).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+		mustRefuse(t, r.deploy(by("two")), "app-one-repartition", "not processed", "millrace reset")
+	})
+	t.Run("a GroupBy left out and back", func(t *testing.T) {
+		r := newRig(t, false)
+		r.put(firstRecords)
+		for _, version := range []deployed{by("one"), counted("n")} {
+			if err := r.deploy(version); err != nil {
+				t.Fatal(err)
+			}
+			r.put(nextRecords)
+		}
+		mustRefuse(t, r.deploy(by("one")), "app-one-repartition", "another name", "millrace reset")
+	})
 }
 
 // remake deletes a topic and makes it anew if it is not one that the application makes.

@@ -54,7 +54,7 @@ func (f *fitting) fit() error {
 // changedMeaning refuses state that was written with another meaning. Nothing was
 // changed: the version that wrote it can go on.
 func changedMeaning(l *lease, err error) error {
-	return fmt.Errorf("task %s: the state is kept as another version of the application wrote it, and this one would read it as something else: %w; go back to that version, or give the operator another name, under which it begins empty, or: %w", l.id, err, ErrReset)
+	return fmt.Errorf("task %s: the state is kept as another version of the application wrote it, and this one would read it as something else: %w; go back to that version, or give the operator another name, under which it begins empty (what is kept under this one and was not sent is not sent then), or: %w", l.id, err, ErrReset)
 }
 
 // store compares one store.

@@ -113,6 +113,9 @@ func (r *restorer) restore(ctx context.Context, l *lease) error {
 			misfit = f.fit() // R7
 		}
 		if misfit == nil {
+			misfit = r.fedByOthers(ctx, l, f)
+		}
+		if misfit == nil {
 			return r.settle(ctx, l, f)
 		}
 		if !unusable(misfit) {

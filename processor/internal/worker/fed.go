@@ -1,0 +1,131 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/state"
+)
+
+// A later version may feed a store by other topics: a GroupBy has got another name,
+// was added, or left out. What a store has counted is then known of the former
+// topics only. Two things would be wrong in silence: records that are still in a
+// repartition topic which nobody reads any more, and records that come once more by
+// one which is written again. Both are refused. Source topics are the user's, who
+// may rename them.
+
+// fedByOthers compares the topics that have fed a store with those that feed it now.
+func (r *restorer) fedByOthers(ctx context.Context, l *lease, f *fitting) error {
+	if l.stores == nil {
+		return nil
+	}
+	for _, s := range l.sub.Stores {
+		p, ok := l.stores.Position(s.Name)
+		if !ok || len(p.Inputs) == 0 {
+			continue
+		}
+		if err := r.fedBefore(ctx, l, s.Name, p); err != nil {
+			return err
+		}
+		if err := r.fedAgain(l, s.Name, p, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fedBefore refuses a store whose former repartition topic has records that it never
+// saw.
+func (r *restorer) fedBefore(ctx context.Context, l *lease, store string, p state.Position) error {
+	for _, in := range p.Inputs {
+		if slices.Contains(l.sub.Sources, in.Topic) || !r.repartition(in.Topic) {
+			continue
+		}
+		left, err := r.holdsRecords(ctx, topicPartition{in.Topic, in.Partition}, in.Offset)
+		if err != nil {
+			return err
+		}
+		if left {
+			return fmt.Errorf("task %s: store %q was fed by topic %q, which this version does not read, and partition %d of it has records from offset %d on that were not processed: go back to the version that reads it and let it process them, or: %w", l.id, store, in.Topic, in.Partition, in.Offset, ErrReset)
+		}
+	}
+	return nil
+}
+
+// fedAgain refuses a store that shares no topic with its former self, where a
+// repartition topic that feeds it now was read before: which of its records the store
+// has got by another way is not known.
+func (r *restorer) fedAgain(l *lease, store string, p state.Position, f *fitting) error {
+	for _, in := range l.inputs {
+		if _, shared := inputOf(p, in.topicPartition); shared {
+			return nil
+		}
+	}
+	for _, in := range l.inputs {
+		if r.repartition(in.topic) && f.offsets[in.topicPartition].offset >= 0 {
+			return fmt.Errorf("task %s: store %q was fed by topic %q and is fed by topic %q now, which an earlier version has read: it cannot be known which of its records the store has already: give the GroupBy or Repartition another name, or: %w", l.id, store, p.Inputs[0].Topic, in.topic, ErrReset)
+		}
+	}
+	return nil
+}
+
+// repartition reports whether a topic is a repartition topic of the application.
+func (r *restorer) repartition(topic string) bool {
+	name, ok := strings.CutPrefix(topic, r.cfg.ApplicationID+"-")
+	return ok && topic == graph.RepartitionTopic(r.cfg.ApplicationID, strings.TrimSuffix(name, "-repartition"))
+}
+
+// holdsRecords reports whether there are records from an offset on, other than those
+// that only tell the time. A topic that is no more holds none.
+func (r *restorer) holdsRecords(ctx context.Context, tp topicPartition, from int64) (bool, error) {
+	ends, err := stableEnd.offsets(ctx, r.client, []topicPartition{tp})
+	if errors.Is(err, kerr.UnknownTopicOrPartition) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	starts, err := logStart.offsets(ctx, r.client, []topicPartition{tp})
+	if err == nil {
+		err = r.openReader()
+	}
+	at, end := max(from, starts[tp]), ends[tp]
+	if err != nil || at >= end {
+		return false, err
+	}
+	r.reader.AddConsumePartitions(map[string]map[int32]kgo.Offset{tp.topic: {tp.partition: kgo.NewOffset().At(at)}})
+	defer r.reader.RemoveConsumePartitions(map[string][]int32{tp.topic: {tp.partition}})
+	for at < end {
+		records, err := r.read(ctx, tp)
+		if err != nil {
+			return false, err
+		}
+		if len(records) == 0 { // compaction and aborted transactions leave offsets without records
+			return false, nil
+		}
+		for _, rec := range records {
+			if at = rec.Offset + 1; rec.Offset < end && !rec.Attrs.IsControl() && !tellsTime(rec) {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
+}
+
+// tellsTime reports whether a record of a repartition topic has nothing but a stamp.
+func tellsTime(rec *kgo.Record) bool {
+	for _, h := range rec.Headers {
+		if h.Key == graph.HeaderStamp {
+			stamp, err := graph.DecodeStamp(h.Value)
+			return err == nil && stamp.Control
+		}
+	}
+	return false
+}
