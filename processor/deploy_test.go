@@ -1,23 +1,16 @@
 package processor_test
 
 import (
-	"context"
-	"encoding/binary"
-	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/millrace/millrace/processor"
 	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/processor/stream"
 	"github.com/millrace/millrace/schemaregistry/serde"
@@ -29,165 +22,6 @@ import (
 // matrix is right, which is to give what an application gives that has read all of
 // it with the new version, or refused with words, and then the old version goes on
 // as if nothing had been. It must not matter which disk a task finds.
-
-// A rig is a broker with an input topic and the application on it.
-type rig struct {
-	t      *testing.T
-	broker *kfake.Cluster
-	client *kgo.Client
-	dir    string
-	lose   bool // the disk, between two versions
-	sent   int
-	at     time.Time // of the last record
-}
-
-type deployed = func(*stream.Builder)
-
-func newRig(t *testing.T, lose bool) *rig {
-	t.Helper()
-	broker, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "in", "out", "side"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(broker.Close)
-	client, err := kgo.NewClient(kgo.SeedBrokers(broker.ListenAddrs()...), kgo.DefaultProduceTopic("in"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(client.Close)
-	return &rig{t: t, broker: broker, client: client, dir: t.TempDir(), lose: lose, at: time.UnixMilli(1_000_000_000_000)}
-}
-
-// put sends n records, 5 s of event time apart, of three keys in turn, with a pause
-// of a minute after each dozen.
-func (r *rig) put(n int) {
-	r.t.Helper()
-	for range n {
-		r.at = r.at.Add(5 * time.Second)
-		if r.sent%12 == 0 {
-			r.at = r.at.Add(time.Minute)
-		}
-		r.send(fmt.Sprintf("k%d", r.sent%3))
-	}
-}
-
-// end closes all windows but that of its own record.
-func (r *rig) end() {
-	r.at = r.at.Add(24 * time.Hour)
-	r.send("end")
-}
-
-func (r *rig) send(key string) {
-	r.t.Helper()
-	rec := &kgo.Record{Key: []byte(key), Value: fmt.Appendf(nil, `{"n":%d}`, r.sent), Timestamp: r.at}
-	if err := r.client.ProduceSync(r.t.Context(), rec).FirstErr(); err != nil {
-		r.t.Fatal(err)
-	}
-	r.sent++
-}
-
-// deploy runs a version until it has processed everything, or returns why it was
-// refused.
-func (r *rig) deploy(b deployed) error {
-	r.t.Helper()
-	if r.lose {
-		if err := os.RemoveAll(r.dir); err != nil {
-			r.t.Fatal(err)
-		}
-	}
-	builder := stream.New("app")
-	b(builder)
-	topology, err := builder.Build()
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	committed := make(chan struct{}, 1)
-	app, err := processor.New(topology, processor.Config{
-		ApplicationID: "app", Brokers: r.broker.ListenAddrs(), StateDir: r.dir, CommitInterval: 2 * time.Millisecond,
-		Events: processor.EventListener{Committed: func(processor.CommitInfo) {
-			select {
-			case committed <- struct{}{}:
-			default:
-			}
-		}},
-	})
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	ctx, stop := context.WithTimeout(r.t.Context(), runTimeout)
-	defer stop()
-	done := make(chan error, 1)
-	go func() { done <- app.Run(ctx) }()
-	for {
-		select {
-		case err := <-done:
-			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-				r.t.Fatal("the run did not get to the end of its input")
-			}
-			return err
-		case <-committed:
-			if r.through(topology) {
-				stop()
-			}
-		}
-	}
-}
-
-// through reports whether everything was processed, and nobody is behind.
-func (r *rig) through(topology *processor.Topology) bool {
-	group := r.broker.GroupInfo("app")
-	if group == nil {
-		return false
-	}
-	for _, topic := range topology.Bind("app").SourceTopics() {
-		if group.Commits[topic][0].Offset < r.broker.PartitionInfo(topic, 0).HighWatermark {
-			return false
-		}
-	}
-	return true
-}
-
-// last is the last value of each key of a topic, by the bytes of the key.
-func (r *rig) last(topic string) map[string]string { return r.lastIn(topic, 0) }
-
-func (r *rig) lastIn(topic string, partition int32) map[string]string {
-	r.t.Helper()
-	last := map[string]string{}
-	r.each(topic, partition, func(rec *kgo.Record) { last[fmt.Sprintf("%q", rec.Key)] = valueText(rec.Value) })
-	maps.DeleteFunc(last, func(_, v string) bool { return v == "gone" })
-	return last
-}
-
-// each yields the committed records of a partition.
-func (r *rig) each(topic string, partition int32, do func(*kgo.Record)) {
-	r.t.Helper()
-	from := map[string]map[int32]kgo.Offset{topic: {partition: kgo.NewOffset().AtStart()}}
-	reader, err := kgo.NewClient(kgo.SeedBrokers(r.broker.ListenAddrs()...), kgo.ConsumePartitions(from),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords())
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	defer reader.Close()
-	for end := r.broker.PartitionInfo(topic, partition).HighWatermark; end > 0; {
-		fetches := reader.PollFetches(r.t.Context())
-		fetches.EachRecord(func(rec *kgo.Record) {
-			end = min(end, r.broker.PartitionInfo(topic, partition).HighWatermark-rec.Offset-1)
-			if !rec.Attrs.IsControl() {
-				do(rec)
-			}
-		})
-	}
-}
-
-func valueText(b []byte) string {
-	switch {
-	case b == nil:
-		return "gone"
-	case len(b) == 8:
-		return fmt.Sprint(int64(binary.BigEndian.Uint64(b)))
-	}
-	return string(b)
-}
 
 // alone is what a version gives that has read everything itself.
 func alone(t *testing.T, b deployed, records int) map[string]string {
@@ -516,14 +350,6 @@ func TestGraceOverKeptState(t *testing.T) {
 	}
 }
 
-// rows counts the records of a topic by their keys.
-func (r *rig) rows(topic string) map[string]int {
-	r.t.Helper()
-	all := map[string]int{}
-	r.each(topic, 0, func(rec *kgo.Record) { all[fmt.Sprintf("%q", rec.Key)]++ })
-	return all
-}
-
 // Topics that are deleted and made anew between two starts.
 func TestTopicsRemade(t *testing.T) {
 	for topic, version := range map[string]deployed{
@@ -612,25 +438,4 @@ func TestStoreFedByOtherTopics(t *testing.T) {
 		}
 		mustRefuse(t, r.deploy(by("one")), "app-one-repartition", "another name", "millrace reset")
 	})
-}
-
-// remake deletes a topic and makes it anew if it is not one that the application makes.
-func (r *rig) remake(topic string) {
-	r.t.Helper()
-	adm := kadm.NewClient(r.client)
-	if _, err := adm.DeleteTopic(r.t.Context(), topic); err != nil {
-		r.t.Fatal(err)
-	}
-	if topic != "in" {
-		return
-	}
-	if _, err := adm.CreateTopic(r.t.Context(), 1, 1, nil, topic); err != nil {
-		r.t.Fatal(err)
-	}
-	fresh, err := kgo.NewClient(kgo.SeedBrokers(r.broker.ListenAddrs()...), kgo.DefaultProduceTopic("in")) // the old one knows the old topic
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	r.t.Cleanup(fresh.Close)
-	r.client = fresh
 }
