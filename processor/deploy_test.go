@@ -1,8 +1,10 @@
 package processor_test
 
 import (
+	"encoding/binary"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -347,6 +349,48 @@ func TestGraceOverKeptState(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// A record that leaves a value in the state which its serde cannot encode is that record's fault: only a commit shows
+// it, and the search for it ends with a dead letter.
+func TestAValueThatCannotBeKept(t *testing.T) {
+	version := func(b *stream.Builder) {
+		b.DeadLetter("side")
+		sum := stream.Aggregate("n", grouped(b), stream.Aggregator[string, string, float64]{
+			Add: func(_ string, v string, acc float64) float64 {
+				if strings.HasPrefix(v, "bad") {
+					return math.NaN()
+				}
+				return acc + 1
+			},
+			State: serde.JSON[float64](),
+		})
+		stream.To(sum.Changes(), stream.Topic[string, float64]{Name: "out", Key: serde.String, Value: serde.Float64})
+	}
+	r := newRig(t, false)
+	r.put(firstRecords)
+	for i := range 3 {
+		rec := &kgo.Record{Key: fmt.Appendf(nil, "k%d", i), Value: []byte("bad"), Timestamp: r.at}
+		if err := r.client.ProduceSync(t.Context(), rec).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.put(nextRecords)
+	if err := r.deploy(version); err != nil {
+		t.Fatal(err)
+	}
+	if letters := r.rows("side"); letters[`"k0"`] != 1 || letters[`"k1"`] != 1 || letters[`"k2"`] != 1 {
+		t.Errorf("dead letters %v, want one of each key", letters)
+	}
+	total := 0.0
+	last := map[string]float64{}
+	r.each("out", 0, func(rec *kgo.Record) { last[string(rec.Key)] = math.Float64frombits(binary.BigEndian.Uint64(rec.Value)) })
+	for _, v := range last {
+		total += v
+	}
+	if total != firstRecords+nextRecords {
+		t.Errorf("%v records were counted, want %d", total, firstRecords+nextRecords)
 	}
 }
 

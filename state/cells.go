@@ -136,7 +136,7 @@ func (c *cells[V]) prepare(m *commit, t *table[V], start int64, windowed bool) e
 		if !deleted {
 			out, err := c.codec.Append(m.arena, e.value)
 			if err != nil {
-				return fmt.Errorf("state: store %q: value of key %.40x cannot be encoded: %w", c.store.spec.Name, t.key(i), err)
+				return fmt.Errorf("state: store %q: value of key %.40x: %w: %w", c.store.spec.Name, t.key(i), ErrEncode, err)
 			}
 			if len(out) < mid {
 				return fmt.Errorf("state: store %q: %T.Append returned less than it was given; it must append",

@@ -22,6 +22,8 @@ var (
 	// ErrIdentity says that a task's directory holds the state of another task or application: it was copied or
 	// renamed.
 	ErrIdentity = errors.New("state of another task")
+	// ErrEncode says that a value that was put into a store cannot be encoded by its serde.
+	ErrEncode = errors.New("the value cannot be encoded")
 	// ErrMeaning says that the bytes of a store are those of another kind of store.
 	ErrMeaning = errors.New("state of another meaning")
 	// ErrForeign says that bytes are not what this package writes: a changelog with records of another program, or a

@@ -96,7 +96,7 @@ func (w *Worker) narrow(ctx context.Context, b *batch, reason error) bool {
 			l.slowDown(n / 2)
 		case len(b.parts) > 1, n == 1 && l.limit != 1:
 			l.slowDown(1) // from then on nothing is processed behind what is being committed
-		case n == 0 || !w.convict(l, refused):
+		case n == 0 || !w.convict(l, &graph.RecordError{Operator: w.sinkOf(l, refused.topic), Phase: graph.PhaseProduce, Err: refused}):
 			return false
 		}
 	}
@@ -116,12 +116,12 @@ func (w *Worker) onlyLetters(topic string) bool {
 // convict puts the only record that the lease has processed since its last
 // commit on the skip list. The search is over, and all tasks go on as fast as
 // before.
-func (w *Worker) convict(l *lease, refused *produceError) bool {
+func (w *Worker) convict(l *lease, failure *graph.RecordError) bool {
 	origin, ok := l.latest()
 	if !ok {
 		return false
 	}
-	p := task.Poison{Origin: origin, Failure: &graph.RecordError{Operator: w.sinkOf(l, refused.topic), Phase: graph.PhaseProduce, Err: refused}}
+	p := task.Poison{Origin: origin, Failure: failure}
 	w.cfg.Events.poisoned(p)
 	if l.skipOver(p) != nil {
 		return false

@@ -316,7 +316,7 @@ func TestTheSearchEndsWithTheRecord(t *testing.T) {
 		t.Fatalf("%d records, %v", n, err)
 	}
 	l.slowDown(1)
-	if !w.convict(l, &produceError{topic: "out", err: kerr.InvalidRecord}) {
+	if !w.convict(l, &graph.RecordError{Err: &produceError{topic: "out", err: kerr.InvalidRecord}}) {
 		t.Fatal("nobody is to blame")
 	}
 	if l.limit != 0 || len(l.skip) != 1 || l.skip[0].Origin.Offset != 5 {
