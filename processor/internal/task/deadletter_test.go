@@ -306,3 +306,47 @@ func TestAnErrorThatCannotBeToldIsAFailureToo(t *testing.T) {
 		}
 	}
 }
+
+// A list whose codec does not read what it writes of an empty one.
+type list struct{}
+
+func (list) Append(dst []byte, v []string) ([]byte, error) {
+	return append(dst, strings.Join(v, " ")...), nil
+}
+
+func (list) Decode(src []byte) ([]string, error) {
+	_ = src[0]
+	return strings.Fields(string(src)), nil
+}
+
+// TestACodecThatPanicsWhenARecordIsTakenBack: the record is to blame, and the
+// whole transaction is aborted.
+func TestACodecThatPanicsWhenARecordIsTakenBack(t *testing.T) {
+	for _, bad := range []func() error{func() error { return mute{} }, func() error { panic("user code") }} {
+		cfg := config(t, func(b *stream.Builder) {
+			b.SkipErrors()
+			lists := stream.Aggregate("lists", stream.GroupByKey(stream.From(b, left)), stream.Aggregator[string, string, []string]{
+				Add: func(_, v string, all []string) []string {
+					if v == "none" {
+						return nil
+					}
+					return append(all, v)
+				}, State: serde.Of[[]string](list{}),
+			}, stream.Emit(windowing.OnUpdate))
+			checked := stream.TryMapValues(lists.Changes(), func(_ *stream.Context, r *stream.Record[string, []string]) (string, error) {
+				if len(r.Value) > 0 && r.Value[0] == "bad" {
+					return "", bad()
+				}
+				return "fine", nil
+			})
+			stream.To(checked, out)
+		})
+		cfg.Careful = 10
+		x := newTask(t, cfg)
+		feed(t, x, 0, []graph.Message{{Key: []byte("k"), Value: []byte("none")}, {Key: []byte("k"), Value: []byte("bad"), Offset: 1, Timestamp: 1}})
+		_, err := x.Step(math.MaxInt64, 2)
+		if scope, _ := task.Classify(err); scope != task.RecordScope {
+			t.Errorf("scope %v, %v", scope, err)
+		}
+	}
+}
