@@ -104,6 +104,38 @@ func TestADeadLetterAlwaysGetsOut(t *testing.T) {
 	}
 }
 
+// TestADeadLetterGivesUpOnlyWhatMakesItSmaller, and says of nothing else that it
+// has.
+func TestADeadLetterGivesUpOnlyWhatMakesItSmaller(t *testing.T) {
+	long := strings.Repeat("x", 3000)
+	many := make([]graph.Header, 20)
+	for i := range many {
+		many[i] = graph.Header{Key: "h" + string(rune('a'+i)), Value: []byte(long[:200])}
+	}
+	for name, c := range map[string]struct {
+		value         string
+		headers       []graph.Header
+		most          int
+		cut           string
+		payload, kept string
+	}{
+		"short headers, long value": {long, many[:1], 2000, "", "sha256", ""},
+		"no headers, long value":    {long, nil, 2000, "", "sha256", ""},
+		"many headers, short value": {"short", many, 2000, "cut", "", "short"},
+		"all of it":                 {long, many, 1000, "cut", "sha256", ""},
+		"room enough":               {long, many, 100_000, "", "", long},
+	} {
+		m := graph.Message{Key: []byte("key"), Value: []byte(c.value), Timestamp: letterNow, Headers: c.headers}
+		l, h := letterOf(t, m, limited(func(sink, dead *graph.Limits) { sink.MaxBytes, dead.MaxBytes = 1, c.most }))
+		if h["__millrace.errors.headers"] != c.cut || h["__millrace.errors.payload"] != c.payload || c.kept != "" && string(l.Value) != c.kept {
+			t.Errorf("%s: headers %q, payload %q, value %.20q", name, h["__millrace.errors.headers"], h["__millrace.errors.payload"], l.Value)
+		}
+		if l.WireSize() > c.most {
+			t.Errorf("%s: it has %d bytes, and %d are taken", name, l.WireSize(), c.most)
+		}
+	}
+}
+
 // TestADeadLetterHasATimeThatItsTopicTakes, also that of a record that was not
 // believed for its time.
 func TestADeadLetterHasATimeThatItsTopicTakes(t *testing.T) {
