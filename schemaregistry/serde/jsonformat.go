@@ -12,13 +12,17 @@ import (
 // jsonPrefix begins the name of every format of JSON.
 const jsonPrefix = "json "
 
-// shapeDepth bounds how deep a shape is spelled out: types may contain themselves.
+// shapeDepth bounds how deep a shape is spelled out.
 const shapeDepth = 6
+
+// A spelling is what of a shape is being spelled out: structs that are named, outermost first. Inside of itself a struct is
+// its name, or the shape of one that has many such fields would have no end.
+type spelling []reflect.Type
 
 // Format implements Formatted: "json" and the shape of T, the names and kinds of its fields. Types that marshal
 // themselves are shown by their names.
 func (jsonSerde[T]) Format() string {
-	return jsonPrefix + shape(reflect.TypeFor[T](), shapeDepth)
+	return jsonPrefix + spelling{}.shape(reflect.TypeFor[T](), shapeDepth)
 }
 
 // Reads implements FormatReader. A struct reads what was written of another struct as long as the fields that both have
@@ -34,13 +38,13 @@ func (jsonSerde[T]) Reads(was string) bool {
 	if !ok || t.Kind() != reflect.Struct || marshalsItself(t) {
 		return false
 	}
-	fields, taken := jsonFields(t), map[int]bool{}
+	fields, taken, within := jsonFields(t), map[int]bool{}, spelling{t}
 	for name, kind := range before {
 		i := findField(fields, name)
 		if i < 0 {
 			continue
 		}
-		if taken[i] || kind != fieldShape(fields[i], shapeDepth) {
+		if taken[i] || kind != within.field(fields[i], shapeDepth) {
 			return false
 		}
 		taken[i] = true
@@ -49,27 +53,27 @@ func (jsonSerde[T]) Reads(was string) bool {
 }
 
 // shape describes a type as JSON sees it.
-func shape(t reflect.Type, depth int) string {
+func (s spelling) shape(t reflect.Type, depth int) string {
 	if t == reflect.TypeFor[json.Number]() {
 		return "number"
 	}
-	if marshalsItself(t) || depth == 0 {
+	if marshalsItself(t) || depth == 0 || slices.Contains(s, t) {
 		return t.String()
 	}
 	switch t.Kind() {
 	case reflect.Pointer:
-		return shape(t.Elem(), depth)
+		return s.shape(t.Elem(), depth)
 	case reflect.Struct:
-		return structShape(t, depth)
+		return append(s[:len(s):len(s)], t).fields(t, depth)
 	case reflect.Slice:
 		if t.Elem().Kind() == reflect.Uint8 && !marshalsItself(t.Elem()) {
 			return "base64"
 		}
-		return "[" + shape(t.Elem(), depth-1) + "]"
+		return "[" + s.shape(t.Elem(), depth-1) + "]"
 	case reflect.Array:
-		return fmt.Sprintf("[%d %s]", t.Len(), shape(t.Elem(), depth-1))
+		return fmt.Sprintf("[%d %s]", t.Len(), s.shape(t.Elem(), depth-1))
 	case reflect.Map:
-		return "map[" + keyShape(t.Key()) + "]" + shape(t.Elem(), depth-1)
+		return "map[" + keyShape(t.Key()) + "]" + s.shape(t.Elem(), depth-1)
 	case reflect.Interface:
 		return "any"
 	case reflect.Float32, reflect.Float64:
@@ -89,11 +93,11 @@ func keyShape(t reflect.Type) string {
 	return t.Kind().String()
 }
 
-// structShape lists the fields by name, in the order of their names.
-func structShape(t reflect.Type, depth int) string {
+// fields lists the fields of a struct by name, in the order of their names.
+func (s spelling) fields(t reflect.Type, depth int) string {
 	var fields []string
 	for _, f := range jsonFields(t) {
-		fields = append(fields, escaped(f.name)+" "+fieldShape(f, depth))
+		fields = append(fields, escaped(f.name)+" "+s.field(f, depth))
 	}
 	slices.Sort(fields)
 	return "{" + strings.Join(fields, ", ") + "}"
@@ -104,12 +108,12 @@ func escaped(name string) string {
 	return strings.NewReplacer("%", "%25", " ", "%20", "[", "%5B", "]", "%5D", "{", "%7B", "}", "%7D").Replace(name)
 }
 
-// fieldShape describes a field of a struct that is described to a depth.
-func fieldShape(f jsonField, depth int) string {
+// field describes a field of a struct that is described to a depth.
+func (s spelling) field(f jsonField, depth int) string {
 	if f.quoted {
-		return "quoted " + shape(f.of, depth-1)
+		return "quoted " + s.shape(f.of, depth-1)
 	}
-	return shape(f.of, depth-1)
+	return s.shape(f.of, depth-1)
 }
 
 // shapeFields splits the shape of a struct into its fields.

@@ -65,6 +65,14 @@ type (
 		time.Time
 		N int64
 	}
+	wide struct {
+		A, B, C, D, E, F map[string]wide
+		Other            []wider
+	}
+	wider struct {
+		A, B, C, D, E, F *wide
+		More             []wider
+	}
 	recursive struct {
 		N    int64
 		Next *recursive
@@ -138,8 +146,11 @@ func TestJSONFormatOfKinds(t *testing.T) {
 			t.Errorf("%q, want %q", got, "json "+want)
 		}
 	}
-	if f := serde.FormatOf(serde.JSON[recursive]()); !strings.Contains(f, "serde_test.recursive") {
-		t.Errorf("a type that contains itself is %q", f)
+	if f, want := serde.FormatOf(serde.JSON[recursive]()), "json {N integer, Next serde_test.recursive}"; f != want {
+		t.Errorf("a type that contains itself is %q, want %q", f, want)
+	}
+	if f := serde.FormatOf(serde.JSON[wide]()); len(f) > 2000 {
+		t.Errorf("types that contain one another: %d bytes", len(f))
 	}
 }
 
