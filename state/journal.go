@@ -3,6 +3,7 @@ package state
 import (
 	"fmt"
 	"reflect"
+	"slices"
 )
 
 // journal is what the stores of a task need to take back what was changed since a savepoint. It costs nothing while no
@@ -15,7 +16,7 @@ type journal struct {
 	on         bool
 	failed     error // why something could not be noted; what was changed cannot be taken back then
 	overlays   []overlay
-	closings   []Closing // by store
+	closings   []notedClosing
 	dirtyBytes int
 	arena      []byte // encoded values
 }
@@ -37,15 +38,26 @@ type notedEntry[V any] struct {
 	from, to int // in the journal's arena, if encoded
 }
 
+// notedClosing is the closing of a store as it was before a change.
+type notedClosing struct {
+	store *store
+	was   Closing
+}
+
+// setClosing changes the closing of a store. Between Mark and Undo or Keep it notes what it was; few records come to
+// change one more than once, so each change is noted.
+func (s *Stores) setClosing(st *store, c Closing) {
+	if s.journal.on && st.closing != c {
+		s.journal.closings = append(s.journal.closings, notedClosing{st, st.closing})
+	}
+	st.closing = c
+}
+
 // Mark sets a savepoint: from now on what is changed is noted, so that Undo can take it back. Each Mark is followed by
 // Undo or Keep before anything but the stores' values and closings is used.
 func (s *Stores) Mark() {
 	j := &s.journal
 	j.on, j.failed, j.dirtyBytes = true, nil, s.dirtyBytes
-	j.closings = j.closings[:0]
-	for _, st := range s.stores {
-		j.closings = append(j.closings, st.closing)
-	}
 }
 
 // Keep forgets the savepoint.
@@ -75,8 +87,8 @@ func (s *Stores) Undo() error {
 		o.keep()
 	}
 	s.dirtyBytes = j.dirtyBytes
-	for i, st := range s.stores {
-		st.closing = j.closings[i]
+	for _, c := range slices.Backward(j.closings) {
+		c.store.closing = c.was
 	}
 	j.end()
 	return err
@@ -84,7 +96,7 @@ func (s *Stores) Undo() error {
 
 func (j *journal) end() {
 	clear(j.overlays)
-	j.on, j.overlays, j.arena = false, j.overlays[:0], j.arena[:0]
+	j.on, j.overlays, j.closings, j.arena = false, j.overlays[:0], j.closings[:0], j.arena[:0]
 	if cap(j.arena) > journalRetained {
 		j.arena = nil
 	}
@@ -146,7 +158,7 @@ func (c *cells[V]) takeBack() error {
 		n := &c.noted[k]
 		if n.encoded {
 			var err error
-			if n.value, err = c.codec.Decode(c.stores.journal.arena[n.from:n.to:n.to]); err != nil {
+			if n.value, err = c.decodeNoted(c.stores.journal.arena[n.from:n.to:n.to]); err != nil {
 				return fmt.Errorf("state: store %q: a value that was noted cannot be decoded: %w", c.store.spec.Name, err)
 			}
 		}
@@ -159,6 +171,17 @@ func (c *cells[V]) takeBack() error {
 		e.value, e.flags = n.value, n.flags
 	}
 	return nil
+}
+
+// decodeNoted decodes a value out of the arena. Whoever takes back has a panic to answer already, so one of the codec is
+// an error here.
+func (c *cells[V]) decodeNoted(b []byte) (v V, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the codec panics: %v", p)
+		}
+	}()
+	return c.codec.Decode(b)
 }
 
 // forget ends what takeBack could do.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/millrace/millrace/schemaregistry/serde"
@@ -220,24 +221,40 @@ func (shy) Append(dst []byte, v []byte) ([]byte, error) {
 	return append(dst, v...), nil
 }
 
-func (shy) Decode(src []byte) ([]byte, error) { return append([]byte(nil), src...), nil }
+func (shy) Decode(src []byte) ([]byte, error) {
+	if string(src) == "blind" {
+		panic("blind")
+	}
+	return append([]byte(nil), src...), nil
+}
 
-// TestUndoSaysWhatItCannotTakeBack: a value that cannot be noted. The change itself is not disturbed by that.
+// TestUndoSaysWhatItCannotTakeBack: a value whose codec panics when it is noted, or when it is taken back. The change itself
+// is not disturbed by that.
 func TestUndoSaysWhatItCannotTakeBack(t *testing.T) {
+	for _, value := range []string{"shy", "blind"} {
+		testCannotTakeBack(t, value)
+	}
+}
+
+func testCannotTakeBack(t *testing.T, value string) {
+	t.Helper()
 	s := openSpecs(t, NewMemory(), Spec{Name: "kv", Kind: KeyValue})
 	kv, err := KV[string, []byte]{Name: "kv", Key: serde.String, Value: serde.Of[[]byte](shy{})}.Open(opener{s})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := kv.Put("k", []byte("shy")); err != nil {
+	if err := kv.Put("k", []byte(value)); err != nil {
 		t.Fatal(err)
 	}
 	s.Mark()
 	if err := kv.Put("k", []byte("bold")); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Undo(); err == nil {
-		t.Error("it was taken back")
+	if err := s.Undo(); err == nil || !strings.Contains(err.Error(), `store "kv"`) || !strings.Contains(err.Error(), value) {
+		t.Errorf("%s: taken back, or not told: %v", value, err)
+	}
+	if err := kv.Put("k", []byte("fine")); err != nil {
+		t.Fatal(err)
 	}
 	s.Mark()
 	if err := kv.Put("k", []byte("bolder")); err != nil {
@@ -245,5 +262,33 @@ func TestUndoSaysWhatItCannotTakeBack(t *testing.T) {
 	}
 	if err := s.Undo(); err != nil {
 		t.Errorf("the next savepoint: %v", err)
+	}
+}
+
+// TestASavepointCostsWhatIsTouched: nothing of a store is noted before it changes, and then once is enough.
+func TestASavepointCostsWhatIsTouched(t *testing.T) {
+	j := newJournaled(t)
+	j.stores.Mark()
+	noted := &j.stores.journal
+	if len(noted.closings) > 0 || len(noted.overlays) > 0 {
+		t.Fatalf("noted at once: %+v", noted)
+	}
+	for range 3 {
+		j.flat.SetClosing(7)
+		j.wins.Drop(10)
+		if err := j.flat.Put("k", 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(noted.closings) != 2 || len(noted.overlays) != 1 {
+		t.Errorf("%d closings and %d stores are noted, want 2 and 1", len(noted.closings), len(noted.overlays))
+	}
+	if err := j.stores.Undo(); err != nil {
+		t.Fatal(err)
+	}
+	for _, st := range j.stores.stores {
+		if st.closing != noClosing {
+			t.Errorf("store %q: the closing %v was not taken back", st.spec.Name, st.closing)
+		}
 	}
 }

@@ -138,7 +138,9 @@ func (kv *KeyValueStore[K, V]) EachDirty(fn func(key []byte, v *V, deleted bool)
 }
 
 // SetClosing remembers a watermark of the operator, in ms of event time, as part of the next Position.
-func (kv *KeyValueStore[K, V]) SetClosing(watermark int64) { kv.store.closing.Watermark = watermark }
+func (kv *KeyValueStore[K, V]) SetClosing(watermark int64) {
+	kv.stores.setClosing(kv.store, Closing{Watermark: watermark, Below: kv.store.closing.Below})
+}
 
 // SetBelow remembers a bound of the operator, in ms of event time, as part of the next Position. It closes nothing.
 func (kv *KeyValueStore[K, V]) SetBelow(below int64) { kv.store.closing.Below = below }

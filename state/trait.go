@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // A Trait is one of the things that give the bytes of a store their meaning: the format of its values, the windows that
@@ -12,14 +13,23 @@ import (
 type Trait struct {
 	// Name says which trait it is, in words for people: "values", "windows".
 	Name string
-	// Value is what it is. Longer values than 4 KiB are kept and compared as their SHA-256.
+	// Value is what it is. Longer values than 64 KiB are kept and compared as their SHA-256.
 	Value string
-	// Reads reports whether state that was kept under another value can be gone on with; nil if none can.
+	// Reads reports whether state that was kept under another value can be gone on with; nil if none can. It is not asked
+	// about a value of which there is only the SHA-256.
 	Reads func(was string) bool
 }
 
-// traitValueMax is the length of a value that is kept as it is.
-const traitValueMax = 4 << 10
+// traitValueMax is the length of a value that is kept as it is: enough for the format of a struct of 2000 fields, as JSON.
+// It is written with each commit, in a changelog record, of which a topic takes 1 MB if nothing else is said.
+const traitValueMax = 64 << 10
+
+// hashPrefix begins a value that is kept as its SHA-256.
+const hashPrefix = "sha256 "
+
+func hashOf(value string) string {
+	return fmt.Sprintf("%s%x", hashPrefix, sha256.Sum256([]byte(value)))
+}
 
 // A Difference is a trait under which the state of a store cannot be gone on with.
 type Difference struct{ Trait, Was, Is string }
@@ -41,7 +51,7 @@ func kept(spec Spec) []Trait {
 	all := []Trait{{Name: "store", Value: spec.Kind.String()}}
 	for _, t := range spec.Traits {
 		if len(t.Value) > traitValueMax {
-			t.Value = fmt.Sprintf("sha256 %x", sha256.Sum256([]byte(t.Value)))
+			t.Value = hashOf(t.Value)
 		}
 		all = append(all, t)
 	}
@@ -57,11 +67,19 @@ func differences(was, is []Trait) (all []Difference) {
 			all = append(all, Difference{Trait: w.Name, Was: w.Value})
 			continue
 		}
-		if t := is[at]; t.Value != w.Value && (t.Reads == nil || !t.Reads(w.Value)) {
+		if t := is[at]; !t.reads(w.Value) {
 			all = append(all, Difference{Trait: w.Name, Was: w.Value, Is: t.Value})
 		}
 	}
 	return all
+}
+
+// reads reports whether what was kept under a value, or its hash, is of this trait or can be gone on with.
+func (t Trait) reads(was string) bool {
+	if strings.HasPrefix(was, hashPrefix) {
+		return was == t.Value || was == hashOf(t.Value)
+	}
+	return was == t.Value || t.Reads != nil && t.Reads(was)
 }
 
 // Differences returns what keeps the present version from going on with the state of a store: what its bytes meant when

@@ -25,7 +25,10 @@ func TestDifferences(t *testing.T) {
 		"another that is read": {windows("tumbling 1m0s"), windows("tumbling 5m0s", "tumbling 1m0s"), "[]"},
 		"not known before":     {windows("tumbling 1m0s"), more, "[]"},
 		"not known any more":   {more, windows("tumbling 1m0s"), `[version: was "2", is not set]`},
-		"longer than is kept":  {windows(strings.Repeat("a", 5000)), windows(strings.Repeat("a", 5000)), "[]"},
+		"long":                 {windows(strings.Repeat("a", 5000)), windows(strings.Repeat("a", 5001), strings.Repeat("a", 5000)), "[]"},
+		"longer than is kept":  {windows(strings.Repeat("a", traitValueMax+1)), windows(strings.Repeat("a", traitValueMax+1)), "[]"},
+		"longer, and another":  {windows(strings.Repeat("a", traitValueMax+1)), windows("b", hashOf(strings.Repeat("a", traitValueMax+1))), `[windows: was "` + hashOf(strings.Repeat("a", traitValueMax+1)) + `", is "b"]`},
+		"kept as a hash once":  {windows(hashOf(strings.Repeat("a", 5000))), windows(strings.Repeat("a", 5000)), "[]"},
 	} {
 		storage := NewMemory()
 		s := openSpecs(t, storage, c.was)

@@ -110,7 +110,7 @@ func (w *WindowStore[V]) Drop(below int64) {
 	if below <= w.store.closing.Below {
 		return
 	}
-	w.store.closing.Below = below
+	w.stores.setClosing(w.store, Closing{Watermark: w.store.closing.Watermark, Below: below})
 	w.stores.writes++
 	w.stores.dirtyBytes += spread
 	n, _ := w.search(below)
@@ -122,7 +122,9 @@ func (w *WindowStore[V]) Drop(below int64) {
 }
 
 // SetClosing remembers the operator's merged watermark, in ms of event time, as part of the next Position.
-func (w *WindowStore[V]) SetClosing(watermark int64) { w.store.closing.Watermark = watermark }
+func (w *WindowStore[V]) SetClosing(watermark int64) {
+	w.stores.setClosing(w.store, Closing{Watermark: watermark, Below: w.store.closing.Below})
+}
 
 // Closing is the current closing: that of the applied position, with what Drop and SetClosing did since; false if
 // there is none.

@@ -233,7 +233,7 @@ func check[K, V, A any](name string, g Grouped[K, V], f fold[K, V, A], state ser
 func keyed[K, V any](env *graph.Env, node *graph.Node, k *keyer[K], r *Record[K, V]) (key []byte, ok bool, err error) {
 	meta := graph.MetaOf(r)
 	if meta.NullKey {
-		env.Counters[node.ID].In++
+		env.CountersOf(node).In++
 		env.Drop(node, graph.NullKey)
 		return nil, false, nil
 	}
@@ -244,6 +244,6 @@ func keyed[K, V any](env *graph.Env, node *graph.Node, k *keyer[K], r *Record[K,
 		return nil, false, failed(node, err)
 	}
 	env.Counted++
-	env.Counters[node.ID].In++
+	env.CountersOf(node).In++
 	return key, true, nil
 }

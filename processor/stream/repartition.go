@@ -90,9 +90,10 @@ type toldTime struct {
 }
 
 func (e *edgeSink[K, V]) receive(r *Record[K, V]) error {
+	e.env.Touch(e.node)
 	meta := graph.MetaOf(r)
 	if meta.NullKey {
-		e.env.Counters[e.node.ID].In++
+		e.env.CountersOf(e.node).In++
 		e.env.Drop(e.node, graph.NullKey)
 		return nil
 	}

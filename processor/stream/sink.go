@@ -96,6 +96,7 @@ type sink[K, V any] struct {
 }
 
 func (k *sink[K, V]) receive(r *Record[K, V]) error {
+	k.env.Touch(k.node)
 	out, err := k.encode(r)
 	if err != nil {
 		return err
@@ -116,7 +117,7 @@ func (k *sink[K, V]) send(out *graph.Out) (sent bool, err error) {
 		}
 		return false, k.env.Refuse(k.node, *out, k.limits.Why(out, k.env.Wall))
 	}
-	c := &k.env.Counters[k.node.ID]
+	c := k.env.CountersOf(k.node)
 	c.In++
 	c.Processed++
 	k.env.Outbox.Send(*out)

@@ -86,7 +86,7 @@ func (s *suppress[K, V]) open(w windowing.Suppression, store state.KV[[]byte, wi
 }
 
 func (s *suppress[K, V]) receive(r *Record[K, V]) (err error) {
-	c := &s.env.Counters[s.node.ID]
+	c := s.env.CountersOf(s.node)
 	meta := graph.MetaOf(r)
 	if meta.NullKey {
 		c.In++

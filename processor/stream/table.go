@@ -136,7 +136,7 @@ func (t *table[K, V, A]) receive(r *Record[K, V]) error {
 	if at := int64(r.Time); !existed || at > v.Time {
 		v.Time = at
 	}
-	t.env.Counters[t.node.ID].Processed++
+	t.env.CountersOf(t.node).Processed++
 	if t.update {
 		graph.MetaOf(&t.out).Watermark = graph.MetaOf(r).Watermark
 		return t.send(r.Key, v)

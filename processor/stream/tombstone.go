@@ -33,7 +33,7 @@ func toAll[K, V any](downs []graph.Receiver[K, V], r *Record[K, V]) error {
 // would be sent is the record that is being processed, and that one is fine.
 func unplaced(env *graph.Env, node *graph.Node) error {
 	env.Counted++
-	c := &env.Counters[node.ID]
+	c := env.CountersOf(node)
 	c.In++
 	c.Dropped[graph.NullValue]++
 	return nil

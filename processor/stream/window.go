@@ -162,7 +162,7 @@ func (o *windowed[K, V, A]) receive(r *Record[K, V]) error {
 	if late {
 		return o.sendLate(r)
 	}
-	o.env.Counters[o.node.ID].Processed++
+	o.env.CountersOf(o.node).Processed++
 	return nil
 }
 

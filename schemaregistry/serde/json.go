@@ -23,8 +23,7 @@ func JSON[T any]() Serde[T] {
 type jsonSerde[T any] struct{}
 
 func (jsonSerde[T]) Bind(Use) (Codec[T], error) {
-	c := &jsonCodec[T]{nullable: nullable(reflect.TypeFor[T]())}
-	c.reasons.see(reflect.TypeFor[T](), map[reflect.Type]bool{})
+	c := &jsonCodec[T]{nullable: nullable(reflect.TypeFor[T]()), layout: newLayout(reflect.TypeFor[T]())}
 	c.encoder = json.NewEncoder(&c.out)
 	return c, nil
 }
@@ -44,7 +43,7 @@ type jsonCodec[T any] struct {
 	encoder  *json.Encoder
 	check    jsonChecker
 	nullable bool
-	reasons  reasons
+	layout   *jsonLayout
 }
 
 func (c *jsonCodec[T]) Append(dst []byte, v T) ([]byte, error) {
@@ -69,8 +68,8 @@ func (c *jsonCodec[T]) Decode(src []byte) (T, error) {
 	if c.check.null && !c.nullable {
 		return zero, fmt.Errorf("serde: decode JSON as %T: null is no value of this type; decode to a pointer to allow it", zero)
 	}
-	if c.reasons.always || c.reasons.fields && c.check.folded {
-		if err := checkPlaces(src, reflect.TypeFor[T]()); err != nil {
+	if c.layout.wants&(c.check.seen|reasonAlways) != 0 {
+		if err := checkPlaces(src, c.layout, c.check.seen); err != nil {
 			return zero, fmt.Errorf("serde: decode JSON as %T: %w", zero, err)
 		}
 	}

@@ -32,10 +32,10 @@ type jsonChecker struct {
 	names [][]byte // names of all open objects, unescaped, innermost last
 	open  []scope
 	null  bool // the whole text is null
-	// folded says that two names of one object differ in case alone: they are two keys of a map, and may be one field of
-	// a struct.
-	folded bool
-	fold   []byte // scratch
+	// reasonFolded: two names of one object differ in case alone. They are two keys of a map, and may be one field of a
+	// struct. reasonLoose: a name may be another way to write an integer.
+	seen reasons
+	fold []byte // scratch
 }
 
 // scope is one open object or array.
@@ -46,7 +46,7 @@ type scope struct {
 }
 
 func (c *jsonChecker) check(src []byte) error {
-	c.names, c.open, c.folded = c.names[:0], c.open[:0], false
+	c.names, c.open, c.seen = c.names[:0], c.open[:0], 0
 	c.null = string(bytes.Trim(src, " \t\r\n")) == "null"
 	if !utf8.Valid(src) {
 		return fmt.Errorf("%w: not UTF-8", ErrText)
@@ -119,6 +119,9 @@ func (c *jsonChecker) name(quoted []byte, escaped bool) error {
 		}
 		name = []byte(plain)
 	}
+	if loose(name) {
+		c.seen |= reasonLoose
+	}
 	in := &c.open[len(c.open)-1]
 	if c.has(in, c.names[in.first:], name) {
 		return fmt.Errorf("%w: %.40q", ErrDuplicate, name)
@@ -139,7 +142,9 @@ func (c *jsonChecker) has(in *scope, names [][]byte, name []byte) bool {
 		if bytes.Equal(n, name) {
 			return true
 		}
-		c.folded = c.folded || bytes.EqualFold(n, name)
+		if bytes.EqualFold(n, name) {
+			c.seen |= reasonFolded
+		}
 	}
 	return false
 }
@@ -169,14 +174,19 @@ func (c *jsonChecker) hasMany(in *scope, names [][]byte, name []byte) bool {
 func (c *jsonChecker) note(in *scope, name []byte) bool {
 	_, found := in.seen[string(name)]
 	in.seen[string(name)] = struct{}{}
-	if found || c.folded {
+	if found || c.seen&reasonFolded != 0 || !bytes.ContainsFunc(name, cased) {
 		return found
 	}
 	c.fold = appendFolded(c.fold[:0], name)
-	_, c.folded = in.folds[string(c.fold)]
+	if _, folded := in.folds[string(c.fold)]; folded {
+		c.seen |= reasonFolded
+	}
 	in.folds[string(c.fold)] = struct{}{}
 	return false
 }
+
+// cased reports whether there is another rune that differs from r in case alone.
+func cased(r rune) bool { return unicode.SimpleFold(r) != r }
 
 // appendFolded writes a name so that names which differ in case alone, by the rules of bytes.EqualFold, are equal.
 func appendFolded(dst, name []byte) []byte {

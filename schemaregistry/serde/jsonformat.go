@@ -1,7 +1,9 @@
 package serde
 
 import (
+	"encoding/json"
 	"fmt"
+	"net/url"
 	"reflect"
 	"slices"
 	"strings"
@@ -10,96 +12,108 @@ import (
 // jsonPrefix begins the name of every format of JSON.
 const jsonPrefix = "json "
 
-// shapeDepth bounds how deep a shape is spelled out: types may contain themselves.
+// shapeDepth bounds how deep a shape is spelled out.
 const shapeDepth = 6
+
+// A spelling is what of a shape is being spelled out: structs that are named, outermost first. Inside of itself a struct is
+// its name, or the shape of one that has many such fields would have no end.
+type spelling []reflect.Type
 
 // Format implements Formatted: "json" and the shape of T, the names and kinds of its fields. Types that marshal
 // themselves are shown by their names.
 func (jsonSerde[T]) Format() string {
-	return jsonPrefix + shape(reflect.TypeFor[T](), shapeDepth)
+	return jsonPrefix + spelling{}.shape(reflect.TypeFor[T](), shapeDepth)
 }
 
 // Reads implements FormatReader. A struct reads what was written of another struct as long as the fields that both have
 // are of the same shape and there is at least one: fields may be added, which are zero in what was written before, and
-// left out, which are forgotten.
+// left out, which are forgotten. A field is what decoding takes for it, also if its name differs in case.
 func (jsonSerde[T]) Reads(was string) bool {
-	shape, ok := strings.CutPrefix(was, jsonPrefix)
+	written, ok := strings.CutPrefix(was, jsonPrefix)
 	if !ok {
 		return false
 	}
-	before, ok := shapeFields(shape)
-	if !ok {
+	before, ok := shapeFields(written)
+	t := transparent(reflect.TypeFor[T]())
+	if !ok || t.Kind() != reflect.Struct || marshalsItself(t) {
 		return false
 	}
-	now, ok := shapeFields(strings.TrimPrefix(jsonSerde[T]{}.Format(), jsonPrefix))
-	if !ok {
-		return false
-	}
-	shared := 0
+	fields, taken, within := jsonFields(t), map[int]bool{}, spelling{t}
 	for name, kind := range before {
-		is, both := now[name]
-		if both && is != kind {
+		i := findField(fields, name)
+		if i < 0 {
+			continue
+		}
+		if taken[i] || kind != within.field(fields[i], shapeDepth) {
 			return false
 		}
-		if both {
-			shared++
-		}
+		taken[i] = true
 	}
-	return shared > 0
+	return len(taken) > 0
 }
 
 // shape describes a type as JSON sees it.
-func shape(t reflect.Type, depth int) string {
-	if t.PkgPath() != "" && marshalsItself(t) || depth == 0 {
+func (s spelling) shape(t reflect.Type, depth int) string {
+	if t == reflect.TypeFor[json.Number]() {
+		return "number"
+	}
+	if marshalsItself(t) || depth == 0 || slices.Contains(s, t) {
 		return t.String()
 	}
 	switch t.Kind() {
 	case reflect.Pointer:
-		return shape(t.Elem(), depth)
+		return s.shape(t.Elem(), depth)
 	case reflect.Struct:
-		return structShape(t, depth)
-	case reflect.Slice, reflect.Array:
-		if t.Elem().Kind() == reflect.Uint8 {
+		return append(s[:len(s):len(s)], t).fields(t, depth)
+	case reflect.Slice:
+		if t.Elem().Kind() == reflect.Uint8 && !marshalsItself(t.Elem()) {
 			return "base64"
 		}
-		return "[" + shape(t.Elem(), depth-1) + "]"
+		return "[" + s.shape(t.Elem(), depth-1) + "]"
+	case reflect.Array:
+		return fmt.Sprintf("[%d %s]", t.Len(), s.shape(t.Elem(), depth-1))
 	case reflect.Map:
-		return "map[" + t.Key().Kind().String() + "]" + shape(t.Elem(), depth-1)
+		return "map[" + keyShape(t.Key()) + "]" + s.shape(t.Elem(), depth-1)
 	case reflect.Interface:
 		return "any"
-	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
-		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
-		return "integer"
 	case reflect.Float32, reflect.Float64:
 		return "number"
+	}
+	if integral(t.Kind()) {
+		return "integer"
 	}
 	return t.Kind().String()
 }
 
-func marshalsItself(t reflect.Type) bool {
-	for _, name := range []string{"MarshalJSON", "MarshalText", "UnmarshalJSON", "UnmarshalText"} {
-		if _, ok := reflect.PointerTo(t).MethodByName(name); ok {
-			return true
-		}
+// keyShape describes the keys of a map. Strings are written as they are, whatever else their type can.
+func keyShape(t reflect.Type) string {
+	if readsText(t) || t.Kind() != reflect.String && marshalsItself(t) {
+		return t.String()
 	}
-	return false
+	return t.Kind().String()
 }
 
-// structShape lists the fields by name, in the order of their names.
-func structShape(t reflect.Type, depth int) string {
+// fields lists the fields of a struct by name, in the order of their names.
+func (s spelling) fields(t reflect.Type, depth int) string {
 	var fields []string
-	for _, f := range reflect.VisibleFields(t) {
-		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if !f.IsExported() || name == "-" || f.Anonymous && name == "" {
-			continue
-		}
-		if name == "" {
-			name = f.Name
-		}
-		fields = append(fields, fmt.Sprintf("%s %s", name, shape(f.Type, depth-1)))
+	for _, f := range jsonFields(t) {
+		fields = append(fields, escaped(f.name)+" "+s.field(f, depth))
 	}
 	slices.Sort(fields)
 	return "{" + strings.Join(fields, ", ") + "}"
+}
+
+// escaped is a name without the signs that shapes have between names; a name from a tag may have them.
+func escaped(name string) string {
+	return strings.NewReplacer("%", "%25", " ", "%20", "[", "%5B", "]", "%5D", "{", "%7B", "}", "%7D").Replace(name)
+}
+
+// field describes a field of a struct that is described to a depth.
+func (s spelling) field(f jsonField, depth int) string {
+	if f.quoted {
+		return "quoted " + s.shape(f.of, depth-1)
+	}
+	return s.shape(f.of, depth-1)
 }
 
 // shapeFields splits the shape of a struct into its fields.
@@ -116,7 +130,9 @@ func shapeFields(s string) (fields map[string]string, ok bool) {
 		}
 		if i == len(inner) || inner[i] == ',' && depth == 0 {
 			name, kind, _ := strings.Cut(strings.TrimSpace(inner[from:i]), " ")
-			fields[name] = kind
+			if name, err := url.PathUnescape(name); err == nil {
+				fields[name] = kind
+			}
 			from = i + 1
 		}
 	}

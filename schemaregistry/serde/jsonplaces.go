@@ -1,13 +1,12 @@
 package serde
 
 import (
-	"bytes"
 	"encoding"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
-	"strings"
+	"strconv"
 )
 
 // ErrLength says that a text has more elements than the array they are for.
@@ -16,188 +15,224 @@ var ErrLength = errors.New("more elements than the array has")
 // jsonPlaces finds parts of a text that end in one place of a value, where encoding/json keeps the last: names of one
 // field, which it matches without regard to case; keys of one map that are written differently and mean the same, such
 // as "1" and "01" of integers; elements behind the end of an array, which it drops. It follows the type through a text
-// that was decoded as that type, so it is slow, and is asked only where jsonChecker or the type give a reason.
-type jsonPlaces struct{ tokens *json.Decoder }
-
-func checkPlaces(src []byte, t reflect.Type) error {
-	p := jsonPlaces{json.NewDecoder(bytes.NewReader(src))}
-	p.tokens.UseNumber()
-	return p.value(t)
+// that was decoded as that type, so it knows that the text is JSON; where what was seen of the text and the type give no
+// reason to look, it passes on.
+type jsonPlaces struct {
+	src  []byte
+	at   int
+	seen reasons // of the text
 }
 
-// value checks the next value, which is for type t.
-func (p jsonPlaces) value(t reflect.Type) error {
-	t = transparent(t)
-	switch t.Kind() {
-	case reflect.Struct, reflect.Map, reflect.Slice, reflect.Array:
+// checkPlaces checks a text that was decoded; seen is what the text gives reason for.
+func checkPlaces(src []byte, l *jsonLayout, seen reasons) error {
+	p := jsonPlaces{src: src, seen: seen | reasonAlways}
+	return p.value(l)
+}
+
+// value checks the next value, of the layout.
+func (p *jsonPlaces) value(l *jsonLayout) error {
+	first := p.next()
+	switch {
+	case l.wants&p.seen == 0:
+	case first == '{' && l.form == formStruct:
+		return p.object(p.fields(l))
+	case first == '{' && l.form == formMap:
+		return p.object(p.keys(l))
+	case first == '[' && l.form >= formList:
+		return p.array(l)
+	}
+	p.skip()
+	return nil
+}
+
+// next is the next byte that is no space.
+func (p *jsonPlaces) next() byte {
+	for p.at < len(p.src) {
+		switch c := p.src[p.at]; c {
+		case ' ', '\t', '\r', '\n':
+			p.at++
+		default:
+			return c
+		}
+	}
+	return 0
+}
+
+// more goes behind the comma or the bracket that follows a member or an element, and reports whether it was a comma.
+func (p *jsonPlaces) more() bool {
+	c := p.next()
+	p.at++
+	return c == ','
+}
+
+// skip goes behind a value, which begins here.
+func (p *jsonPlaces) skip() {
+	for depth := 0; p.at < len(p.src); p.at++ {
+		switch p.src[p.at] {
+		case '"':
+			p.text()
+			p.at--
+		case '{', '[':
+			depth++
+			continue
+		case '}', ']':
+			if depth--; depth < 0 {
+				return
+			}
+		case ',', ' ', '\t', '\r', '\n':
+			if depth == 0 {
+				return
+			}
+			continue
+		default:
+			continue
+		}
+		if depth == 0 {
+			p.at++
+			return
+		}
+	}
+}
+
+// text goes behind a text and returns it with its quotes.
+func (p *jsonPlaces) text() (quoted []byte, escaped bool) {
+	from := p.at
+	for p.at++; p.at < len(p.src) && p.src[p.at] != '"'; p.at++ {
+		if p.src[p.at] == '\\' {
+			escaped = true
+			p.at++
+		}
+	}
+	p.at = min(p.at+1, len(p.src))
+	return p.src[from:p.at], escaped
+}
+
+// name goes behind a name and its colon and returns it.
+func (p *jsonPlaces) name() []byte {
+	quoted, escaped := p.text()
+	name := quoted[1 : len(quoted)-1]
+	if escaped {
+		var plain string
+		_ = json.Unmarshal(quoted, &plain) // it was decoded before
+		name = []byte(plain)
+	}
+	p.next()
+	p.at++
+	return name
+}
+
+// A member checks one member of an object, whose value begins here.
+type member func(name []byte) error
+
+func (p *jsonPlaces) object(check member) error {
+	p.at++
+	if p.next() == '}' {
+		p.at++
+		return nil
+	}
+	for more := true; more; more = p.more() {
+		p.next()
+		if err := check(p.name()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *jsonPlaces) array(l *jsonLayout) error {
+	p.at++
+	if p.next() == ']' {
+		p.at++
+		return nil
+	}
+	for n, more := 0, true; more; n, more = n+1, p.more() {
+		if l.form == formArray && n == l.of.Len() {
+			return fmt.Errorf("%w: %v", ErrLength, l.of)
+		}
+		if err := p.value(l.inner[0]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fields checks members as fields of a struct. Without names that differ in case alone each has a field of its own.
+func (p *jsonPlaces) fields(l *jsonLayout) member {
+	var taken map[int][]byte
+	if p.seen&reasonFolded != 0 {
+		taken = map[int][]byte{}
+	}
+	return func(name []byte) error {
+		field := findField(l.fields, string(name))
+		if field < 0 {
+			p.next()
+			p.skip()
+			return nil
+		}
+		if other, twice := taken[field]; twice {
+			return onePlace(l, other, name)
+		}
+		if taken != nil {
+			taken[field] = name
+		}
+		return p.value(l.inner[field])
+	}
+}
+
+// keys checks members as entries of a map.
+func (p *jsonPlaces) keys(l *jsonLayout) member {
+	var key func(name []byte) (any, bool)
+	switch {
+	case l.keys == keysOwn:
+		key = ownKey(l.of.Key())
+	case l.keys == keysInteger && p.seen&reasonLoose != 0:
+		key = integerKey
 	default:
-		return p.skip()
+		return func([]byte) error { return p.value(l.inner[0]) }
 	}
-	token, err := p.tokens.Token()
-	switch token {
-	case json.Delim('{'):
-		return p.object(t)
-	case json.Delim('['):
-		return p.array(t)
-	}
-	return err // null, or bytes in base64
-}
-
-func (p jsonPlaces) skip() error {
-	var whole json.RawMessage
-	return p.tokens.Decode(&whole)
-}
-
-func (p jsonPlaces) object(t reflect.Type) error {
-	find := keyPlace
-	if t.Kind() == reflect.Struct {
-		find = fieldPlaces(t)
-	}
-	names := map[any]string{}
-	for p.tokens.More() {
-		token, err := p.tokens.Token()
-		if err != nil {
-			return err
-		}
-		name, _ := token.(string)
-		place, elem := find(t, name)
-		if place == nil {
-			err = p.skip()
-		} else if other, taken := names[place]; taken {
-			return fmt.Errorf("%w: %.40q and %.40q are one place of %v, and the last would win", ErrDuplicate, other, name, t)
-		} else {
-			names[place] = name
-			err = p.value(elem)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	_, err := p.tokens.Token()
-	return err
-}
-
-func (p jsonPlaces) array(t reflect.Type) error {
-	for n := 0; p.tokens.More(); n++ {
-		if t.Kind() == reflect.Array && n == t.Len() {
-			return fmt.Errorf("%w: %v", ErrLength, t)
-		}
-		if err := p.value(t.Elem()); err != nil {
-			return err
-		}
-	}
-	_, err := p.tokens.Token()
-	return err
-}
-
-// keyPlace is the key of a map that a name means; none if it is no key.
-func keyPlace(t reflect.Type, name string) (place any, elem reflect.Type) {
-	quoted, err := json.Marshal(name)
-	if err != nil {
-		return nil, nil
-	}
-	one := reflect.New(reflect.MapOf(t.Key(), reflect.TypeFor[any]()))
-	if json.Unmarshal(fmt.Appendf(nil, "{%s:0}", quoted), one.Interface()) != nil {
-		return nil, nil
-	}
-	for _, key := range one.Elem().MapKeys() {
-		place = key.Interface()
-	}
-	return place, t.Elem()
-}
-
-// fieldPlaces returns a function that finds the field of a struct a name means, as encoding/json does: the one of that
-// name, else the first whose name differs in case alone.
-func fieldPlaces(t reflect.Type) func(reflect.Type, string) (any, reflect.Type) {
-	fields := jsonFields(nil, t, nil)
-	return func(_ reflect.Type, name string) (any, reflect.Type) {
-		for _, f := range fields {
-			if f.name == name {
-				return f.name, f.of
+	taken := map[any][]byte{}
+	return func(name []byte) error {
+		if k, ok := key(name); ok {
+			if other, twice := taken[k]; twice {
+				return onePlace(l, other, name)
 			}
+			taken[k] = name
 		}
-		for _, f := range fields {
-			if strings.EqualFold(f.name, name) {
-				return f.name, f.of
-			}
-		}
-		return nil, nil
+		return p.value(l.inner[0])
 	}
 }
 
-// jsonField is a field of a struct, or of one embedded in it.
-type jsonField struct {
-	name string
-	of   reflect.Type
+func onePlace(l *jsonLayout, one, other []byte) error {
+	return fmt.Errorf("%w: %.40q and %.40q are one place of %v, and the last would win", ErrDuplicate, one, other, l.of)
 }
 
-// jsonFields appends the fields of a struct; within has the structs it is embedded in.
-func jsonFields(dst []jsonField, t reflect.Type, within []reflect.Type) []jsonField {
-	for _, outer := range within {
-		if outer == t {
-			return dst
+// ownKey returns a function that finds the key a name means to a type that reads its keys itself.
+func ownKey(t reflect.Type) func(name []byte) (any, bool) {
+	k := reflect.New(t)
+	reader, ok := k.Interface().(encoding.TextUnmarshaler)
+	return func(name []byte) (any, bool) {
+		k.Elem().SetZero()
+		if !ok || reader.UnmarshalText(name) != nil {
+			return nil, false
 		}
-	}
-	for i := range t.NumField() {
-		f := t.Field(i)
-		tag := f.Tag.Get("json")
-		name, _, _ := strings.Cut(tag, ",")
-		if inner := pointee(f.Type); f.Anonymous && name == "" && inner.Kind() == reflect.Struct {
-			dst = jsonFields(dst, inner, append(within, t))
-		} else if f.IsExported() && tag != "-" {
-			if name == "" {
-				name = f.Name
-			}
-			dst = append(dst, jsonField{name, f.Type})
-		}
-	}
-	return dst
-}
-
-func pointee(t reflect.Type) reflect.Type {
-	if t.Kind() == reflect.Pointer {
-		return t.Elem()
-	}
-	return t
-}
-
-// transparent is what a value of type t is read as: behind pointers, and any where a type reads itself.
-func transparent(t reflect.Type) reflect.Type {
-	for ; ; t = t.Elem() {
-		p := reflect.PointerTo(t)
-		if p.Implements(reflect.TypeFor[json.Unmarshaler]()) || p.Implements(reflect.TypeFor[encoding.TextUnmarshaler]()) {
-			return reflect.TypeFor[any]()
-		}
-		if t.Kind() != reflect.Pointer {
-			return t
-		}
+		return k.Elem().Interface(), true
 	}
 }
 
-// reasons say what of a type calls for jsonPlaces: fields, where names were seen that differ in case alone; and maps and
-// arrays that may lose something, whatever was seen.
-type reasons struct{ fields, always bool }
+// integerKey is the integer that a name means. Those beyond int64 are of unsigned keys.
+func integerKey(name []byte) (any, bool) {
+	if n, err := strconv.ParseInt(string(name), 10, 64); err == nil {
+		return n, true
+	}
+	n, err := strconv.ParseUint(string(name), 10, 64)
+	return n, err == nil
+}
 
-// see adds what there is in a type and all it is made of.
-func (r *reasons) see(t reflect.Type, seen map[reflect.Type]bool) {
-	if t = transparent(t); seen[t] {
-		return
+// loose reports whether a name may be another way to write an integer than the shortest: with a plus, or a zero that
+// other digits follow, or minus zero.
+func loose(name []byte) bool {
+	if len(name) < 2 {
+		return false
 	}
-	seen[t] = true
-	switch t.Kind() {
-	case reflect.Struct:
-		r.fields = true
-		for _, f := range jsonFields(nil, t, nil) {
-			r.see(f.of, seen)
-		}
-	case reflect.Map:
-		reads := reflect.PointerTo(t.Key()).Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
-		r.always = r.always || reads || t.Key().Kind() != reflect.String
-		r.see(t.Elem(), seen)
-	case reflect.Array:
-		r.always = true
-		r.see(t.Elem(), seen)
-	case reflect.Slice:
-		r.see(t.Elem(), seen)
-	}
+	return name[0] == '+' || name[0] == '0' || name[0] == '-' && name[1] == '0'
 }

@@ -28,6 +28,27 @@ type outer struct {
 	Deep  *outer
 	Skip  int `json:"-"`
 	Own   tolerant
+	Num   map[int]inner        `json:"num"`
+	Addr  map[netip.Addr]inner `json:"addr"`
+	Two   [2]inner             `json:"two"`
+	hiding
+}
+
+// hiding has names that outer has, or that hide one another.
+type hiding struct {
+	Any int // hidden by that of outer
+	left
+	right
+}
+
+type left struct {
+	Both int
+	One  int
+}
+
+type right struct {
+	Both int
+	Ones int `json:"One"`
 }
 
 // tolerant reads itself.
@@ -67,9 +88,23 @@ func TestJSONRefusesTwoNamesOfOneField(t *testing.T) {
 		{`{"deep":{"deep":{"deep":{"a":1,"A":2}}}}`, true},
 		{`{"deep":{"b":{}},"DEEP":{}}`, true},
 		{`{"any":1,"Any":2}`, true},
+		{`{"one":1,"One":2}`, true}, // that with the tag counts
+		{`{"num":{"1":{"a":1,"A":2}}}`, true},
+		{`{"num":{"7":{},"+7":{}}}`, true},
+		{`{"num" : { "7" : {} , "007" : {} } }`, true},
+		{`{"num":{"\u0037":{},"07":{}}}`, true},
+		{`{"addr":{"::1":{"a":1},"::01":{}}}`, true},
+		{`{"addr":{"::1":{"a":1,"A":2}}}`, true},
+		{`{"addr":{"\u003a:1":{},"::01":{}}}`, true},
+		{`{"two":[{"b":"]"},{"a":1,"A":2}]}`, true},
+		{`{"other":["}",{"x":"\"]"}],"two":[{},{"a":1,"A":2}]}`, true},
 		{`{` + many.String() + `"a":1,"A":2}`, true},
 		{`{"a":1,` + many.String() + `"A":2}`, true},
 
+		{`{"both":1,"Both":2}`, false}, // they hide one another: there is no such field
+		{`{"num":{"7":{},"70":{},"-7":{},"0":{}},"other":{"7":0,"07":0}}`, false},
+		{`{"num":{"07":{},"+8":{},"-0":{}}}`, false},
+		{`{"other":["}",{"x":"\"]"}],"addr":{"::1":{}},"two":[{},null]}`, false},
 		{`{"A":1}`, false}, // by itself it is the field a
 		{`{"x":1,"X":2}`, false},
 		{`{"map":{"p":{"a":1},"P":{"a":2}}}`, false},
@@ -103,6 +138,8 @@ func TestJSONRefusesTwoWaysToWriteAKey(t *testing.T) {
 	}{
 		{"same number", refusal[map[int]int](t, `{"1":1,"01":2}`), true},
 		{"with a sign", refusal[map[int]int](t, `{"0":1,"-0":2}`), true},
+		{"beyond int64", refusal[map[uint64]int](t, `{"18446744073709551615":1,"018446744073709551615":2}`), true},
+		{"as if signed", refusal[map[uint64]int](t, `{"18446744073709551615":1,"01":2}`), false},
 		{"numbers", refusal[map[uint8]int](t, `{"1":1,"10":2}`), false},
 		{"address", refusal[map[netip.Addr]int](t, `{"::1":1,"0:0::1":2}`), true},
 		{"addresses", refusal[map[netip.Addr]int](t, `{"::1":1,"::2":2}`), false},
@@ -149,7 +186,7 @@ func TestJSONKeepsTheRulesItSays(t *testing.T) {
 // FuzzJSONPlaces: a text that is decoded gives one value in whatever order the
 // members of its outer object come.
 func FuzzJSONPlaces(f *testing.F) {
-	for _, s := range []string{`{"a":1,"A":2}`, `{"k":1,"K":2,"x":3,"X":4}`, `{"map":{"a":{}},"MAP":{}}`} {
+	for _, s := range []string{`{"num":{"1":{},"01":{}}}`, `{"addr":{"::1":{}},"two":[{},{}], "other":["\"]"]}`, `{"a":1,"A":2}`, `{"k":1,"K":2,"x":3,"X":4}`, `{"map":{"a":{}},"MAP":{}}`} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, src []byte) {
@@ -181,4 +218,29 @@ func FuzzJSONPlaces(f *testing.F) {
 			}
 		}
 	})
+}
+
+// BenchmarkJSONPlaces: types that may lose something of a text.
+func BenchmarkJSONPlaces(b *testing.B) {
+	numbers, addresses, pairs := map[int64]int64{}, map[netip.Addr]int64{}, [100][2]int64{}
+	for i := range int64(100) {
+		numbers[i], addresses[netip.AddrFrom4([4]byte{10, 0, 0, byte(i)})], pairs[i][0] = i, i, i
+	}
+	b.Run("integers", func(b *testing.B) { benchmarkDecode(b, struct{ Hits map[int64]int64 }{numbers}) })
+	b.Run("addresses", func(b *testing.B) { benchmarkDecode(b, struct{ Hits map[netip.Addr]int64 }{addresses}) })
+	b.Run("pairs", func(b *testing.B) { benchmarkDecode(b, struct{ Hits [100][2]int64 }{pairs}) })
+}
+
+func benchmarkDecode[T any](b *testing.B, v T) {
+	c := bind(b, serde.JSON[T]())
+	src, err := c.Append(nil, v)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := c.Decode(src); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

@@ -40,7 +40,8 @@ type Env struct {
 	// processed, which has only made room for it.
 	Detached bool
 
-	stores *state.Stores
+	stores    *state.Stores
+	savepoint savepoint
 }
 
 // NewEnv returns an Env over the task's stores, which are nil if it has none.
@@ -53,7 +54,7 @@ func (e *Env) Stores() *state.Stores { return e.stores }
 // policy says so.
 func (e *Env) Drop(node *Node, reason Reason) {
 	e.Counted++
-	e.Counters[node.ID].Dropped[reason]++
+	e.CountersOf(node).Dropped[reason]++
 	if e.Policy.Routes(reason) {
 		e.Route(node.Name, reason)
 	}
@@ -70,8 +71,9 @@ func (e *Env) Refuse(node *Node, out Out, why error) error {
 		return fmt.Errorf("sink %q: %w; or set an error policy (SkipErrors or DeadLetter of stream.Builder), which then covers this result", node.Name, why)
 	}
 	e.Counted++
-	e.Counters[node.ID].In++
-	e.Counters[node.ID].Dropped[Refused]++
+	c := e.CountersOf(node)
+	c.In++
+	c.Dropped[Refused]++
 	if e.Policy.OnError == DeadLetter {
 		e.RouteResult(node, out, why)
 	}
@@ -92,7 +94,7 @@ func (e *Env) LimitsOf(topic string) *Limits {
 // DropLate is Drop for a record that was late by so many ms of event time: the
 // watermark less the one at which its last window had closed.
 func (e *Env) DropLate(node *Node, by int64) {
-	e.Counters[node.ID].Lateness.observe(by)
+	e.CountersOf(node).Lateness.observe(by)
 	e.Drop(node, Late)
 }
 

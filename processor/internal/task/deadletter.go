@@ -48,7 +48,7 @@ const (
 	headerFirst       = "__millrace.errors.first.failed.at" // ms since epoch
 	headerTimestamp   = "__millrace.errors.timestamp"       // the original's, where the topic does not take that
 	headerKey         = "__millrace.errors.key"             // "none": the original has none
-	headerHeaders     = "__millrace.errors.headers"         // "cut": the original's are shorter here
+	headerHeaders     = "__millrace.errors.headers"         // "cut": the original's are shorter here, or left out
 	headerSink        = "__millrace.errors.sink"            // the topic of a result that comes of no record
 
 	prefixStreams = "__streams.errors."
@@ -167,7 +167,7 @@ func (t *Task) post(l *letter, origin graph.Origin) {
 // fit makes the letter no larger than most bytes: of what is less and less
 // dispensable it gives up what it must.
 func (l *letter) fit(most int) {
-	for _, shrink := range []func(){func() {}, l.cutHeaders, l.hash, l.dropHeaders, l.cutMessage} {
+	for _, shrink := range []func(){func() {}, l.cutHeaders, l.hashLong, l.dropHeaders, l.cutMessage} {
 		shrink()
 		l.out.Headers = append(l.original[:len(l.original):len(l.original)], l.own...)
 		if l.out.WireSize() <= most {
@@ -180,9 +180,16 @@ func (l *letter) cutHeaders() {
 	for i, h := range l.original {
 		if len(h.Value) > headerLimit {
 			l.original[i].Value = h.Value[:headerLimit]
+			l.sayCut()
 		}
 	}
-	l.add(headerHeaders, "cut")
+}
+
+// sayCut says once that headers of the original are shorter, or left out.
+func (l *letter) sayCut() {
+	if !l.has(headerHeaders) {
+		l.add(headerHeaders, "cut")
+	}
 }
 
 // hash replaces key and value by the hex SHA-256 of their bytes.
@@ -194,7 +201,24 @@ func (l *letter) hash() {
 	l.add(headerPayload, "sha256")
 }
 
-func (l *letter) dropHeaders() { l.original = nil }
+// hashLong is hash for a key and a value that become shorter by that, the note on it included.
+func (l *letter) hashLong() {
+	const hashed = 2*sha256.Size + len(headerPayload) + len("sha256")
+	least := hashed
+	if l.out.Key != nil {
+		least += 2 * sha256.Size
+	}
+	if len(l.out.Key)+len(l.out.Value) > least {
+		l.hash()
+	}
+}
+
+func (l *letter) dropHeaders() {
+	if len(l.original) > 0 {
+		l.original = nil
+		l.sayCut()
+	}
+}
 
 func (l *letter) cutMessage() {
 	for i, h := range l.own {

@@ -104,6 +104,38 @@ func TestADeadLetterAlwaysGetsOut(t *testing.T) {
 	}
 }
 
+// TestADeadLetterGivesUpOnlyWhatMakesItSmaller, and says of nothing else that it
+// has.
+func TestADeadLetterGivesUpOnlyWhatMakesItSmaller(t *testing.T) {
+	long := strings.Repeat("x", 3000)
+	many := make([]graph.Header, 20)
+	for i := range many {
+		many[i] = graph.Header{Key: "h" + string(rune('a'+i)), Value: []byte(long[:200])}
+	}
+	for name, c := range map[string]struct {
+		value         string
+		headers       []graph.Header
+		most          int
+		cut           string
+		payload, kept string
+	}{
+		"short headers, long value": {long, many[:1], 2000, "", "sha256", ""},
+		"no headers, long value":    {long, nil, 2000, "", "sha256", ""},
+		"many headers, short value": {"short", many, 2000, "cut", "", "short"},
+		"all of it":                 {long, many, 1000, "cut", "sha256", ""},
+		"room enough":               {long, many, 100_000, "", "", long},
+	} {
+		m := graph.Message{Key: []byte("key"), Value: []byte(c.value), Timestamp: letterNow, Headers: c.headers}
+		l, h := letterOf(t, m, limited(func(sink, dead *graph.Limits) { sink.MaxBytes, dead.MaxBytes = 1, c.most }))
+		if h["__millrace.errors.headers"] != c.cut || h["__millrace.errors.payload"] != c.payload || c.kept != "" && string(l.Value) != c.kept {
+			t.Errorf("%s: headers %q, payload %q, value %.20q", name, h["__millrace.errors.headers"], h["__millrace.errors.payload"], l.Value)
+		}
+		if l.WireSize() > c.most {
+			t.Errorf("%s: it has %d bytes, and %d are taken", name, l.WireSize(), c.most)
+		}
+	}
+}
+
 // TestADeadLetterHasATimeThatItsTopicTakes, also that of a record that was not
 // believed for its time.
 func TestADeadLetterHasATimeThatItsTopicTakes(t *testing.T) {
@@ -303,6 +335,50 @@ func TestAnErrorThatCannotBeToldIsAFailureToo(t *testing.T) {
 		checkAccounts(t, c)
 		if values(c, "out") != "a b" || values(c, "dead") != "bad" {
 			t.Errorf("out %q, dead %q", values(c, "out"), values(c, "dead"))
+		}
+	}
+}
+
+// A list whose codec does not read what it writes of an empty one.
+type list struct{}
+
+func (list) Append(dst []byte, v []string) ([]byte, error) {
+	return append(dst, strings.Join(v, " ")...), nil
+}
+
+func (list) Decode(src []byte) ([]string, error) {
+	_ = src[0]
+	return strings.Fields(string(src)), nil
+}
+
+// TestACodecThatPanicsWhenARecordIsTakenBack: the record is to blame, and the
+// whole transaction is aborted.
+func TestACodecThatPanicsWhenARecordIsTakenBack(t *testing.T) {
+	for _, bad := range []func() error{func() error { return mute{} }, func() error { panic("user code") }} {
+		cfg := config(t, func(b *stream.Builder) {
+			b.SkipErrors()
+			lists := stream.Aggregate("lists", stream.GroupByKey(stream.From(b, left)), stream.Aggregator[string, string, []string]{
+				Add: func(_, v string, all []string) []string {
+					if v == "none" {
+						return nil
+					}
+					return append(all, v)
+				}, State: serde.Of[[]string](list{}),
+			}, stream.Emit(windowing.OnUpdate))
+			checked := stream.TryMapValues(lists.Changes(), func(_ *stream.Context, r *stream.Record[string, []string]) (string, error) {
+				if len(r.Value) > 0 && r.Value[0] == "bad" {
+					return "", bad()
+				}
+				return "fine", nil
+			})
+			stream.To(checked, out)
+		})
+		cfg.Careful = 10
+		x := newTask(t, cfg)
+		feed(t, x, 0, []graph.Message{{Key: []byte("k"), Value: []byte("none")}, {Key: []byte("k"), Value: []byte("bad"), Offset: 1, Timestamp: 1}})
+		_, err := x.Step(math.MaxInt64, 2)
+		if scope, _ := task.Classify(err); scope != task.RecordScope {
+			t.Errorf("scope %v, %v", scope, err)
 		}
 	}
 }

@@ -18,24 +18,18 @@ const CarefulRecords = 1 << 20
 // Always: a savepoint is set before a record goes down the graph and is gone when
 // it has come through. What fires afterwards is not part of the record.
 type savepoint struct {
-	left     int // records for which one is to be set
-	set      bool
-	outbox   graph.Mark
-	counters []graph.Counters // copies of those from the first node of the sub-topology on
-	first    graph.NodeID
-	undoable []graph.Undoable
+	left   int // records for which one is to be set
+	set    bool
+	outbox graph.Mark
 }
 
 func newSavepoint(t *Task) savepoint {
-	nodes := t.cfg.Subtopology.Nodes
-	first, last := nodes[0].ID, nodes[len(nodes)-1].ID
-	s := savepoint{left: t.cfg.Careful, first: first, counters: make([]graph.Counters, last-first+1)}
 	for i := range t.nodes {
 		if u := t.nodes[i].inst.Undoable; u != nil {
-			s.undoable = append(s.undoable, u)
+			t.env.Remember(t.nodes[i].recipe, u)
 		}
 	}
-	return s
+	return savepoint{left: t.cfg.Careful}
 }
 
 // Careful returns for how many records more the task sets savepoints.
@@ -57,12 +51,9 @@ func (t *Task) setSavepoint() {
 	s := &t.savepoint
 	s.left, s.set = s.left-1, true
 	s.outbox = t.outbox.Mark()
-	copy(s.counters, t.counters[s.first:])
+	t.env.Mark()
 	if t.cfg.Stores != nil {
 		t.cfg.Stores.Mark()
-	}
-	for _, u := range s.undoable {
-		u.Mark()
 	}
 }
 
@@ -72,9 +63,7 @@ func (t *Task) keep() {
 	if t.cfg.Stores != nil {
 		t.cfg.Stores.Keep()
 	}
-	for _, u := range t.savepoint.undoable {
-		u.Keep()
-	}
+	t.env.Keep()
 }
 
 // takeBack takes the current record back. It reports whether nothing of it is
@@ -86,10 +75,7 @@ func (t *Task) takeBack() bool {
 	}
 	s.set = false
 	t.outbox.Rewind(s.outbox)
-	copy(t.counters[s.first:], s.counters)
-	for _, u := range s.undoable {
-		u.Undo()
-	}
+	t.env.Undo()
 	s.left = max(s.left, CarefulRecords)
 	return t.cfg.Stores == nil || t.cfg.Stores.Undo() == nil
 }
