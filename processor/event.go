@@ -97,10 +97,9 @@ func (a *App) listeners(index int) worker.Events {
 			call(user.Unknown, reason)
 		},
 		Poisoned: func(p task.Poison) {
-			err := &task.RecordError{Origin: p.Origin, Failure: p.Failure}
 			log.Warn("record failed after it had effects, its task goes back to the last commit", zap.String("topic", p.Origin.Topic),
 				zap.Int32("partition", p.Origin.Partition), zap.Int64("offset", p.Origin.Offset), zap.Error(p.Failure))
-			call(user.Poisoned, error(err))
+			call(user.Poisoned, p.Err())
 		},
 		Warning: a.warn,
 	}

@@ -121,7 +121,7 @@ func (w *Worker) convict(l *lease, refused *produceError) bool {
 	if !ok {
 		return false
 	}
-	p := task.Poison{Origin: origin, Failure: &graph.RecordError{Operator: w.sinkOf(l, refused.topic), Phase: graph.PhaseProduce, Err: refused}}
+	p := task.Poison{Task: l.id, Origin: origin, Failure: &graph.RecordError{Operator: w.sinkOf(l, refused.topic), Phase: graph.PhaseProduce, Err: refused}}
 	w.cfg.Events.poisoned(p)
 	if l.skipOver(p) != nil {
 		return false
