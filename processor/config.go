@@ -54,7 +54,8 @@ type Config struct {
 	// Brokers (bootstrap.servers) are the first addresses to ask.
 	Brokers []string
 	// StateDir (state.dir) holds a directory for each application; the default
-	// is "millrace" in the system's temporary directory.
+	// is "millrace" in the system's temporary directory. One process uses it at a
+	// time: two of one application on a host need two.
 	StateDir string
 	// StateMemory is how many bytes of state this process may keep in memory,
 	// beside what is not committed yet (statestore.cache.max.bytes, and what
@@ -111,6 +112,8 @@ type Config struct {
 	// the runtime's, and refused by name.
 	Client []kgo.Opt
 	// Listen serves /metrics, /livez and /readyz on this address; empty is off.
+	// An App is alive until it fails, and ready while all workers have a seat in
+	// the group, the broker that keeps the group answers, and all tasks run.
 	Listen string
 	// DebugListen serves /debug/time on this address, a listener of its own: what
 	// it shows is for those who run the application. A port without a host is

@@ -61,7 +61,9 @@ type CommitInfo struct {
 func (a *App) listeners(index int) worker.Events {
 	user, log, m := a.cfg.Events, a.cfg.Logger, a.metrics
 	return worker.Events{
-		Seated: func(coming int) { a.health.seated(index, coming) },
+		Seated:   func(coming int) { a.health.seated(index, coming) },
+		Unseated: func() { a.health.unseated(index) },
+		Answered: func(ok bool) { a.health.answered(index, ok) },
 		TaskAssigned: func(id task.ID) {
 			log.Info("task assigned", zap.Stringer("task", id))
 			a.health.assigned(id)
