@@ -112,7 +112,7 @@ func TestResetPlan(t *testing.T) {
 	text := plan.String()
 	for _, want := range []string{
 		"delete  app-by-value-repartition  2 partitions  the group has committed offsets in it\n",
-		"delete  app-totals-changelog      2 partitions  its name fits no other application\n",
+		"delete  app-totals-changelog      2 partitions  noted with the group's offsets\n",
 		`words                     partition 0  at `, `words                     partition 1  at `, `bounded run "run"`,
 		"delete  " + filepath.Join(c.cfg.StateDir, "app") + "\n",
 	} {
