@@ -39,6 +39,9 @@ func New(t *Topology, cfg Config) (*App, error) {
 	if t == nil {
 		err = errors.Join(errors.New("processor: the topology is nil: build it with stream.New and Build"), err)
 	}
+	if err == nil {
+		err = cfg.checkRemade(t)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -8,12 +8,14 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/zap"
 
+	"github.com/millrace/millrace/processor/internal/reset"
 	"github.com/millrace/millrace/processor/internal/worker"
 	"github.com/millrace/millrace/state"
 )
@@ -54,7 +56,8 @@ type Config struct {
 	// Brokers (bootstrap.servers) are the first addresses to ask.
 	Brokers []string
 	// StateDir (state.dir) holds a directory for each application; the default
-	// is "millrace" in the system's temporary directory.
+	// is "millrace" in the system's temporary directory. One process uses it at a
+	// time: two of one application on a host need two.
 	StateDir string
 	// StateMemory is how many bytes of state this process may keep in memory,
 	// beside what is not committed yet (statestore.cache.max.bytes, and what
@@ -102,8 +105,9 @@ type Config struct {
 	BoundedRun string
 	// AcceptRemade names topics that were deleted and made anew since the
 	// application ran last, and whose loss is accepted: changelogs, whose stores
-	// then begin empty, and repartition topics. A start that finds such a topic is
-	// refused otherwise, and leaves local state as it is.
+	// then begin empty, and repartition topics, by their full names: New refuses
+	// others. A start that finds such a topic is refused otherwise, and leaves
+	// local state as it is.
 	AcceptRemade []string
 	// Client is added to the options of every Kafka client: TLS, SASL, dialing,
 	// compression, retries, timeouts of requests, hooks, the rack. What decides
@@ -111,6 +115,8 @@ type Config struct {
 	// the runtime's, and refused by name.
 	Client []kgo.Opt
 	// Listen serves /metrics, /livez and /readyz on this address; empty is off.
+	// An App is alive until it fails, and ready while all workers have a seat in
+	// the group, the broker that keeps the group answers, and all tasks run.
 	Listen string
 	// DebugListen serves /debug/time on this address, a listener of its own: what
 	// it shows is for those who run the application. A port without a host is
@@ -198,3 +204,15 @@ func (c Config) Validate() error {
 // maxRunName bounds the name of a bounded run, which is kept in the metadata of
 // every offset commit.
 const maxRunName = 255
+
+// checkRemade complains of names that are of no internal topic of the application.
+func (c *Config) checkRemade(t *Topology) error {
+	own := reset.InternalTopics(t, c.ApplicationID)
+	var errs []error
+	for _, topic := range c.AcceptRemade {
+		if !slices.Contains(own, topic) {
+			errs = append(errs, fmt.Errorf("processor: AcceptRemade names %q, which is no internal topic of the application; those are %q", topic, own))
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/processor"
+	"github.com/millrace/millrace/processor/stream"
 )
 
 func TestValidateComplainsOfEverythingAtOnce(t *testing.T) {
@@ -74,5 +75,30 @@ func TestWithoutATopologyThereIsNoApp(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("the error does not mention %s: %v", want, err)
 		}
+	}
+}
+
+// TestAcceptRemadeNamesInternalTopics: a name that is none would be taken for an
+// answer and be none.
+func TestAcceptRemadeNamesInternalTopics(t *testing.T) {
+	b := stream.New("app")
+	byValue(b)
+	topology, err := b.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := processor.Config{ApplicationID: "app", Brokers: []string{"localhost:9092"}, AcceptRemade: []string{"app-totals-changelog", "totals", "words"}}
+	_, err = processor.New(topology, cfg)
+	if err == nil || strings.Contains(err.Error(), `names "app-totals`) {
+		t.Errorf("the error is %v", err)
+	}
+	for _, want := range []string{`AcceptRemade names "totals"`, `AcceptRemade names "words"`, `those are ["app-by-value-repartition" "app-totals-changelog"]`} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("it does not say %s: %v", want, err)
+		}
+	}
+	cfg.AcceptRemade = cfg.AcceptRemade[:1]
+	if _, err := processor.New(topology, cfg); err != nil {
+		t.Error(err)
 	}
 }

@@ -61,7 +61,9 @@ type CommitInfo struct {
 func (a *App) listeners(index int) worker.Events {
 	user, log, m := a.cfg.Events, a.cfg.Logger, a.metrics
 	return worker.Events{
-		Seated: func(coming int) { a.health.seated(index, coming) },
+		Seated:   func(coming int) { a.health.seated(index, coming) },
+		Unseated: func() { a.health.unseated(index) },
+		Answered: func(ok bool) { a.health.answered(index, ok) },
 		TaskAssigned: func(id task.ID) {
 			log.Info("task assigned", zap.Stringer("task", id))
 			a.health.assigned(id)
@@ -97,10 +99,9 @@ func (a *App) listeners(index int) worker.Events {
 			call(user.Unknown, reason)
 		},
 		Poisoned: func(p task.Poison) {
-			err := &task.RecordError{Origin: p.Origin, Failure: p.Failure}
 			log.Warn("record failed after it had effects, its task goes back to the last commit", zap.String("topic", p.Origin.Topic),
 				zap.Int32("partition", p.Origin.Partition), zap.Int64("offset", p.Origin.Offset), zap.Error(p.Failure))
-			call(user.Poisoned, error(err))
+			call(user.Poisoned, p.Err())
 		},
 		Warning: a.warn,
 	}

@@ -15,28 +15,34 @@ import (
 type health struct {
 	mu        sync.Mutex
 	tasks     map[task.ID]bool // true while it is being restored
-	coming    []int            // by worker: tasks that others still have to give up; notSeated
+	coming    []int            // by worker: tasks that others still have to give up; notSeated, unseated
+	silent    []bool           // by worker: the broker that keeps the group does not answer
 	failed    error
 	addr      string // of the listener
 	debugAddr string // of the one for those who run the application
 }
 
-// notSeated is a worker that the group has not told its tasks yet.
-const notSeated = -1
+// What a worker's coming tasks are while it has no seat in the group.
+const (
+	notSeated = -1 // the group has not told it its tasks yet
+	unseated  = -2 // the seat is lost
+)
 
 func newHealth(workers int) *health {
-	h := &health{tasks: map[task.ID]bool{}}
+	h := &health{tasks: map[task.ID]bool{}, silent: make([]bool, workers)}
 	for range workers {
 		h.coming = append(h.coming, notSeated)
 	}
 	return h
 }
 
-func (h *health) seated(worker, coming int) { h.set(func() { h.coming[worker] = coming }) }
-func (h *health) assigned(id task.ID)       { h.set(func() { h.tasks[id] = true }) }
-func (h *health) restored(id task.ID)       { h.set(func() { h.tasks[id] = false }) }
-func (h *health) revoked(id task.ID)        { h.set(func() { delete(h.tasks, id) }) }
-func (h *health) stopped(err error)         { h.set(func() { h.failed = err }) }
+func (h *health) seated(worker, coming int)    { h.set(func() { h.coming[worker] = coming }) }
+func (h *health) unseated(worker int)          { h.set(func() { h.coming[worker] = unseated }) }
+func (h *health) answered(worker int, ok bool) { h.set(func() { h.silent[worker] = !ok }) }
+func (h *health) assigned(id task.ID)          { h.set(func() { h.tasks[id] = true }) }
+func (h *health) restored(id task.ID)          { h.set(func() { h.tasks[id] = false }) }
+func (h *health) revoked(id task.ID)           { h.set(func() { delete(h.tasks, id) }) }
+func (h *health) stopped(err error)            { h.set(func() { h.failed = err }) }
 
 func (h *health) set(f func()) {
 	h.mu.Lock()
@@ -68,9 +74,9 @@ func (h *health) restoring() (ids []task.ID) {
 	return ids
 }
 
-// ready is nil once the group has told each worker of this process which tasks it
-// has, and all of them run. There may be none: an instance to spare is as ready as
-// any.
+// ready is nil while each worker of this process has a seat in the group, with the
+// broker answering, and all tasks run that the group has told it. There may be none:
+// an instance to spare is as ready as any.
 func (h *health) ready() (string, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -83,6 +89,10 @@ func (h *health) ready() (string, error) {
 		return "", h.failed
 	case slices.Contains(h.coming, notSeated):
 		return "", errors.New("the group has not assigned the tasks yet")
+	case slices.Contains(h.coming, unseated):
+		return "", errors.New("the seat in the consumer group is lost, and asked for again")
+	case slices.Contains(h.silent, true):
+		return "", errors.New("the broker that keeps the consumer group does not answer")
 	case coming > 0:
 		return "", fmt.Errorf("%d tasks have yet to be given up by other instances", coming)
 	case restoring > 0:

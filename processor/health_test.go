@@ -27,6 +27,12 @@ func TestReadiness(t *testing.T) {
 		{func() { h.assigned(b) }, "1 tasks are restoring"},
 		{func() { h.revoked(b) }, "ok: 1 tasks"},
 		{func() { h.revoked(a) }, "ok: 0 tasks"},
+		{func() { h.unseated(1) }, "the seat in the consumer group is lost"},
+		{func() { h.answered(1, false) }, "the seat in the consumer group is lost"},
+		{func() { h.seated(1, 0) }, "does not answer"},
+		{func() { h.answered(1, true) }, "ok: 0 tasks"},
+		{func() { h.answered(0, false); h.seated(0, 0) }, "does not answer"},
+		{func() { h.answered(0, true) }, "ok: 0 tasks"},
 		{func() { h.stopped(errors.New("broken")) }, "broken"},
 	} {
 		step.do()

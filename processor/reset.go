@@ -24,9 +24,10 @@ type ResetConfig struct {
 	Brokers       []string
 	// Client is added to the options of the Kafka client. It is that of Config.
 	Client []kgo.Opt
-	// Topology that ran under the application id. It names the internal topics;
-	// without it, and without InternalTopics, only those are taken that cannot
-	// be another application's, and the plan asks about the others.
+	// Topology that ran under the application id. It names the internal topics,
+	// and the plan asks about those that only another version of the application
+	// can have made; without it, and without InternalTopics, only those are taken
+	// that cannot be another application's, and the plan asks about the others.
 	Topology *Topology
 	// InputTopics are the source topics whose committed offsets are forgotten;
 	// nil is all. A task that keeps state and also reads another one will not
@@ -34,7 +35,9 @@ type ResetConfig struct {
 	InputTopics []string
 	// InternalTopics are changelogs and repartition topics of the application,
 	// by their full names. If it is not nil, no topic is deleted that is neither
-	// here nor in the Topology.
+	// here nor in the Topology, but for those that have to go with the group's
+	// offsets: repartition topics in which it has some, and what is noted with
+	// them as written by the application, in whatever version.
 	InternalTopics []string
 	// StateDir is that of Config: the application's directory in it is removed,
 	// if it bears the application's mark and holds nothing that an application

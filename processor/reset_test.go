@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/millrace/millrace/processor"
 	"github.com/millrace/millrace/processor/stream"
@@ -112,7 +111,7 @@ func TestResetPlan(t *testing.T) {
 	text := plan.String()
 	for _, want := range []string{
 		"delete  app-by-value-repartition  2 partitions  the group has committed offsets in it\n",
-		"delete  app-totals-changelog      2 partitions  its name fits no other application\n",
+		"delete  app-totals-changelog      2 partitions  noted with the group's offsets\n",
 		`words                     partition 0  at `, `words                     partition 1  at `, `bounded run "run"`,
 		"delete  " + filepath.Join(c.cfg.StateDir, "app") + "\n",
 	} {
@@ -219,6 +218,9 @@ func TestRefusedStartNamesTheCommand(t *testing.T) {
 	if err := c.run(byValue); err == nil || !strings.Contains(err.Error(), `bounded run "run", not to "another"`) || !strings.HasSuffix(err.Error(), command) {
 		t.Fatalf("the start is refused with\n%v\nwant\n%s", err, command)
 	}
+	if err := c.run(byValue); strings.Count(err.Error(), "millrace reset") != 1 {
+		t.Errorf("it says more than once what is to be done: %v", err)
+	}
 	c.reset(c.resetConfig())
 	if err := c.run(byValue); err != nil {
 		t.Fatal(err)
@@ -233,12 +235,14 @@ func TestRefusedStartNamesTheCommand(t *testing.T) {
 func TestForeignRecordNamesTheCommand(t *testing.T) {
 	c := newCluster(t, "words", "counts")
 	c.cfg.BoundedRun = ""
+	running := make(chan struct{}, 4) // two tasks of each sub-topology
+	c.cfg.Events.TaskRestored = func(processor.RestoreInfo) { running <- struct{}{} }
 	r := c.start(byValue)
-	for !c.topics().Has("app-by-value-repartition") {
+	for range cap(running) { // what comes before is of an earlier life, and deleted
 		select {
 		case err := <-r.done:
 			t.Fatal(err)
-		case <-time.After(20 * time.Millisecond):
+		case <-running:
 		}
 	}
 	stranger := word("1", "a")

@@ -18,11 +18,14 @@ Stop all instances first; the command refuses while the group has members, a
 transaction of it is open, or the state directory is in use. Without --execute
 the plan is printed and nothing is done.
 
-Internal topics are told by their names, <application id>-...-changelog and
+Which internal topics are the application's is known from the group's offsets:
+those in which it has some, and those that are noted with them as written by the
+application, in whatever version. These go with the offsets, always. Others are
+told by their names, <application id>-...-changelog and
 <application id>-...-repartition, which can be read in several ways: those of
 application "app-2" look like those of "app". A topic that may be another
 application's is never deleted unless --internal-topics names it; with that flag
-no other is. The errors of an application that needs a reset name them all.
+no other is, but those that go with the offsets.
 
 The connection is neither encrypted nor authenticated. Where that is wanted, a
 program does the same with processor.PlanReset.
@@ -46,8 +49,7 @@ func resetCommand() *cobra.Command {
 		Short: "Make an application start over: offsets, internal topics, local state",
 		Long:  resetText,
 		Example: `  millrace reset --application-id views --brokers localhost:9092
-  millrace reset --application-id views --brokers localhost:9092 --state-dir /var/lib/millrace \
-    --internal-topics views-per-minute-changelog --execute`,
+  millrace reset --application-id views --brokers localhost:9092 --state-dir /var/lib/millrace --execute`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			plan, err := processor.PlanReset(cmd.Context(), cfg)
@@ -61,7 +63,7 @@ func resetCommand() *cobra.Command {
 	f.StringVar(&cfg.ApplicationID, "application-id", "", "`id` of the application, which is the name of its consumer group")
 	f.StringSliceVar(&cfg.Brokers, "brokers", nil, "`host:port,...` of the Kafka cluster")
 	f.StringSliceVar(&cfg.InputTopics, "input-topics", nil, "forget the offsets of these `topics` only (default: of all)")
-	f.StringSliceVar(&cfg.InternalTopics, "internal-topics", nil, "delete these `topics`, and no others (default: those that can only be the application's)")
+	f.StringSliceVar(&cfg.InternalTopics, "internal-topics", nil, "delete these `topics`, beside those that go with the offsets, and no others (default: those that can only be the application's)")
 	f.StringVar(&cfg.StateDir, "state-dir", "", "`directory` that holds the local state of applications; that of this one is removed (default: it is left alone)")
 	f.BoolVar(&execute, "execute", false, "do it")
 	for _, name := range []string{"application-id", "brokers"} {

@@ -28,13 +28,23 @@ type Context = graph.Context
 // Reason says why a record went no further.
 type Reason = graph.Reason
 
-// The drops that can be routed to the dead-letter topic.
+// The drops: an operator lets a record go no further. DeadLetter sends those there
+// that it names.
 const (
-	Late        = graph.Late
-	Future      = graph.Future
-	NullKey     = graph.NullKey
-	NullValue   = graph.NullValue
-	NoTimestamp = graph.NoTimestamp
+	Late        = graph.Late        // all windows of the record are closed
+	Future      = graph.Future      // further ahead than MaxAhead allows
+	NullKey     = graph.NullKey     // no key, but the operator needs one
+	NullValue   = graph.NullValue   // no value on a stream
+	NoTimestamp = graph.NoTimestamp // a negative timestamp, or none where it is looked for
+)
+
+// The failures: they are what the error policy answers, so under DeadLetter they
+// are dead letters always, and it is a mistake to name them to it. A test asks a
+// driver for their number, as for that of drops.
+const (
+	Decode  = graph.Decode  // the key or the value could not be decoded
+	Process = graph.Process // user code returned an error or panicked
+	Refused = graph.Refused // a result that its topic would refuse (see To)
 )
 
 // A Builder collects the operators of one application.
@@ -53,10 +63,10 @@ func (b *Builder) SkipErrors() { b.graph.SetPolicy(graph.ErrorPolicy{OnError: gr
 
 // DeadLetter has records that cannot be decoded or processed sent to topic, in
 // the same transaction as everything else, with the original key, value,
-// headers and timestamp and with headers that say what happened (KIP-1034's
-// names where they exist). With also, records dropped for those reasons are
-// sent there too. A record that had effects before it failed leaves none.
-// User code that fails as a window closes or at a commit stops the application,
+// headers and timestamp and with headers that say what happened. With also,
+// records dropped for those reasons are sent there too. A record that had effects
+// before it failed leaves none, but for its time: that has moved the time of its
+// partition as any record's does. User code that fails as a window closes or at a commit stops the application,
 // as with SkipErrors. Build refuses a topic without a name and one that the
 // application reads.
 //
@@ -67,14 +77,48 @@ func (b *Builder) SkipErrors() { b.graph.SetPolicy(graph.ErrorPolicy{OnError: gr
 // topic is compacted a record without a key gets "topic-partition-offset" (header
 // __millrace.errors.key). The headers of an earlier failure are replaced, but for
 // __millrace.errors.first.failed.at, and __millrace.errors.attempts counts up.
+//
+// The headers, in UTF-8, numbers in decimal; those of KIP-1034 keep its names:
+//
+//	__streams.errors.exception            type of the error; panic(type) of what was panicked with; "dropped"
+//	__streams.errors.message              text of the error, 1 KiB at most; the reason of a drop
+//	__streams.errors.stacktrace           of a panic, 4 KiB at most, as far as there is room
+//	__streams.errors.topic                where the record came from
+//	__streams.errors.partition
+//	__streams.errors.offset
+//	__millrace.errors.reason              a Reason, as in metrics: decode, process, refused, late, ...
+//	__millrace.errors.phase               decode, process or produce
+//	__millrace.errors.operator            name of the operator; of a panic in the functions given to operators,
+//	                                      the innermost function of user code, with file and line
+//	__millrace.errors.fingerprint         equal for failures of one phase, operator, type and, of panics, place
+//	__millrace.errors.attempts            how often the record has become a dead letter
+//	__millrace.errors.first.failed.at     ms since epoch
+//	__millrace.errors.application.id      Config.ApplicationID
+//	__millrace.errors.version             Config.Version
+//	__millrace.errors.sink                instead of topic, partition and offset: the topic of a result that comes
+//	                                      of no record, as of a window, which is its own original
+//	__millrace.errors.payload             "sha256": key and value are hashes
+//	__millrace.errors.timestamp           the original's, in ms since epoch, where the topic does not take that
+//	__millrace.errors.key                 "none": the original has none
+//	__millrace.errors.headers             "cut": the original's are shorter here, or missing
 func (b *Builder) DeadLetter(topic string, also ...Reason) {
-	b.graph.SetPolicy(graph.ErrorPolicy{OnError: graph.DeadLetter, Topic: topic, Route: also})
+	b.deadLetter(graph.ErrorPolicy{Topic: topic, Route: also})
 }
 
 // HashedDeadLetter is DeadLetter for topics whose content must not be copied:
 // key and value are replaced by the hex SHA-256 of their bytes.
 func (b *Builder) HashedDeadLetter(topic string, also ...Reason) {
-	b.graph.SetPolicy(graph.ErrorPolicy{OnError: graph.DeadLetter, Topic: topic, Route: also, HashPayload: true})
+	b.deadLetter(graph.ErrorPolicy{Topic: topic, Route: also, HashPayload: true})
+}
+
+func (b *Builder) deadLetter(p graph.ErrorPolicy) {
+	for _, r := range p.Route {
+		if r == Decode || r == Process || r == Refused {
+			b.graph.Fail("dead-letter topic %q: %v is no reason for which an operator drops records but a failure, and those are sent there always; leave it out", p.Topic, r)
+		}
+	}
+	p.OnError = graph.DeadLetter
+	b.graph.SetPolicy(p)
 }
 
 // Build checks the topology and returns it. The error names every mistake.

@@ -29,3 +29,18 @@ func TestDeadLettersNeedATopicThatNobodyReads(t *testing.T) {
 		})
 	}
 }
+
+// TestFailuresAreNotRouted: they are dead letters anyway, and a name that had no
+// effect would mislead. All reasons can be asked for.
+func TestFailuresAreNotRouted(t *testing.T) {
+	b := stream.New("letters")
+	b.DeadLetter(dead.Name, stream.Late, stream.Decode, stream.Process, stream.Refused)
+	stream.To(stream.From(b, numbers), results)
+	for _, reason := range []string{"decode", "process", "refused"} {
+		mustComplain(t, b, `dead-letter topic "dead": `+reason+" is no reason for which an operator drops records")
+	}
+	h := stream.New("hashed")
+	h.HashedDeadLetter(dead.Name, stream.Decode)
+	stream.To(stream.From(h, numbers), results)
+	mustComplain(t, h, "decode is no reason")
+}

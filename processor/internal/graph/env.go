@@ -40,6 +40,10 @@ type Env struct {
 	// processed, which has only made room for it.
 	Detached bool
 
+	// Firing is the operator that emits what was due, in a sweep; nil while none
+	// does.
+	Firing *Node
+
 	stores    *state.Stores
 	savepoint savepoint
 }

@@ -35,14 +35,39 @@ func (e *RecordError) Unwrap() error { return e.Err }
 type panicError struct {
 	value any
 	trace stack.Trace
+	place string
 }
 
-func (e *panicError) Error() string { return fmt.Sprintf("panic: %v\n%v", e.value, e.trace) }
+func (e *panicError) Error() string { return fmt.Sprintf("%s\n%v", e.message(), e.trace) }
+
+func (e *panicError) message() string { return fmt.Sprintf("panic: %v", e.value) }
 
 // Panicked is the failure of an operator whose user code panicked with p. Only
-// who recovers calls it: the stack, which goes with it, is that of the panic.
+// who recovers calls it: the stack, which goes with it, is that of the panic. Where
+// the operator is not known, it is empty, the place of the panic stands for it.
 func Panicked(operator string, p any) *RecordError {
-	return &RecordError{Operator: operator, Phase: PhaseProcess, Err: &panicError{p, stack.Of(1)}}
+	trace := stack.Of(1)
+	place := trace.Place()
+	if operator == "" {
+		operator = place
+	}
+	return &RecordError{Operator: operator, Phase: PhaseProcess, Err: &panicError{p, trace, place}}
+}
+
+// A Report is a failure in words, taken apart.
+type Report struct {
+	Kind    string // the type of the error, or of what was panicked with
+	Message string // without the stack
+	Stack   string // of a panic
+	Place   string // of a panic: the innermost function of user code, with its line
+}
+
+// Report takes the failure apart.
+func (e *RecordError) Report() Report {
+	if p, ok := e.Err.(*panicError); ok {
+		return Report{Kind: fmt.Sprintf("panic(%T)", p.value), Message: p.message(), Stack: p.trace.String(), Place: p.place}
+	}
+	return Report{Kind: fmt.Sprintf("%T", e.Err), Message: e.Err.Error()}
 }
 
 // Reason is the reason under which the failure is counted.

@@ -39,7 +39,7 @@ const (
 
 // ErrStamp says that a record of a repartition topic was not written by an
 // upstream task.
-var ErrStamp = errors.New("the record has no valid " + HeaderStamp + " header, so no upstream task has written it; internal topics are not for other writers; `millrace reset` removes it")
+var ErrStamp = errors.New("the record has no valid " + HeaderStamp + " header, so no upstream task has written it; internal topics are not for other writers; to start the application over removes it")
 
 // Append appends the encoding of s to dst.
 func (s Stamp) Append(dst []byte) []byte {

@@ -190,6 +190,9 @@ func (c *cluster) internalTopics(ctx context.Context, offsets []kadm.OffsetRespo
 	}
 	for _, o := range offsets {
 		e.committed[o.Topic] = true
+		if meta, err := task.DecodeMeta(o.Metadata); err == nil {
+			e.notes = append(e.notes, meta.Notes...)
+		}
 	}
 	var candidates []string
 	for _, topic := range topics.Names() {
@@ -197,7 +200,7 @@ func (c *cluster) internalTopics(ctx context.Context, offsets []kadm.OffsetRespo
 			candidates = append(candidates, topic)
 		}
 	}
-	if e.exact == nil && len(candidates) > 0 {
+	if !e.listed && len(candidates) > 0 {
 		if err := c.gather(ctx, &e, candidates); err != nil {
 			return nil, err
 		}

@@ -6,22 +6,31 @@ import (
 	"strings"
 
 	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/processor/internal/task"
 	"github.com/millrace/millrace/state"
 )
 
 // Evidence decides which topics are an application's. The name alone cannot:
 // app-2-x-changelog is the changelog of store 2-x of application app, or of
-// store x of application app-2. With the topology, or with a list, the names are
-// known and nothing else counts. Without, a topic is taken only for a reason
-// that cannot be wrong; one that belongs to a longer group id is left alone, and
-// about the rest a human is asked.
+// store x of application app-2.
+//
+// What the group's own offsets say is certain, whatever else is said, and has to go
+// with them: a repartition topic that outlives the offsets in it is read from its
+// beginning by the next version that knows it. Beyond that, with the topology, or
+// with a list, the names are known; about a topic that the topology lacks and that
+// can be nobody else's a human is asked, for another version may have made it.
+// Without both, a topic is taken only for a reason that cannot be wrong; one that
+// belongs to a longer group id is left alone, and about the rest a human is asked.
 type evidence struct {
 	id string
 	// exact are the names that are known, with the reason; nil if none are.
 	exact map[string]string
 	// others says why a topic is not among the exact ones.
 	others    string
+	listed    bool                         // a human has said which are the application's
+	reads     []string                     // by the topology, and that are not its own
 	committed map[string]bool              // topics the group has offsets in
+	notes     []task.Note                  // that are kept with these
 	groups    []string                     // of the cluster
 	settings  map[string]map[string]string // of topics, as far as they may be read
 }
@@ -54,7 +63,7 @@ func (e *evidence) known(g *graph.Topology, named []string) error {
 	if g == nil && named == nil {
 		return nil
 	}
-	e.exact, e.others = map[string]string{}, "not named as an internal topic"
+	e.exact, e.others, e.listed = map[string]string{}, "not named as an internal topic", named != nil
 	for _, topic := range named {
 		if infix(e.id, topic) == "" {
 			return fmt.Errorf("topic %q cannot be an internal topic of application %q: those are called %q or %q", topic, e.id, e.id+"-<store>"+changelogSuffix, e.id+"-<name>"+repartitionSuffix)
@@ -67,6 +76,11 @@ func (e *evidence) known(g *graph.Topology, named []string) error {
 	e.others = "not in the topology"
 	for _, topic := range InternalTopics(g, e.id) {
 		e.exact[topic] = "in the topology"
+	}
+	for _, topic := range g.Bind(e.id).SourceTopics() {
+		if e.exact[topic] == "" {
+			e.reads = append(e.reads, topic)
+		}
 	}
 	return nil
 }
@@ -88,16 +102,41 @@ func InternalTopics(g *graph.Topology, applicationID string) (names []string) {
 
 // judge says what becomes of a topic whose name fits.
 func (e *evidence) judge(topic string) (Action, string) {
-	if e.exact != nil {
-		if why, ok := e.exact[topic]; ok {
-			return Delete, why
-		}
-		return Keep, e.others
+	if why, ok := e.exact[topic]; ok {
+		return Delete, why
 	}
+	if why := e.certain(topic); why != "" {
+		return Delete, why
+	}
+	if e.exact == nil {
+		return e.byName(topic)
+	}
+	if !e.listed && !slices.Contains(e.reads, topic) {
+		if action, why := e.byName(topic); action == Delete {
+			return Ask, e.others + ", but " + why + ": another version may have made it"
+		}
+	}
+	return Keep, e.others
+}
+
+// certain is what the group's own offsets say for a topic; empty if nothing.
+func (e *evidence) certain(topic string) string {
+	if slices.Contains(e.reads, topic) {
+		return ""
+	}
+	if e.committed[topic] && strings.HasSuffix(topic, repartitionSuffix) {
+		return "the group has committed offsets in it"
+	}
+	if _, noted := task.FindNote(e.notes, topic); noted {
+		return "noted with the group's offsets"
+	}
+	return ""
+}
+
+// byName judges a topic of which nothing is known but name and settings.
+func (e *evidence) byName(topic string) (Action, string) {
 	name := infix(e.id, topic)
 	switch other := e.rival(topic); {
-	case e.committed[topic] && strings.HasSuffix(topic, repartitionSuffix):
-		return Delete, "the group has committed offsets in it"
 	case len(other) > len(e.id):
 		return Keep, fmt.Sprintf("by its name it belongs to the group %q", other)
 	case other != "":

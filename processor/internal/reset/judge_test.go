@@ -3,6 +3,8 @@ package reset
 import (
 	"strings"
 	"testing"
+
+	"github.com/millrace/millrace/processor/internal/task"
 )
 
 func TestInfix(t *testing.T) {
@@ -58,16 +60,47 @@ func TestJudge(t *testing.T) {
 		{"the group reads it", "app", "app-2-x-repartition", "", []string{"app-2"}, true, nil, Delete, "committed"},
 		{"the group reads another's changelog", "app", "app-2-x-changelog", "", []string{"app-2"}, true, nil, Keep, `group "app-2"`},
 		{"named", "app", "app-2-x-changelog", "", []string{"app-2"}, false, map[string]string{"app-2-x-changelog": "named"}, Delete, "named"},
-		{"not named", "app", "app-x-repartition", "repartition", nil, true, map[string]string{}, Keep, "not named"},
+		{"not named, but the group reads it", "app", "app-x-repartition", "repartition", nil, true, map[string]string{}, Delete, "committed"},
+		{"not named", "app", "app-x-changelog", "changelog", nil, false, map[string]string{}, Keep, "not named"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			e := evidence{
-				id: tt.id, exact: tt.exact, others: "not named", groups: tt.groups,
+				id: tt.id, exact: tt.exact, listed: tt.exact != nil, others: "not named", groups: tt.groups,
 				committed: map[string]bool{tt.topic: tt.committed}, settings: map[string]map[string]string{tt.topic: ours[tt.settings]},
 			}
 			if got, why := e.judge(tt.topic); got != tt.want || !strings.Contains(why, tt.why) {
 				t.Errorf("%v, %s; want %v, %s", got, why, tt.want, tt.why)
 			}
 		})
+	}
+}
+
+// TestJudgeByNotes: what the group's offsets have a note on goes with them,
+// whatever its name may mean and whoever was asked.
+func TestJudgeByNotes(t *testing.T) {
+	noted := evidence{id: "app", notes: []task.Note{{Topic: task.NoteTopic("app-2-x-changelog")}}}
+	listed, reading := noted, noted
+	listed.exact, listed.listed = map[string]string{}, true
+	reading.exact, reading.reads = map[string]string{}, []string{"app-2-x-changelog"}
+	for name, tt := range map[string]struct {
+		e    evidence
+		want Action
+	}{"nothing else is known": {noted, Delete}, "a list without it": {listed, Delete}, "another's, which is read": {reading, Keep}} {
+		if got, why := tt.e.judge("app-2-x-changelog"); got != tt.want {
+			t.Errorf("%s: %v, %s", name, got, why)
+		}
+	}
+}
+
+// TestJudgeWithATopology: another version may have made what it lacks, if nobody
+// else can have.
+func TestJudgeWithATopology(t *testing.T) {
+	for topic, want := range map[string]Action{"app-old-changelog": Ask, "app-2-x-changelog": Keep, "app-users-changelog": Keep} {
+		e := evidence{id: "app", exact: map[string]string{}, others: "not in the topology", settings: map[string]map[string]string{
+			"app-old-changelog": ours["changelog"], "app-2-x-changelog": ours["changelog"], "app-users-changelog": ours["default"],
+		}}
+		if got, why := e.judge(topic); got != want || !strings.HasPrefix(why, "not in the topology") {
+			t.Errorf("%s: %v, %s", topic, got, why)
+		}
 	}
 }

@@ -25,7 +25,8 @@ type Config struct {
 	// InputTopics are those whose offsets are forgotten; nil is all.
 	InputTopics []string
 	// InternalTopics are topics that are the application's. If it is not nil,
-	// nothing else is taken for one but those of Graph.
+	// nothing else is taken for one but those of Graph, and those that the
+	// group's own offsets tell of.
 	InternalTopics []string
 	// StateDir is the application's own state directory; empty leaves local
 	// state alone.

@@ -33,6 +33,7 @@ type letter struct {
 const (
 	headerException = "__streams.errors.exception"
 	headerMessage   = "__streams.errors.message"
+	headerStack     = "__streams.errors.stacktrace" // of a panic
 	headerTopic     = "__streams.errors.topic"
 	headerPartition = "__streams.errors.partition"
 	headerOffset    = "__streams.errors.offset"
@@ -59,6 +60,9 @@ const (
 // is not refused for being larger than the record it is about.
 const messageLimit = 1024
 
+// stackLimit bounds the stack of a panic in a header.
+const stackLimit = 4096
+
 // messageLeast is what is left of that text where even hashes leave too little
 // room.
 const messageLeast = 64
@@ -83,9 +87,9 @@ func (t *Task) deadLetter(operator string, reason graph.Reason, failure *graph.R
 		header(headerTopic, o.Topic), header(headerPartition, strconv.Itoa(int(o.Partition))), header(headerOffset, strconv.FormatInt(o.Offset, 10)),
 	}
 	if failure == nil {
-		t.describe(l, operator, reason, graph.PhaseProcess, "dropped", reason.String())
+		t.describe(l, operator, reason, graph.PhaseProcess, graph.Report{Kind: "dropped", Message: reason.String()})
 	} else {
-		t.describe(l, operator, reason, failure.Phase, fmt.Sprintf("%T", failure.Err), failure.Err.Error())
+		t.describe(l, operator, reason, failure.Phase, failure.Report())
 	}
 	t.post(l, o)
 }
@@ -95,7 +99,7 @@ func (t *Task) deadLetter(operator string, reason graph.Reason, failure *graph.R
 func (t *Task) routeResult(node *graph.Node, out graph.Out, why error) {
 	l := t.newLetter(out.Key, out.Value, out.Timestamp, out.Headers, out.Partition)
 	l.where = []graph.Header{header(headerSink, out.Topic)}
-	t.describe(l, node.Name, graph.Refused, graph.PhaseProduce, fmt.Sprintf("%T", why), why.Error())
+	t.describe(l, node.Name, graph.Refused, graph.PhaseProduce, graph.Report{Kind: fmt.Sprintf("%T", why), Message: why.Error()})
 	t.post(l, graph.Origin{Topic: out.Topic, Partition: out.Partition, Offset: -1})
 }
 
@@ -129,9 +133,12 @@ func (l *letter) has(key string) bool {
 	return slices.ContainsFunc(l.own, func(h graph.Header) bool { return h.Key == key })
 }
 
-func (t *Task) describe(l *letter, operator string, reason graph.Reason, phase graph.Phase, exception, message string) {
-	l.add(headerException, exception)
-	l.add(headerMessage, message[:min(len(message), messageLimit)])
+func (t *Task) describe(l *letter, operator string, reason graph.Reason, phase graph.Phase, what graph.Report) {
+	l.add(headerException, what.Kind)
+	l.add(headerMessage, what.Message[:min(len(what.Message), messageLimit)])
+	if what.Stack != "" {
+		l.add(headerStack, what.Stack[:min(len(what.Stack), stackLimit)])
+	}
 	l.own = append(l.own, l.where...)
 	l.add(headerReason, reason.String())
 	l.add(headerPhase, string(phase))
@@ -140,7 +147,7 @@ func (t *Task) describe(l *letter, operator string, reason graph.Reason, phase g
 	l.add(headerFirst, l.first)
 	l.add(headerApplication, t.cfg.ApplicationID)
 	l.add(headerVersion, t.cfg.Version)
-	l.add(headerFingerprint, fingerprint(string(phase), operator, exception))
+	l.add(headerFingerprint, fingerprint(string(phase), operator, what.Kind, what.Place))
 }
 
 // post makes the letter one that its topic takes, and sends it.
@@ -167,13 +174,17 @@ func (t *Task) post(l *letter, origin graph.Origin) {
 // fit makes the letter no larger than most bytes: of what is less and less
 // dispensable it gives up what it must.
 func (l *letter) fit(most int) {
-	for _, shrink := range []func(){func() {}, l.cutHeaders, l.hashLong, l.dropHeaders, l.cutMessage} {
+	for _, shrink := range []func(){func() {}, l.dropStack, l.cutHeaders, l.hashLong, l.dropHeaders, l.cutMessage} {
 		shrink()
 		l.out.Headers = append(l.original[:len(l.original):len(l.original)], l.own...)
 		if l.out.WireSize() <= most {
 			return
 		}
 	}
+}
+
+func (l *letter) dropStack() {
+	l.own = slices.DeleteFunc(l.own, func(h graph.Header) bool { return h.Key == headerStack })
 }
 
 func (l *letter) cutHeaders() {

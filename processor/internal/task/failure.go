@@ -35,10 +35,17 @@ func (e *RecordError) Error() string {
 
 func (e *RecordError) Unwrap() error { return e.Failure }
 
-// A Poison is a record that failed after it had effects.
+// A Poison is a record that failed after it had effects, and whose failure is
+// going to be settled.
 type Poison struct {
+	Task    ID
 	Origin  graph.Origin
 	Failure *graph.RecordError
+}
+
+// Err is the failure with the record to blame.
+func (p *Poison) Err() error {
+	return &RecordError{Task: p.Task, Origin: p.Origin, Failure: p.Failure, scope: RecordScope}
 }
 
 // Classify says how far err reaches, and for RecordScope which record is to
@@ -46,7 +53,7 @@ type Poison struct {
 func Classify(err error) (Scope, Poison) {
 	var re *RecordError
 	if errors.As(err, &re) && re.scope == RecordScope {
-		return RecordScope, Poison{Origin: re.Origin, Failure: re.Failure}
+		return RecordScope, Poison{Task: re.Task, Origin: re.Origin, Failure: re.Failure}
 	}
 	return TaskScope, Poison{}
 }
@@ -124,15 +131,24 @@ func (t *Task) poison(offset int64) *Poison {
 // other applications in it.
 func (t *Task) caught(err *error) {
 	if p := recover(); p != nil {
-		*err = fmt.Errorf("task %s: %w", t.cfg.ID, graph.Panicked("?", p))
+		*err = t.unblamed(graph.Panicked("", p))
 	}
+}
+
+// unblamed is a panic that no record is to blame for. It names the operator that
+// was emitting, if one was.
+func (t *Task) unblamed(failure *graph.RecordError) error {
+	if n := t.env.Firing; n != nil {
+		return t.firedBy(n.Name, failure)
+	}
+	return fmt.Errorf("task %s: %w", t.cfg.ID, failure)
 }
 
 // panicked answers a panic of user code, which is a failure of the record that
 // was being processed, as any other. It reports whether that is settled.
 func (t *Task) panicked(p any) (settled bool, err error) {
 	t.env.Detached = false
-	failure := graph.Panicked("?", p)
+	failure := graph.Panicked("", p)
 	c := t.counters
 	switch t.stage {
 	case pushStage:
@@ -140,7 +156,7 @@ func (t *Task) panicked(p any) (settled bool, err error) {
 	case timeStage:
 		err = t.failed(failure, &c[t.current.node.ID])
 	default:
-		return false, fmt.Errorf("task %s: %w", t.cfg.ID, failure)
+		return false, t.unblamed(failure)
 	}
 	if err != nil {
 		return false, err

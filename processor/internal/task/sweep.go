@@ -31,19 +31,8 @@ func (t *Task) sweep(commit bool) error {
 // visit lets one node act on the time that has arrived at it.
 func (t *Task) visit(n *node, commit bool) error {
 	at := t.arriving(n)
-	if n.inst.Timed != nil {
-		merged := at.Watermark
-		if at.Ended {
-			merged = windowing.MaxTime
-		}
-		if err := n.inst.Timed.Advance(merged); err != nil {
-			return t.fired(n, err)
-		}
-	}
-	if commit && n.inst.Commit != nil {
-		if err := n.inst.Commit(); err != nil {
-			return t.fired(n, err)
-		}
+	if err := t.fire(n, at, commit); err != nil {
+		return t.fired(n, err)
 	}
 	if n.inst.Timed != nil && !at.Ended {
 		at.Watermark = n.inst.Timed.Passed()
@@ -59,6 +48,28 @@ func (t *Task) visit(n *node, commit bool) error {
 	if n.inst.Teller != nil {
 		n.inst.Teller.Pass(at)
 	}
+	return nil
+}
+
+// fire lets a node emit what is due. While user code runs behind it, it is known
+// who is firing.
+func (t *Task) fire(n *node, at graph.Time, commit bool) error {
+	if n.inst.Timed != nil {
+		t.env.Firing = n.recipe
+		if at.Ended {
+			at.Watermark = windowing.MaxTime
+		}
+		if err := n.inst.Timed.Advance(at.Watermark); err != nil {
+			return err
+		}
+	}
+	if commit && n.inst.Commit != nil {
+		t.env.Firing = n.recipe
+		if err := n.inst.Commit(); err != nil {
+			return err
+		}
+	}
+	t.env.Firing = nil
 	return nil
 }
 
@@ -80,13 +91,15 @@ func (t *Task) arriving(n *node) graph.Time {
 
 // fired names the operator behind a failure that no single record caused, so
 // that none can be skipped for it.
-func (t *Task) fired(n *node, err error) error {
+func (t *Task) fired(n *node, err error) error { return t.firedBy(n.recipe.Name, err) }
+
+func (t *Task) firedBy(operator string, err error) error {
 	next := ""
 	var failure *graph.RecordError
 	if errors.As(err, &failure) {
 		next = fmt.Sprintf("; no record is to blame, so the error policy does not cover it: correct operator %q, or filter out before it what it refuses", failure.Operator)
 	}
-	return fmt.Errorf("task %s: operator %q, while emitting what was due: %w%s", t.cfg.ID, n.recipe.Name, err, next)
+	return fmt.Errorf("task %s: operator %q, while emitting what was due: %w%s", t.cfg.ID, operator, err, next)
 }
 
 // Advance raises the watermark of every channel to at (ms since epoch), as if

@@ -94,6 +94,10 @@ func (c *catalog) everything() map[string][]int32 {
 // precheck looks at all committed offsets before the worker joins the group: a
 // run that may not go on is refused, and one that is over is not begun again.
 func (w *Worker) precheck(ctx context.Context) (over bool, err error) {
+	found, err := w.findRecords(ctx)
+	if err != nil {
+		return false, err
+	}
 	var offsets map[topicPartition]committed
 	err = retry(ctx, w.cfg.Events.warning, func(ctx context.Context) (err error) {
 		offsets, err = w.group.fetch(ctx, w.catalog.everything(), false)
@@ -109,6 +113,9 @@ func (w *Worker) precheck(ctx context.Context) (over bool, err error) {
 		if err := c.admit(w.cfg.ApplicationID, tp, w.cfg.run()); err != nil {
 			return false, err
 		}
+	}
+	if err := w.clear(ctx, found, offsets); err != nil {
+		return false, err
 	}
 	if w.cfg.run() == "" || len(offsets) == 0 || !finished(offsets, w.cfg.run()) {
 		return false, nil

@@ -36,12 +36,12 @@ func TestBoundedRun(t *testing.T) {
 		}
 	}
 	cfg, _ = bounded(t, c, "r2", storage)
-	mustFail(t, cfg, `bounded run "r1"`, "millrace reset")
-	mustFail(t, c.config(counting(t, graph.ErrorPolicy{}), storage, newWitness(t)), `bounded run "r1"`, "millrace reset")
+	mustFail(t, cfg, `bounded run "r1"`, "start the application over")
+	mustFail(t, c.config(counting(t, graph.ErrorPolicy{}), storage, newWitness(t)), `bounded run "r1"`, "start the application over")
 
 	c.load(row{0, "a", "later"})
 	cfg, _ = bounded(t, c, "r1", storage)
-	mustFail(t, cfg, `bounded run "r1"`, "gone on", "millrace reset")
+	mustFail(t, cfg, `bounded run "r1"`, "gone on", "start the application over")
 	c.checkCounts(input)
 }
 

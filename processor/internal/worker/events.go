@@ -9,14 +9,21 @@ import (
 )
 
 // Events tell the world above what happens in a worker; they are the only seam
-// for logs, metrics and tests. Any of them may be nil. They are called by the
-// worker's own goroutine and hold it up, so they must be quick and must not
+// for logs, metrics and tests. Any of them may be nil. But for Answered they are called by
+// the worker's own goroutine and hold it up, so they must be quick and must not
 // call back.
 type Events struct {
 	// Seated: the group has said which tasks are ours, perhaps none; TaskAssigned
 	// was called for those that are new. coming is how many more will be ours,
 	// once their owners have given them up.
 	Seated func(coming int)
+	// Unseated: the seat in the group is lost, and asked for again.
+	Unseated func()
+	// Answered says whether the broker that keeps the group has answered the last
+	// request about the seat. Unlike the others it is called by the group client,
+	// for the worker may be waiting for the brokers then; only on a change, and
+	// true is what holds at first.
+	Answered func(ok bool)
 	// TaskAssigned: the task is ours; its state is going to be restored.
 	TaskAssigned func(id task.ID)
 	// TaskRestored: the task processes from now on.
@@ -64,6 +71,18 @@ type Committed struct {
 func (e *Events) seated(coming int) {
 	if e.Seated != nil {
 		e.Seated(coming)
+	}
+}
+
+func (e *Events) unseated() {
+	if e.Unseated != nil {
+		e.Unseated()
+	}
+}
+
+func (e *Events) answered(ok bool) {
+	if e.Answered != nil {
+		e.Answered(ok)
 	}
 }
 

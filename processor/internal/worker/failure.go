@@ -33,7 +33,8 @@ func permanent(err error) bool {
 var errPermanent = errors.New("trying again does not help")
 
 // ErrReset marks errors that nothing changes but to start the application over.
-var ErrReset = errors.New("`millrace reset` starts over")
+// Whoever shows them says how.
+var ErrReset = errors.New("start the application over")
 
 // refused are the answers to an offset commit that say: you are not, or not
 // now, who may commit this. Nothing is committed, and nothing is wrong.

@@ -229,6 +229,8 @@ type witness struct {
 	unknowns int
 	restored map[task.ID]Restoration
 	warnings []error
+	seats    []string // seated, unseated
+	answers  []bool
 	changed  chan struct{}
 }
 
@@ -258,6 +260,11 @@ func (w *witness) locked(f func()) {
 
 func (w *witness) events() Events {
 	return Events{
+		Seated: func(coming int) {
+			w.locked(func() { w.seats = append(w.seats, "seated"); w.note("seated, %d coming", coming) })
+		},
+		Unseated:     func() { w.locked(func() { w.seats = append(w.seats, "unseated"); w.note("unseated") }) },
+		Answered:     func(ok bool) { w.locked(func() { w.answers = append(w.answers, ok); w.note("answered %v", ok) }) },
 		TaskAssigned: func(id task.ID) { w.locked(func() { w.note("assigned %v", id) }) },
 		TaskRestored: func(id task.ID, r Restoration) {
 			w.locked(func() { w.restored[id] = r; w.note("restored %v %+v", id, r) })

@@ -76,7 +76,7 @@ func TestAdmit(t *testing.T) {
 				}
 				return
 			}
-			if err == nil || !permanent(err) || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "millrace reset") {
+			if err == nil || !permanent(err) || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "start the application over") {
 				t.Errorf("got %v", err)
 			}
 		})

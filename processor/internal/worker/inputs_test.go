@@ -112,7 +112,7 @@ func TestRecordsThatAreGone(t *testing.T) {
 	if _, err := kadm.NewClient(c.client()).DeleteRecords(context.Background(), cut); err != nil {
 		t.Fatal(err)
 	}
-	mustFail(t, c.config(counting(t, graph.ErrorPolicy{}), storage, newWitness(t)), `topic "in" partition 0`, "are gone", "millrace reset")
+	mustFail(t, c.config(counting(t, graph.ErrorPolicy{}), storage, newWitness(t)), `topic "in" partition 0`, "are gone", "start the application over")
 }
 
 // A source that is made anew under the worker stops it.
@@ -130,7 +130,7 @@ func TestSourceMadeAnew(t *testing.T) {
 	}
 	c.load(rows(1, 30, 2)...)
 	err := p.wait()
-	if err == nil || !strings.Contains(err.Error(), `topic "in"`) || !strings.Contains(err.Error(), "millrace reset") {
+	if err == nil || !strings.Contains(err.Error(), `topic "in"`) || !strings.Contains(err.Error(), "start the application over") {
 		t.Errorf("the worker ended with %v", err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // eventQueue is how many group events wait for the worker before the group
@@ -65,6 +66,8 @@ type member struct {
 	notes    chan error // warnings, for the worker to pass on; lost when too many
 	waker    *waker
 	losses   atomic.Uint64
+	silent   atomic.Bool // the last request about the seat was not answered
+	answered func(bool)  // is told when that changes
 	quit     chan struct{}
 	cancel   context.CancelFunc
 }
@@ -73,7 +76,7 @@ func newMember(cfg *Config, b *balancer, w *waker) (*member, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	m := &member{
 		group: cfg.ApplicationID, balancer: b, events: make(chan event, eventQueue), notes: make(chan error, notesKept),
-		waker: w, quit: make(chan struct{}), cancel: cancel,
+		answered: cfg.Events.answered, waker: w, quit: make(chan struct{}), cancel: cancel,
 	}
 	b.tell = m.note
 	client, err := kgo.NewClient(append(cfg.Client[:len(cfg.Client):len(cfg.Client)],
@@ -154,6 +157,21 @@ func (m *member) OnGroupManageError(err error) {
 	}
 	if !errors.Is(err, kgo.ErrClientClosed) {
 		m.note(fmt.Errorf("the seat in the consumer group %q is lost, or cannot be had, and is asked for again: %w", m.group, err))
+	}
+}
+
+// OnBrokerE2E is called by the group client after each request that a broker was
+// sent. What is about the seat goes to the one that keeps the group, and a
+// heartbeat goes all the time.
+func (m *member) OnBrokerE2E(_ kgo.BrokerMetadata, key int16, e kgo.BrokerE2E) {
+	switch kmsg.Key(key) {
+	case kmsg.Heartbeat, kmsg.JoinGroup, kmsg.SyncGroup:
+	default:
+		return
+	}
+	err := e.Err()
+	if silent := err != nil; !errors.Is(err, context.Canceled) && m.silent.Swap(silent) != silent {
+		m.answered(!silent)
 	}
 }
 

@@ -2,6 +2,9 @@ package worker
 
 import (
 	"context"
+	"errors"
+	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -39,5 +42,43 @@ func TestTopicThatGrows(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.wait(t, "a warning", func() bool { return w.warned(`topic "in" has 5 partitions`, "had 2") })
+	p.end()
+}
+
+// A worker tells that its seat is lost, and when it has one again.
+func TestALostSeatIsTold(t *testing.T) {
+	c := newCluster(t, 1, "in", "out")
+	w := newWitness(t)
+	p := start(t, c.config(passing(t), state.NewMemory(), w))
+	w.wait(t, "the start", func() bool { return len(w.restored) == 1 })
+	c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat}, Err: kerr.UnknownMemberID})
+	w.wait(t, "another seat", func() bool { return slices.Equal(w.seats, []string{"seated", "unseated", "seated"}) })
+	p.end()
+}
+
+// A worker tells that the broker which keeps its group does not answer, while it
+// still has its seat, and when it does again.
+func TestASilentBrokerIsTold(t *testing.T) {
+	c := newCluster(t, 1, "in", "out")
+	w := newWitness(t)
+	p := start(t, c.config(passing(t), state.NewMemory(), w))
+	w.wait(t, "the start", func() bool { return len(w.restored) == 1 })
+	var silent atomic.Bool
+	silent.Store(true)
+	c.ControlKey(kmsg.Heartbeat.Int16(), func(kmsg.Request) (kmsg.Response, error, bool) {
+		if !silent.Load() {
+			return nil, nil, false
+		}
+		c.KeepControl()
+		return nil, errors.New("the connection is cut"), true
+	})
+	w.wait(t, "silence", func() bool { return slices.Equal(w.answers, []bool{false}) })
+	silent.Store(false)
+	w.wait(t, "an answer", func() bool { return slices.Equal(w.answers, []bool{false, true}) })
+	w.locked(func() {
+		if !slices.Equal(w.seats, []string{"seated"}) {
+			t.Errorf("the seats were %q", w.seats)
+		}
+	})
 	p.end()
 }

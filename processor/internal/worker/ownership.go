@@ -40,6 +40,7 @@ func (w *Worker) hear(ctx context.Context, e event) error {
 	case revoked:
 		return w.giveUp(ctx, e.partitions)
 	case lost:
+		w.cfg.Events.unseated()
 		return w.lose(func(l *lease) bool { return overlap(e.partitions, l.sub.Sources, l.id.Partition) })
 	}
 	return fmt.Errorf("join the consumer group %q: %w", w.cfg.ApplicationID, e.err)

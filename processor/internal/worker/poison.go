@@ -121,7 +121,7 @@ func (w *Worker) convict(l *lease, failure *graph.RecordError) bool {
 	if !ok {
 		return false
 	}
-	p := task.Poison{Origin: origin, Failure: failure}
+	p := task.Poison{Task: l.id, Origin: origin, Failure: failure}
 	w.cfg.Events.poisoned(p)
 	if l.skipOver(p) != nil {
 		return false

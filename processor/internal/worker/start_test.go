@@ -99,7 +99,7 @@ func TestChangelogOfAnotherSize(t *testing.T) {
 	if _, err := kadm.NewClient(c.client()).CreateTopic(context.Background(), 3, 1, nil, "app-counts-changelog"); err != nil {
 		t.Fatal(err)
 	}
-	mustFail(t, c.config(counting(t, graph.ErrorPolicy{}), state.NewMemory(), newWitness(t)), "has 3 partitions, its tasks need 2", "millrace reset")
+	mustFail(t, c.config(counting(t, graph.ErrorPolicy{}), state.NewMemory(), newWitness(t)), "has 3 partitions, its tasks need 2", "start the application over")
 }
 
 // An offset that another tool has committed is not built upon.
@@ -111,7 +111,7 @@ func TestForeignOffset(t *testing.T) {
 	if _, err := kadm.NewClient(c.client()).CommitOffsets(context.Background(), "app", offsets); err != nil {
 		t.Fatal(err)
 	}
-	mustFail(t, c.config(counting(t, graph.ErrorPolicy{}), state.NewMemory(), newWitness(t)), "offset 7", "another program", "millrace reset")
+	mustFail(t, c.config(counting(t, graph.ErrorPolicy{}), state.NewMemory(), newWitness(t)), "offset 7", "another program", "start the application over")
 }
 
 // Committed offsets whose state is gone are not gone on from.
@@ -125,7 +125,7 @@ func TestStateThatIsGone(t *testing.T) {
 	if _, err := adm.DeleteTopic(context.Background(), "app-counts-changelog"); err != nil {
 		t.Fatal(err)
 	}
-	mustFail(t, c.config(counting(t, graph.ErrorPolicy{}), state.NewMemory(), newWitness(t)), "app-counts-changelog", "deleted and made anew", "AcceptRemade", "millrace reset")
+	mustFail(t, c.config(counting(t, graph.ErrorPolicy{}), state.NewMemory(), newWitness(t)), "app-counts-changelog", "deleted and made anew", "AcceptRemade", "start the application over")
 }
 
 func TestNoBroker(t *testing.T) {

@@ -120,7 +120,7 @@ func TestVolumeOfAnotherChangelog(t *testing.T) {
 				kept = state.NewMemory()
 			}
 			for range 2 {
-				mustFail(t, c.config(counting(t, graph.ErrorPolicy{}), kept, newWitness(t)), "app-counts-changelog", "made anew", "AcceptRemade", "millrace reset")
+				mustFail(t, c.config(counting(t, graph.ErrorPolicy{}), kept, newWitness(t)), "app-counts-changelog", "made anew", "AcceptRemade", "start the application over")
 			}
 			cfg := c.config(counting(t, graph.ErrorPolicy{}), kept, newWitness(t))
 			cfg.AcceptRemade = []string{"app-counts-changelog"}
