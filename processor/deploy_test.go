@@ -385,7 +385,9 @@ func TestAValueThatCannotBeKept(t *testing.T) {
 	}
 	total := 0.0
 	last := map[string]float64{}
-	r.each("out", 0, func(rec *kgo.Record) { last[string(rec.Key)] = math.Float64frombits(binary.BigEndian.Uint64(rec.Value)) })
+	r.each("out", 0, func(rec *kgo.Record) {
+		last[string(rec.Key)] = math.Float64frombits(binary.BigEndian.Uint64(rec.Value))
+	})
 	for _, v := range last {
 		total += v
 	}
