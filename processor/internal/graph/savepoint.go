@@ -8,35 +8,35 @@ package graph
 type savepoint struct {
 	on      bool
 	round   uint64
-	rounds  []uint64   // by NodeID: the round in which the node joined last
-	undo    []Undoable // by NodeID
-	touched []touched
+	nodes   []joined // by NodeID
+	touched []NodeID // in this round
 }
 
-// touched is a node as it was when it joined.
-type touched struct {
-	node     NodeID
-	counters Counters
+// joined is what the savepoint has of a node.
+type joined struct {
+	round    uint64   // in which it joined last
+	counters Counters // as they were then
+	undo     Undoable
 }
 
 // Remember has u taken back with its node. It is called before the first Mark.
 func (e *Env) Remember(node *Node, u Undoable) {
-	e.savepoint.undo = longer(e.savepoint.undo, len(e.Counters))
-	e.savepoint.undo[node.ID] = u
+	e.room()
+	e.savepoint.nodes[node.ID].undo = u
+}
+
+// room makes room for all nodes.
+func (e *Env) room() {
+	if s := &e.savepoint; len(s.nodes) < len(e.Counters) {
+		s.nodes = append(s.nodes, make([]joined, len(e.Counters)-len(s.nodes))...)
+	}
 }
 
 // Mark sets a savepoint, before a record. Undo or Keep follows.
 func (e *Env) Mark() {
-	s := &e.savepoint
-	s.undo, s.rounds = longer(s.undo, len(e.Counters)), longer(s.rounds, len(e.Counters))
-	s.on, s.round = true, s.round+1
-}
-
-func longer[T any](s []T, n int) []T {
-	if len(s) < n {
-		s = append(s, make([]T, n-len(s))...)
-	}
-	return s
+	e.room()
+	e.savepoint.on = true
+	e.savepoint.round++
 }
 
 // CountersOf returns the counters of a node, which is touched by that.
@@ -54,24 +54,25 @@ func (e *Env) Touch(node *Node) {
 
 func (e *Env) join(id NodeID) {
 	s := &e.savepoint
-	if s.rounds[id] == s.round {
+	n := &s.nodes[id]
+	if n.round == s.round {
 		return
 	}
-	s.rounds[id] = s.round
-	s.touched = append(s.touched, touched{id, e.Counters[id]})
-	if u := s.undo[id]; u != nil {
-		u.Mark()
+	n.round, n.counters = s.round, e.Counters[id]
+	s.touched = append(s.touched, id)
+	if n.undo != nil {
+		n.undo.Mark()
 	}
 }
 
 // Undo goes back to the savepoint and forgets it.
 func (e *Env) Undo() {
 	s := &e.savepoint
-	for i := range s.touched {
-		was := &s.touched[i]
-		e.Counters[was.node] = was.counters
-		if u := s.undo[was.node]; u != nil {
-			u.Undo()
+	for _, id := range s.touched {
+		n := &s.nodes[id]
+		e.Counters[id] = n.counters
+		if n.undo != nil {
+			n.undo.Undo()
 		}
 	}
 	s.on, s.touched = false, s.touched[:0]
@@ -80,8 +81,8 @@ func (e *Env) Undo() {
 // Keep forgets the savepoint.
 func (e *Env) Keep() {
 	s := &e.savepoint
-	for i := range s.touched {
-		if u := s.undo[s.touched[i].node]; u != nil {
+	for _, id := range s.touched {
+		if u := s.nodes[id].undo; u != nil {
 			u.Keep()
 		}
 	}

@@ -2,6 +2,7 @@ package task_test
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -380,5 +381,40 @@ func TestACodecThatPanicsWhenARecordIsTakenBack(t *testing.T) {
 		if scope, _ := task.Classify(err); scope != task.RecordScope {
 			t.Errorf("scope %v, %v", scope, err)
 		}
+	}
+}
+
+// TestTheTurnOfRecordsWithoutAKeyIsTakenBack: the next goes where it would have
+// gone.
+func TestTheTurnOfRecordsWithoutAKeyIsTakenBack(t *testing.T) {
+	partitions := func(values ...string) (all []int32) {
+		cfg := config(t, func(b *stream.Builder) {
+			b.SkipErrors()
+			in := stream.From(b, left)
+			stream.To(in, out)
+			stream.To(stream.TryMapValues(in, func(_ *stream.Context, r *stream.Record[string, string]) (string, error) {
+				if r.Value == "bad" {
+					return "", mute{}
+				}
+				return r.Value, nil
+			}), right)
+		})
+		cfg.Careful, cfg.Partitions = 10, map[string]int32{"out": 3, "right": 1}
+		x := newTask(t, cfg)
+		batch := messages(0, values...)
+		for i := range batch {
+			batch[i].Key = nil
+		}
+		feed(t, x, 0, batch)
+		step(t, x)
+		for _, o := range prepare(t, x).Outputs {
+			if o.Topic == "out" {
+				all = append(all, o.Partition)
+			}
+		}
+		return all
+	}
+	if with, without := partitions("a", "bad", "b", "c"), partitions("a", "b", "c"); !slices.Equal(with, without) || len(with) != 3 {
+		t.Errorf("partitions %v, without the bad record %v", with, without)
 	}
 }

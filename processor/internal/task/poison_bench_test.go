@@ -2,6 +2,7 @@ package task_test
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -93,6 +94,75 @@ func poisonTask(b *testing.B, kind string) *task.Task {
 	}
 	if kind != "" {
 		cfg.Careful = math.MaxInt
+	}
+	if cfg.Stores, err = state.NewMemory().Open("0_0", state.Identity{ApplicationID: "app", Task: "0_0"}, cfg.Subtopology.Stores); err != nil {
+		b.Fatal(err)
+	}
+	x, err := task.New(cfg)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return x
+}
+
+// BenchmarkCareful is the cost of a savepoint beside the number of nodes and
+// stores: a record comes to one of many counts.
+func BenchmarkCareful(b *testing.B) {
+	for _, stores := range []int{1, 20, 60} {
+		for _, careful := range []int{0, math.MaxInt} {
+			b.Run(fmt.Sprintf("stores=%d/careful=%v", stores, careful > 0), func(b *testing.B) { benchCareful(b, stores, careful) })
+		}
+	}
+}
+
+func benchCareful(b *testing.B, stores, careful int) {
+	x := branchedTask(b, stores, careful)
+	batch, offset, next := make([]graph.Message, poisonBatch), int64(0), make([]int64, stores)
+	for i := range batch {
+		batch[i] = graph.Message{Key: fmt.Appendf(nil, "key-%04d", i%1000), Value: fmt.Appendf(nil, "%c", i%stores), Timestamp: poisonNow}
+	}
+	b.ReportAllocs()
+	for n := 0; n < b.N; n += poisonBatch {
+		for i := range batch {
+			batch[i].Offset = offset
+			offset++
+		}
+		if err := x.Enqueue(0, batch, offset); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := x.Step(poisonNow, poisonBatch); err != nil {
+			b.Fatal(err)
+		}
+		c, err := x.Prepare()
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, e := range c.Entries {
+			next[e.Store]++
+		}
+		if err := x.Committed(next, 1); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func branchedTask(b *testing.B, stores, careful int) *task.Task {
+	builder := stream.New("bench")
+	builder.SkipErrors()
+	branches := make([]func(_, v string) bool, stores)
+	for i := range branches {
+		branches[i] = func(_, v string) bool { return int(v[0]) == i }
+	}
+	for i, s := range stream.From(builder, left).Branch(branches[0], branches[1:]...)[:stores] {
+		stream.Count(fmt.Sprintf("n%d", i), stream.GroupByKey(s))
+	}
+	topology, err := builder.Build()
+	if err != nil {
+		b.Fatal(err)
+	}
+	cfg := task.Config{
+		ApplicationID: "app", Subtopology: topology.Subtopologies()[0], Partition: partitioner.New(), MaxIdle: -1, Careful: careful,
+		Inputs: []task.Input{{Topic: "left", Watermark: math.MinInt64, End: math.MaxInt64}},
 	}
 	if cfg.Stores, err = state.NewMemory().Open("0_0", state.Identity{ApplicationID: "app", Task: "0_0"}, cfg.Subtopology.Stores); err != nil {
 		b.Fatal(err)
