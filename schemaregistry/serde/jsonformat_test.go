@@ -29,9 +29,9 @@ type (
 		M int64 `json:",omitzero"`
 	}
 	dashes struct {
-		N    int64 `json:"-,"`
+		N    int64 `json:"-,"` //nolint:staticcheck // the name "-" is meant
 		Skip int64 `json:"-"`
-		List []int `json:",string"` // means nothing there
+		List []int `json:",string"` //nolint:staticcheck // it means nothing there
 		own  int
 	}
 	shadowing struct {
@@ -53,7 +53,7 @@ type (
 	strange struct {
 		A int64 `json:"a b"`
 		B int64 `json:"{[%"`
-		C int64 `json:"a\"b"` // no name by encoding/json's rules
+		C int64 `json:"a\"b"` //nolint:staticcheck // no name by encoding/json's rules
 	}
 	text   string
 	embeds struct {
