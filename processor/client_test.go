@@ -36,8 +36,9 @@ func refused() map[string]kgo.Opt {
 		"OnPartitionsAssigned": kgo.OnPartitionsAssigned(moved), "OnPartitionsRevoked": kgo.OnPartitionsRevoked(moved), "OnPartitionsLost": kgo.OnPartitionsLost(moved),
 		"OnPartitionsCallbackBlocked": kgo.OnPartitionsCallbackBlocked(func(context.Context, *kgo.Client) {}),
 		"OnOffsetsFetched":            kgo.OnOffsetsFetched(func(context.Context, *kgo.Client, *kmsg.OffsetFetchResponse) error { return nil }),
-		"AdjustFetchOffsetsFn":        kgo.AdjustFetchOffsetsFn(nil), "RequireStableFetchOffsets": kgo.RequireStableFetchOffsets(), //nolint:staticcheck // refused although it is deprecated
-		"BlockRebalanceOnPoll": kgo.BlockRebalanceOnPoll(), "ShareMaxRecords": kgo.ShareMaxRecords(1), "ShareMaxRecordsStrict": kgo.ShareMaxRecordsStrict(),
+		"AdjustFetchOffsetsFn":        kgo.AdjustFetchOffsetsFn(nil),
+		"RequireStableFetchOffsets":   kgo.RequireStableFetchOffsets(), //nolint:staticcheck // refused although it is deprecated
+		"BlockRebalanceOnPoll":        kgo.BlockRebalanceOnPoll(), "ShareMaxRecords": kgo.ShareMaxRecords(1), "ShareMaxRecordsStrict": kgo.ShareMaxRecordsStrict(),
 		"ShareAckCallback": kgo.ShareAckCallback(func(*kgo.Client, kgo.ShareAckResults) {}),
 
 		"ConsumeTopics": kgo.ConsumeTopics("t"), "ConsumePartitions": kgo.ConsumePartitions(nil), "ConsumeRegex": kgo.ConsumeRegex(),

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/millrace/millrace/processor/internal/worker"
 	"github.com/millrace/millrace/state"
 )
 
@@ -25,7 +26,7 @@ func (a *App) openState(ctx context.Context) (*state.Disk, error) {
 		try: func() (*state.Disk, error) {
 			return state.OpenDisk(dir, a.cfg.ApplicationID, state.DiskOptions{MemoryBytes: a.cfg.StateMemory})
 		},
-		pause: pause, tell: a.warn,
+		pause: worker.Sleep, tell: a.warn,
 	}
 	return w.open(ctx)
 }
@@ -52,17 +53,5 @@ func (w *lockWait) open(ctx context.Context) (*state.Disk, error) {
 		if waited >= lockPatience || !w.pause(ctx, lockPause) {
 			return nil, fmt.Errorf("processor: waited %v: %w", waited, err)
 		}
-	}
-}
-
-// pause waits; false if ctx ended first.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }

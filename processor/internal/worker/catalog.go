@@ -103,7 +103,7 @@ func (s *survey) readTopics(ctx context.Context) error {
 		if len(missing) == 0 {
 			return nil
 		}
-		if try == missingTries || !sleep(ctx, missingPause) {
+		if try == missingTries || !Sleep(ctx, missingPause) {
 			return fmt.Errorf("missing topics: %s; create them before the start (Millrace creates internal topics only)", strings.Join(quoteAll(missing), ", "))
 		}
 	}

@@ -68,7 +68,7 @@ func (s *survey) provideTopic(ctx context.Context, topic string, partitions int3
 		if err == nil {
 			missing, err = s.describe(ctx, []string{topic})
 		}
-		if len(missing) > 0 && !sleep(ctx, firstPause) {
+		if len(missing) > 0 && !Sleep(ctx, firstPause) {
 			err = errors.Join(err, ctx.Err())
 		}
 	}

@@ -82,14 +82,14 @@ func retry(ctx context.Context, complain func(error), do func(context.Context) e
 		if complain != nil {
 			complain(err)
 		}
-		if !sleep(ctx, pause) {
+		if !Sleep(ctx, pause) {
 			return errors.Join(ctx.Err(), err)
 		}
 	}
 }
 
-// sleep waits; false if ctx ended first.
-func sleep(ctx context.Context, d time.Duration) bool {
+// Sleep waits for d. It reports whether d passed before ctx ended.
+func Sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

@@ -220,7 +220,7 @@ func (g *group) join(ctx context.Context, h holder, pid int64, epoch int16) erro
 func concurrent(ctx context.Context, do func() error) error {
 	for {
 		err := do()
-		if !errors.Is(err, kerr.ConcurrentTransactions) || !sleep(ctx, concurrentPause) {
+		if !errors.Is(err, kerr.ConcurrentTransactions) || !Sleep(ctx, concurrentPause) {
 			return err
 		}
 	}

@@ -177,7 +177,7 @@ func (r *restorer) stable(ctx context.Context, parts map[string][]int32) (map[to
 			said = time.Now()
 			r.note(fmt.Errorf("waiting for the transaction of a former owner to end or to time out: %w", err))
 		}
-		if !sleep(ctx, unstablePause) {
+		if !Sleep(ctx, unstablePause) {
 			return nil, ctx.Err()
 		}
 	}
