@@ -119,7 +119,13 @@ func (c *cells[V]) roomy(t *table[V]) bool { return t.bytes() < c.stores.share.l
 
 // prepare encodes the dirty entries of one table, which makes them pending. tag and, for window stores, start precede
 // the keys.
-func (c *cells[V]) prepare(m *commit, t *table[V], start int64, windowed bool) error {
+func (c *cells[V]) prepare(m *commit, t *table[V], start int64, windowed bool) (err error) {
+	at := -1 // the entry that the codec has
+	defer func() {
+		if at >= 0 {
+			err = c.store.misfit(t.key(at), c.store.fits(0, 0, panicked(recover())))
+		}
+	}()
 	var encoded sizes
 	for _, it := range sortEntries(&c.stores.sorter, t, t.dirty) {
 		i := int(it.index)
@@ -134,13 +140,11 @@ func (c *cells[V]) prepare(m *commit, t *table[V], start int64, windowed bool) e
 		e := &t.entries[i]
 		deleted := e.flags&flagAbsent != 0
 		if !deleted {
+			at = i
 			out, err := c.codec.Append(m.arena, e.value)
-			if err != nil {
-				return fmt.Errorf("state: store %q: value of key %.40x: %w: %w", c.store.spec.Name, t.key(i), ErrEncode, err)
-			}
-			if len(out) < mid {
-				return fmt.Errorf("state: store %q: %T.Append returned less than it was given; it must append",
-					c.store.spec.Name, c.codec)
+			at = -1
+			if err = c.store.fits(mid-from, len(out)-mid, err); err != nil {
+				return c.store.misfit(t.key(i), err)
 			}
 			m.arena = out
 			t.resize(i, len(out)-mid)

@@ -2,6 +2,7 @@ package state
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/millrace/millrace/state/internal/engine"
 )
@@ -22,11 +23,23 @@ var (
 	// ErrIdentity says that a task's directory holds the state of another task or application: it was copied or
 	// renamed.
 	ErrIdentity = errors.New("state of another task")
-	// ErrEncode says that a value that was put into a store cannot be encoded by its serde.
+	// ErrEncode says that a value that was put into a store cannot be encoded by its serde. An EntryError says where.
 	ErrEncode = errors.New("the value cannot be encoded")
+	// ErrTooLarge says that an entry of a store is larger than its changelog takes. An EntryError says where.
+	ErrTooLarge = errors.New("the entry is too large for the changelog")
 	// ErrMeaning says that the bytes of a store are those of another kind of store.
 	ErrMeaning = errors.New("state of another meaning")
 	// ErrForeign says that bytes are not what this package writes: a changelog with records of another program, or a
 	// position that cannot be decoded.
 	ErrForeign = errors.New("not written by Millrace")
 )
+
+// An EntryError is one entry of a store that cannot be committed. It wraps ErrEncode or ErrTooLarge.
+type EntryError struct {
+	Store string
+	Err   error
+}
+
+func (e *EntryError) Error() string { return fmt.Sprintf("state: store %q: %v", e.Store, e.Err) }
+
+func (e *EntryError) Unwrap() error { return e.Err }

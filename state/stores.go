@@ -39,6 +39,7 @@ type Stores struct {
 	peeks      uint64
 	reads      uint64 // of the engine, for want of an entry
 	key, value []byte // scratch for one engine read
+	checked    []byte // scratch of Check
 	sorter     sorter
 }
 
@@ -56,6 +57,7 @@ type store struct {
 	adopted   bool    // position was made of what an older version wrote for all stores
 	aside     bool    // not followed at present; see SetAside
 	changed   bool    // scratch of Prepare
+	limit     int     // of key and value of an entry, bytes; see SetLimit
 	overlay   overlay // nil until a handle opens the store
 }
 
@@ -68,6 +70,8 @@ type overlay interface {
 	settle(slot int, drop float64)
 	// reload drops everything and looks afresh at what the engine holds.
 	reload() error
+	// check reports an entry that was changed since the savepoint and cannot be committed.
+	check() error
 	// undo makes everything what it was at the savepoint; keep forgets the savepoint.
 	undo() error
 	keep()
@@ -82,7 +86,7 @@ func openStores(e engine.Engine, id Identity, specs []Spec, b *budget, hooks sto
 	}
 	s := &Stores{id: id, engine: e, hooks: hooks, share: share{budget: b}}
 	for i, spec := range specs {
-		s.stores = append(s.stores, &store{spec: spec, index: i, closing: noClosing, traits: kept(spec)})
+		s.stores = append(s.stores, &store{spec: spec, index: i, closing: noClosing, traits: kept(spec), limit: noLimit})
 	}
 	for slot := range s.commits {
 		s.commits[slot] = commit{

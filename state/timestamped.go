@@ -28,6 +28,9 @@ func (s timestampedSerde[V]) Bind(use serde.Use) (serde.Codec[Timestamped[V]], e
 		return nil, fmt.Errorf("state: %v: TimestampedSerde was given no serde", use)
 	}
 	c, err := s.value.Bind(use)
+	if sizer, ok := c.(serde.Sizer[V]); ok {
+		return timestampedSizer[V]{timestampedCodec[V]{c}, sizer}, err
+	}
 	return timestampedCodec[V]{c}, err
 }
 
@@ -55,3 +58,12 @@ func (c timestampedCodec[V]) Decode(src []byte) (Timestamped[V], error) {
 	v, err := c.value.Decode(src[8:])
 	return Timestamped[V]{Time: int64(binary.BigEndian.Uint64(src)), Value: v}, err
 }
+
+// timestampedSizer is the codec where that of the value is a serde.Sizer.
+type timestampedSizer[V any] struct {
+	timestampedCodec[V]
+	sizer serde.Sizer[V]
+}
+
+// Size implements serde.Sizer.
+func (c timestampedSizer[V]) Size(v Timestamped[V]) int { return 8 + c.sizer.Size(v.Value) }

@@ -2,6 +2,7 @@ package processortest
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -27,6 +28,7 @@ type driven struct {
 	changelog [][]state.ChangelogRecord // by store
 	skip      []task.Poison
 	careful   int
+	exact     bool
 	counted   []graph.Counters
 }
 
@@ -96,7 +98,7 @@ func (x *driven) build(stores *state.Stores) (err error) {
 	x.task, err = task.New(task.Config{
 		ID: x.id, ApplicationID: applicationID, Subtopology: x.sub, Stores: stores,
 		Tasks: x.tasks, MaxIdle: -1,
-		Inputs: slices.Clone(x.committed), Partitions: x.d.counts, Partition: partitioner.New(), Skip: x.skip, Careful: x.careful,
+		Inputs: slices.Clone(x.committed), Partitions: x.d.counts, Partition: partitioner.New(), Skip: x.skip, Careful: x.careful, Exact: x.exact,
 		Limits: x.d.limits,
 	})
 	if err != nil {
@@ -143,6 +145,10 @@ func (x *driven) commit() error {
 		return nil
 	}
 	c, err := x.task.Prepare()
+	var unkept *state.EntryError
+	if errors.As(err, &unkept) && !x.task.Exact() {
+		return x.commitExactly()
+	}
 	if err != nil {
 		return err
 	}
@@ -163,6 +169,16 @@ func (x *driven) commit() error {
 		x.counted[i].Add(&c)
 	}
 	return x.task.Committed(next, 0)
+}
+
+// commitExactly goes back to the last commit, so that each record answers for what it
+// leaves in the state, as a worker does.
+func (x *driven) commitExactly() error {
+	x.careful, x.exact = task.CarefulRecords, true
+	if err := x.abort(); err != nil {
+		return err
+	}
+	return x.commit()
 }
 
 func (x *driven) abort() error {

@@ -41,8 +41,12 @@ func (l *Limits) Takes(out *Out, wall int64) bool {
 	if out.Key == nil && l.Compacted || wall > 0 && (out.Timestamp-wall > l.After || wall-out.Timestamp > l.Before) {
 		return false
 	}
-	return len(out.Headers) == 0 && len(out.Key)+len(out.Value) <= l.MaxBytes-nearBytes || out.WireSize() <= l.MaxBytes
+	return len(out.Headers) == 0 && len(out.Key)+len(out.Value) <= Bare(l.MaxBytes) || out.WireSize() <= l.MaxBytes
 }
+
+// Bare is how many bytes key and value of a record without headers have together for
+// sure, where its batch has so many.
+func Bare(batch int) int { return batch - nearBytes }
 
 // WireSize is the size of a batch that holds the record alone.
 func (o *Out) WireSize() int {

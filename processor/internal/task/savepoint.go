@@ -1,7 +1,10 @@
 package task
 
 import (
+	"errors"
+
 	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/state"
 	"github.com/millrace/millrace/windowing"
 )
 
@@ -20,6 +23,7 @@ const CarefulRecords = 1 << 20
 type savepoint struct {
 	left   int // records for which one is to be set
 	set    bool
+	exact  bool // what a record leaves in the state is looked at before the savepoint goes
 	outbox graph.Mark
 }
 
@@ -29,17 +33,23 @@ func newSavepoint(t *Task) savepoint {
 			t.env.Remember(t.nodes[i].recipe, u)
 		}
 	}
-	return savepoint{left: t.cfg.Careful}
+	return savepoint{left: t.cfg.Careful, exact: t.cfg.Exact}
 }
 
 // Careful returns for how many records more the task sets savepoints.
 func (t *Task) Careful() int { return t.savepoint.left }
+
+// Exact reports whether careful records answer for what they leave in the state.
+func (t *Task) Exact() bool { return t.savepoint.exact && t.savepoint.left > 0 }
 
 // pushCarefully sends the current record down the graph in such a way that it
 // can be taken back.
 func (t *Task) pushCarefully(in *input, m *graph.Message, at, judged windowing.EventTime, c *graph.Counters) error {
 	t.setSavepoint()
 	if err := in.source.Push(m, at, judged); err != nil {
+		return t.answer(err, c)
+	}
+	if err := t.check(); err != nil {
 		return t.answer(err, c)
 	}
 	t.keep()
@@ -55,6 +65,30 @@ func (t *Task) setSavepoint() {
 	if t.cfg.Stores != nil {
 		t.cfg.Stores.Mark()
 	}
+}
+
+// check finds a record to be at fault that has left in the state what cannot be
+// committed.
+func (t *Task) check() error {
+	if !t.savepoint.exact || t.cfg.Stores == nil {
+		return nil
+	}
+	err := t.cfg.Stores.Check()
+	var bad *state.EntryError
+	if errors.As(err, &bad) {
+		return Unkept(bad)
+	}
+	return err
+}
+
+// Unkept is the failure of a record that leaves in the state what cannot be
+// committed.
+func Unkept(bad *state.EntryError) *graph.RecordError {
+	failure := &graph.RecordError{Operator: bad.Store, Phase: graph.PhaseProcess, Err: bad}
+	if errors.Is(bad, state.ErrTooLarge) {
+		failure.Phase = graph.PhaseProduce
+	}
+	return failure
 }
 
 // keep forgets the savepoint: the record has come through.

@@ -34,6 +34,9 @@ type Config struct {
 	// Careful is for how many records a savepoint is set before each: a record
 	// that fails is then taken back in place. See CarefulRecords.
 	Careful int
+	// Exact makes careful records answer for what they leave in the state: see
+	// state.Stores.Check.
+	Exact bool
 	// Limits say what the topics take that are written to; those that are not
 	// in it take anything. Whoever owns the task may change what they say.
 	Limits map[string]*graph.Limits

@@ -29,6 +29,7 @@ type lease struct {
 
 	logicalNow int64         // of a bounded run
 	careful    int           // for how many records the next task is; see task.CarefulRecords
+	exact      bool          // so is it; see task.Config
 	failed     graph.Origin  // the last record that made the task go back
 	skip       []task.Poison // records that failed and could not be taken back
 	failures   int           // of records since the last commit
@@ -83,6 +84,13 @@ func (l *lease) changelogs(applicationID string) []string {
 	return l.topics
 }
 
+// setLimits tells the stores what their changelogs take.
+func (l *lease) setLimits(c *catalog, applicationID string) {
+	for i, topic := range l.changelogs(applicationID) {
+		l.stores.SetLimit(l.sub.Stores[i].Name, c.largestEntry(topic))
+	}
+}
+
 // running yields the leases whose state is restored: the others' inputs and
 // stores are the restorer's for now.
 func (w *Worker) running() iter.Seq[*lease] {
@@ -114,7 +122,7 @@ func (l *lease) drop(keepOverlay bool) {
 		l.stores.Discard()
 	}
 	if l.task != nil {
-		l.careful = l.task.Careful()
+		l.careful, l.exact = l.task.Careful(), l.task.Exact()
 	}
 	l.task = nil
 	for i := range l.inputs {

@@ -99,6 +99,10 @@ func (l *limits) largestBatch(topic string) int32 {
 	return producerBatch
 }
 
+// largestEntry is how many bytes key and value of a record may have together where
+// there is nothing else in its batch.
+func (l *limits) largestEntry(topic string) int { return graph.Bare(int(l.largestBatch(topic))) }
+
 func largest(settings map[string]string) int64 {
 	if n, err := strconv.ParseInt(settings[configMaxBytes], 10, 64); err == nil && n > 0 {
 		return min(n, batchBytesLimit)
@@ -146,7 +150,7 @@ type topicsRead struct {
 func (w *Worker) rereadLimits(ctx context.Context) {
 	if read, ok := w.reread.back(); ok {
 		for topic, settings := range read.settings {
-			w.catalog.change(topic, settings)
+			w.learn(topic, settings)
 		}
 	}
 	if w.reread.away || time.Since(w.lastRead) < rereadInterval {
@@ -178,7 +182,17 @@ func (w *Worker) relearn(ctx context.Context, topic string) bool {
 		}
 		return false
 	}
-	return w.catalog.change(topic, settings)
+	return w.learn(topic, settings)
+}
+
+// learn takes the settings of a topic over and reports whether they are others than
+// were known.
+func (w *Worker) learn(topic string, settings map[string]string) bool {
+	changed := w.catalog.change(topic, settings)
+	for l := range w.running() {
+		l.setLimits(w.catalog, w.cfg.ApplicationID)
+	}
+	return changed
 }
 
 // warnOfBounds tells at the start of sinks that are going to refuse what their

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/state"
 )
 
@@ -13,8 +12,9 @@ import (
 // others go back to their last commit and it is mended; anything else ends the
 // worker.
 func (w *Worker) unprepare(ctx context.Context, b *batch, broken *lease, reason error) error {
-	if errors.Is(reason, state.ErrEncode) && w.cfg.Graph.Policy.OnError != graph.Fail {
-		return w.unencodable(ctx, b, broken, reason)
+	var unkept *state.EntryError
+	if errors.As(reason, &unkept) {
+		return w.searchState(ctx, b, broken, unkept, reason)
 	}
 	if !errors.Is(reason, state.ErrCorrupt) {
 		return reason
@@ -32,37 +32,6 @@ func (w *Worker) unprepare(ctx context.Context, b *batch, broken *lease, reason 
 		return nil
 	}
 	return w.mend(broken, reason)
-}
-
-// unencodable looks for the record that has left a value in the state which cannot be
-// encoded, as narrow does for one whose result is refused: only a commit shows it.
-func (w *Worker) unencodable(ctx context.Context, b *batch, broken *lease, reason error) error {
-	bad := broken.task
-	n, _ := bad.Weight()
-	if err := w.land(ctx); err != nil {
-		return err
-	}
-	leases := w.revert([]*batch{b})
-	if broken.task == bad {
-		switch {
-		case n > 1:
-			broken.slowDown(n / 2)
-		case n == 1 && broken.limit != 1:
-			broken.slowDown(1)
-		case n == 0 || !w.convict(broken, &graph.RecordError{Operator: "state", Phase: graph.PhaseProcess, Err: reason}):
-			return reason
-		}
-		w.stopReading(broken)
-		broken.drop(false)
-		leases = append(leases, broken)
-	}
-	w.busy = true
-	for _, l := range leases {
-		if err := w.begin(l); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // mendLimit bounds how often the state of one task is read back between two

@@ -251,11 +251,12 @@ func (w *Worker) newTask(l *lease) error {
 		Subtopology: l.subtopology(), Stores: l.stores, CatchUp: l.catchUp(),
 		Partitions: w.catalog.sinkPartitions(w.cfg.Graph), Partition: partitioner.New(),
 		Tasks: w.catalog.layout.partitions[l.id.Subtopology],
-		Skip:  l.skip, Careful: l.careful, Limits: w.catalog.topics, MaxIdle: w.cfg.maxIdle(), Run: w.cfg.run(), LogicalNow: l.logicalNow,
+		Skip:  l.skip, Careful: l.careful, Exact: l.exact, Limits: w.catalog.topics, MaxIdle: w.cfg.maxIdle(), Run: w.cfg.run(), LogicalNow: l.logicalNow,
 		Wall:    w.cfg.Now().UnixMilli(),
 		Planted: w.cfg.Faults.Planted,
 	}
 	l.setAside()
+	l.setLimits(w.catalog, w.cfg.ApplicationID)
 	for _, in := range l.inputs {
 		cfg.Inputs = append(cfg.Inputs, task.Input{
 			Topic: in.topic, TopicID: w.catalog.topicID(in.topic), Partition: in.partition, Offset: in.offset,
