@@ -53,6 +53,8 @@ func mutants() []mutant {
 		{"EdgeForgotten", func(f *worker.Faults) { f.Planted.EdgeForgotten = true }, nil},
 		{"FiredTwice", func(f *worker.Faults) { f.Planted.FiredTwice = true }, nil},
 		{"InfiniteTime", func(f *worker.Faults) { f.Planted.InfiniteTime = true }, nil},
+		{"StateKept", func(f *worker.Faults) { f.Planted.StateKept = true }, nil},
+		{"OutputsKept", func(f *worker.Faults) { f.Planted.OutputsKept = true }, nil},
 	}
 }
 
@@ -62,6 +64,7 @@ func mutants() []mutant {
 func TestMutants(t *testing.T) {
 	chosen := os.Getenv("MUTANT")
 	from := number64(t, "FROM", defaultFrom)
+	fmt.Printf("%d mutants\n", len(mutants()))
 	for _, m := range mutants() {
 		if chosen != "" && !strings.Contains(chosen, m.name) {
 			continue

@@ -8,7 +8,8 @@ import (
 	"github.com/millrace/millrace/windowing"
 )
 
-// Planted switches on known bugs in how a task deals with time, one each. They
+// Planted switches on known bugs in how a task deals with time and takes records
+// back, one each. They
 // prove that the simulator and the tests of tasks at random find such bugs;
 // nothing else may set them. The zero value is the task as it is shipped, and
 // costs it nothing per record.
@@ -21,6 +22,8 @@ type Planted struct {
 	WallSpans     bool // how long a partition has been at its end is measured by the wall clock
 	MarkerTrusted bool // a marker is believed however far ahead it is
 	InfiniteTime  bool // the end of a bounded run is passed on as a watermark
+	StateKept     bool // a record that is taken back leaves what it did to the state
+	OutputsKept   bool // a record that is taken back leaves what it sent
 }
 
 // stampAfter has the sinks of repartition topics send what fires now under the

@@ -108,8 +108,14 @@ func (t *Task) takeBack() bool {
 		return t.effects() == t.before
 	}
 	s.set = false
-	t.outbox.Rewind(s.outbox)
+	if !t.cfg.Planted.OutputsKept {
+		t.outbox.Rewind(s.outbox)
+	}
 	t.env.Undo()
 	s.left = max(s.left, CarefulRecords)
+	if t.cfg.Planted.StateKept && t.cfg.Stores != nil {
+		t.cfg.Stores.Keep()
+		return true
+	}
 	return t.cfg.Stores == nil || t.cfg.Stores.Undo() == nil
 }
