@@ -69,7 +69,7 @@ var spoils = []spoil{
 	}},
 }
 
-// TestPoisonIsItsOwnFault runs a stateless application and two stateful ones, one of
+// TestPoisonIsItsOwnFault runs a stateless application and stateful ones, one of
 // which keeps what is too large, over bad records of all kinds, on topics as they are by default: each of them is a dead
 // letter with its place, all others give their results once. The rate beside that
 // of the same input without bad records is printed.
@@ -79,7 +79,7 @@ func TestPoisonIsItsOwnFault(t *testing.T) {
 	for _, in := range spoils {
 		s.load(in)
 	}
-	for _, app := range []string{"stateless", "stateful", "kept"} {
+	for _, app := range []string{"stateless", "stateful", "kept", "sessions", "sliding"} {
 		rates := map[string][]float64{}
 		for round := range rounds {
 			for _, in := range spoils {
@@ -230,10 +230,7 @@ func (s *poisonScene) build(app, input, id string) *stream.Topology {
 	if app == "stateless" {
 		stream.To(in, text(id+"-first"))
 	} else {
-		counts := stream.Count("counts", stream.GroupByKey(in), stream.Emit(windowing.OnUpdate)).Changes()
-		if app == "kept" {
-			counts = keeping(stream.GroupByKey(in), spoilt)
-		}
+		counts := counting(app, stream.GroupByKey(in), spoilt)
 		stream.To(counts, stream.Topic[string, int64]{Name: id + "-first", Key: serde.String, Value: serde.Int64})
 	}
 	results := stream.TryMapValues(in, func(_ *stream.Context, r *stream.Record[string, string]) (string, error) {
@@ -245,6 +242,26 @@ func (s *poisonScene) build(app, input, id string) *stream.Topology {
 		s.t.Fatal(err)
 	}
 	return topology
+}
+
+// counting counts the records of each key in the way of an application. The time of
+// all good records is one, and late is none.
+func counting(app string, in stream.Grouped[string, string], spoilt string) stream.Stream[string, int64] {
+	const grace = 2 * poisonAhead
+	switch app {
+	case "kept":
+		return keeping(in, spoilt)
+	case "sessions":
+		return bare(stream.CountWindows("counts", stream.Window(in, windowing.Session(time.Minute).Grace(grace).Emit(windowing.OnUpdate))))
+	case "sliding":
+		return bare(stream.CountWindows("counts", stream.Window(in, windowing.Sliding(time.Minute).Grace(grace).Emit(windowing.OnUpdate))))
+	}
+	return stream.Count("counts", in, stream.Emit(windowing.OnUpdate)).Changes()
+}
+
+// bare are results of windows by their keys alone.
+func bare(w stream.Windowed[string, string, int64]) stream.Stream[string, int64] {
+	return stream.Map(w.Results, func(k windowing.Key[string], n int64) (string, int64) { return k.Key, n })
 }
 
 // keeping counts records in texts; what a large one leaves is larger than the
@@ -400,7 +417,7 @@ func (s *poisonScene) checkResults(id, app string, in spoil) {
 	}
 	s.records(id+"-first", func(r *kgo.Record) {
 		first[string(r.Key)]++
-		if app == "stateful" {
+		if app != "stateless" {
 			n, err := number.Decode(r.Value)
 			if err != nil {
 				s.t.Fatal(err)
