@@ -107,15 +107,22 @@ func (a *App) runWorkers(ctx context.Context, disk *state.Disk) error {
 	var group sync.WaitGroup
 	for i, w := range workers {
 		group.Go(func() {
-			if errs[i] = w.Run(ctx); errs[i] != nil {
-				a.health.stopped(errs[i])
-				cancel()
-			}
+			errs[i] = errGoexit // unless Run returns
+			defer func() {
+				if errs[i] != nil {
+					a.health.stopped(errs[i])
+					cancel()
+				}
+			}()
+			errs[i] = w.Run(ctx)
 		})
 	}
 	group.Wait()
 	return errors.Join(errs...)
 }
+
+// errGoexit is what became of a worker that did not return.
+var errGoexit = errors.New("processor: a worker's goroutine was ended by runtime.Goexit, in a function of the topology or a listener of events (FailNow and Fatal of package testing call it): return an error instead, nothing is lost")
 
 func (a *App) workerConfig(index int, disk *state.Disk) worker.Config {
 	c := worker.Config{

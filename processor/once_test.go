@@ -2,6 +2,7 @@ package processor_test
 
 import (
 	"context"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -9,6 +10,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/millrace/millrace/processor"
+	"github.com/millrace/millrace/processor/stream"
+	"github.com/millrace/millrace/schemaregistry/serde"
 )
 
 // An App is used for one Run, also where two are called at once; the second
@@ -99,4 +102,17 @@ func families(t *testing.T, reg prometheus.Gatherer) int {
 		t.Fatal(err)
 	}
 	return len(all)
+}
+
+// A function that ends its goroutine does not look like the end of a run.
+func TestGoexitIsAnError(t *testing.T) {
+	c := newCluster(t, "words", "counts", "dead")
+	c.produce(word("a", "x"))
+	err := c.run(func(b *stream.Builder) {
+		in := stream.From(b, stream.Topic[string, string]{Name: "words", Key: serde.String, Value: serde.String})
+		in.Filter(func(string, string) bool { runtime.Goexit(); return true })
+	})
+	if err == nil || !strings.Contains(err.Error(), "runtime.Goexit") {
+		t.Errorf("the run came to %v", err)
+	}
 }
