@@ -10,9 +10,9 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/processor/internal/reset"
-	"github.com/millrace/millrace/processor/internal/worker"
 	"github.com/millrace/millrace/state"
 )
 
@@ -108,7 +108,7 @@ func (c *ResetConfig) validate() error {
 // withReset adds to an error that only a reset can help the command that does
 // it.
 func (a *App) withReset(err error) error {
-	if !errors.Is(err, worker.ErrReset) && !errors.Is(err, graph.ErrStamp) {
+	if !errors.Is(err, broker.ErrReset) && !errors.Is(err, graph.ErrStamp) {
 		return err
 	}
 	return fmt.Errorf("%w; stop all instances, then: %s", err, a.cfg.resetCommand(a.topology))

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/millrace/millrace/processor/internal/worker"
+	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/state"
 )
 
@@ -26,7 +26,7 @@ func (a *App) openState(ctx context.Context) (*state.Disk, error) {
 		try: func() (*state.Disk, error) {
 			return state.OpenDisk(dir, a.cfg.ApplicationID, state.DiskOptions{MemoryBytes: a.cfg.StateMemory})
 		},
-		pause: worker.Sleep, tell: a.warn,
+		pause: broker.Sleep, tell: a.warn,
 	}
 	return w.open(ctx)
 }

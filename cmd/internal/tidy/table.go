@@ -58,7 +58,9 @@ func table() []Package {
 		{Pattern: "processor/internal/graph", Imports: []string{"processor/internal/stack", "state", "windowing", "schemaregistry/serde"}},
 		{Pattern: "processor/internal/task", Imports: []string{"processor/internal/graph", "state", "windowing"},
 			Tests: []string{"processor/stream", "processor/internal/partitioner"}}, // tests run topologies as users write them
+		{Pattern: "processor/internal/broker", Imports: []string{kgo, kmsg, kerr}},
 		{Pattern: "processor/internal/worker", Imports: []string{
+			"processor/internal/broker",
 			"processor/internal/task", "processor/internal/graph", "processor/internal/assign", "processor/internal/partitioner",
 			"state", "windowing", kgo, kadm, kmsg, kerr, kversion,
 		}},
@@ -69,7 +71,8 @@ func table() []Package {
 			"processor/...", "windowing", "state/...", "schemaregistry/...", kgo, kadm, kmsg, kerr, kversion, kfake, pebble,
 		}},
 		{Pattern: "processor", Imports: []string{
-			"processor/internal/worker", "processor/internal/reset", "processor/internal/task", "processor/internal/graph", "processor/internal/assign",
+			"processor/internal/worker", "processor/internal/broker", "processor/internal/reset",
+			"processor/internal/task", "processor/internal/graph", "processor/internal/assign",
 			"windowing", "state", "schemaregistry/serde", zap, prometheus,
 			kgo, // names kgo.Opt in Config, nothing else
 		}, Tests: []string{"processor/stream"}},

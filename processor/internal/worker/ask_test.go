@@ -6,6 +6,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/processor/internal/partitioner"
 	"github.com/millrace/millrace/processor/internal/task"
@@ -17,19 +18,19 @@ func asking(t *testing.T) (w *Worker, asked chan struct{}, letGo chan struct{}) 
 	c := newCluster(t, 1, "in", "also", "out")
 	l := mergingLease(t)
 	cfg := task.Config{Subtopology: l.sub, Partitions: map[string]int32{"out": 1}, Partition: partitioner.New(), Tasks: 1}
-	w = &Worker{cfg: Config{Now: time.Now, Elapsed: func() time.Duration { return 0 }}, leases: []*lease{l}, routes: map[topicPartition]route{}, member: &member{}, restorer: &restorer{}, pipe: &pipe{}}
+	w = &Worker{cfg: Config{Now: time.Now, Elapsed: func() time.Duration { return 0 }}, leases: []*lease{l}, routes: map[broker.TopicPartition]route{}, member: &member{}, restorer: &restorer{}, pipe: &pipe{}}
 	for i, in := range l.inputs {
-		cfg.Inputs = append(cfg.Inputs, task.Input{Topic: in.topic})
-		w.routes[in.topicPartition] = route{l, i}
+		cfg.Inputs = append(cfg.Inputs, task.Input{Topic: in.Topic})
+		w.routes[in.TopicPartition] = route{l, i}
 	}
 	var err error
 	if l.task, err = task.New(cfg); err != nil {
 		t.Fatal(err)
 	}
-	if w.fetcher, err = newFetcher(c.opts, &w.waker); err != nil {
+	if w.fetcher, err = broker.NewFetcher(c.opts, &w.waker); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(w.fetcher.close)
+	t.Cleanup(w.fetcher.Close)
 	asked, letGo = make(chan struct{}, 1), make(chan struct{})
 	c.ControlKey(int16(kmsg.ListOffsets), func(kmsg.Request) (kmsg.Response, error, bool) {
 		c.KeepControl()
@@ -40,11 +41,11 @@ func asking(t *testing.T) (w *Worker, asked chan struct{}, letGo chan struct{}) 
 	return w, asked, letGo
 }
 
-// comeBack waits until an errand is back and has woken the worker.
-func comeBack[T any](t *testing.T, w *Worker, e *errand[T]) {
-	ctx, disarm := w.waker.arm(t.Context())
+// comeBack waits until a request is answered and has woken the worker.
+func comeBack[T any](t *testing.T, w *Worker, e *broker.AsyncRequest[T]) {
+	ctx, disarm := w.waker.Arm(t.Context())
 	defer disarm()
-	if len(e.out) == 0 {
+	if !e.Answered() {
 		<-ctx.Done()
 	}
 }
@@ -83,19 +84,19 @@ func TestOutdatedAnswer(t *testing.T) {
 	if err := l.task.Enqueue(0, []graph.Message{{Key: []byte("k"), Value: []byte("v"), Timestamp: 1}}, 1); err != nil {
 		t.Fatal(err)
 	}
-	other := l.inputs[1].topicPartition
-	atStart := map[topicPartition]int64{other: 0}
+	other := l.inputs[1].TopicPartition
+	atStart := map[broker.TopicPartition]int64{other: 0}
 	for _, c := range []struct {
 		what  string
 		stood int64
-		ends  map[topicPartition]int64
+		ends  map[broker.TopicPartition]int64
 		takes int
 	}{
 		{"no answer", 0, nil, 0},
 		{"an answer to a question from another position", 7, atStart, 0},
 		{"an answer to a question from its position", 0, atStart, 1},
 	} {
-		if err := w.hearEnds(t.Context(), answer{asked: task.Moment{Wall: 1, Elapsed: 1}, parts: []topicPartition{other}, stood: []int64{c.stood}, ends: c.ends}); err != nil {
+		if err := w.hearEnds(t.Context(), answer{asked: task.Moment{Wall: 1, Elapsed: 1}, parts: []broker.TopicPartition{other}, stood: []int64{c.stood}, ends: c.ends}); err != nil {
 			t.Fatal(err)
 		}
 		if n, err := l.task.Step(1, 10); err != nil || n != c.takes {
@@ -119,8 +120,8 @@ func TestASetClockNeitherHoldsNorHurries(t *testing.T) {
 		if err := l.task.Enqueue(0, []graph.Message{{Key: []byte("k"), Value: []byte("v"), Timestamp: 1}}, 1); err != nil {
 			t.Fatal(err)
 		}
-		other := l.inputs[1].topicPartition
-		a := answer{asked: w.moment(), parts: []topicPartition{other}, stood: []int64{0}, ends: map[topicPartition]int64{other: 0}}
+		other := l.inputs[1].TopicPartition
+		a := answer{asked: w.moment(), parts: []broker.TopicPartition{other}, stood: []int64{0}, ends: map[broker.TopicPartition]int64{other: 0}}
 		if err := w.hearEnds(t.Context(), a); err != nil {
 			t.Fatal(err)
 		}

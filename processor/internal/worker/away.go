@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/processor/internal/task"
 	"github.com/millrace/millrace/state"
@@ -49,7 +50,7 @@ func (r *restorer) bringUp(ctx context.Context, l *lease, f *fitting) error {
 	}
 	sub, before, err := l.sub.Around(stores, feeds, f.fresh)
 	if err != nil {
-		return fmt.Errorf("task %s: %q were away while other versions of the application ran, and cannot be brought up: %w: %w", l.id, topics, err, ErrReset)
+		return fmt.Errorf("task %s: %q were away while other versions of the application ran, and cannot be brought up: %w: %w", l.id, topics, err, broker.ErrReset)
 	}
 	for i, topic := range l.changelogs(r.cfg.ApplicationID) {
 		if name := l.sub.Stores[i].Name; slices.Contains(f.fresh, name) && sub.Owns(name) {
@@ -72,7 +73,7 @@ func (r *restorer) bringUp(ctx context.Context, l *lease, f *fitting) error {
 func (l *lease) offsetsIn(p state.Position) (at []int64) {
 	for i := range l.inputs {
 		offset := l.inputs[i].offset
-		if in, ok := inputOf(p, l.inputs[i].topicPartition); ok {
+		if in, ok := inputOf(p, l.inputs[i].TopicPartition); ok {
 			offset = min(offset, in.Offset)
 		}
 		at = append(at, offset)
@@ -99,7 +100,7 @@ func (l *lease) stopped(topic string) (at []int64, ok bool) {
 func (l *lease) standing(c *catalog) (all []state.Input) {
 	for _, in := range l.inputs {
 		all = append(all, state.Input{
-			Topic: in.topic, TopicID: c.topicID(in.topic), Partition: in.partition,
+			Topic: in.Topic, TopicID: c.topicID(in.Topic), Partition: in.Partition,
 			Offset: in.offset, Watermark: in.watermark, Highest: in.highest, Upstream: in.upstream,
 		})
 	}
@@ -111,7 +112,7 @@ func (l *lease) standing(c *catalog) (all []state.Input) {
 // and those who read it do not go back.
 func (l *lease) stoppedAt(i int, offset int64, f *fitting) state.Input {
 	for _, p := range f.away {
-		if in, ok := inputOf(p, l.inputs[i].topicPartition); ok && in.Offset == offset {
+		if in, ok := inputOf(p, l.inputs[i].TopicPartition); ok && in.Offset == offset {
 			return in
 		}
 	}
@@ -124,13 +125,13 @@ func (l *lease) stoppedAt(i int, offset int64, f *fitting) state.Input {
 
 // stillThere refuses to bring up what the log does not have any more.
 func (r *restorer) stillThere(ctx context.Context, l *lease, from []int64, topics []string) error {
-	starts, err := logStart.offsets(ctx, r.client, l.partitions())
+	starts, err := broker.LogStart.Ask(ctx, r.client, l.partitions())
 	if err != nil {
 		return err
 	}
 	for i, tp := range l.partitions() {
 		if start := starts[tp]; from[i] < l.inputs[i].offset && start > from[i] {
-			return fmt.Errorf("task %s: %q were away while other versions of the application ran, from offset %d of topic %q partition %d on, which begins at offset %d now: what they have missed is gone; give their operators other names, under which they begin empty, or: %w", l.id, topics, from[i], tp.topic, tp.partition, start, ErrReset)
+			return fmt.Errorf("task %s: %q were away while other versions of the application ran, from offset %d of topic %q partition %d on, which begins at offset %d now: what they have missed is gone; give their operators other names, under which they begin empty, or: %w", l.id, topics, from[i], tp.Topic, tp.Partition, start, broker.ErrReset)
 		}
 	}
 	return nil

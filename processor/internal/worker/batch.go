@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/processor/internal/task"
 )
 
@@ -97,7 +98,7 @@ func (b *batch) pledge(f *Faults) {
 			if f.TimerWithoutOffsets && offset == in.offset {
 				continue
 			}
-			b.pledges = append(b.pledges, pledge{topicPartition{o.Topic, o.Partition}, offset, p.commit.Metadata[n]})
+			b.pledges = append(b.pledges, pledge{broker.TopicPartition{Topic: o.Topic, Partition: o.Partition}, offset, p.commit.Metadata[n]})
 		}
 	}
 }

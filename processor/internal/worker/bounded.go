@@ -8,6 +8,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
+	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/processor/internal/task"
 )
 
@@ -17,31 +18,31 @@ const finishPoll = 250 * time.Millisecond
 
 // admit says whether a run may go on from a committed offset. run is empty for
 // a live one.
-func (c committed) admit(group string, tp topicPartition, run string) error {
-	where := fmt.Sprintf("group %q, topic %q partition %d", group, tp.topic, tp.partition)
+func (c committed) admit(group string, tp broker.TopicPartition, run string) error {
+	where := fmt.Sprintf("group %q, topic %q partition %d", group, tp.Topic, tp.Partition)
 	switch {
 	case c.offset < 0:
 		return nil
 	case c.foreign:
-		return fmt.Errorf("%s: offset %d was committed by another program, so the state cannot be known to fit it: %w", where, c.offset, ErrReset)
+		return fmt.Errorf("%s: offset %d was committed by another program, so the state cannot be known to fit it: %w", where, c.offset, broker.ErrReset)
 	case c.meta.Run == run:
 		return nil
 	case run == "":
-		return fmt.Errorf("%s: offset %d belongs to the bounded run %q and is not gone on from: %w", where, c.offset, c.meta.Run, ErrReset)
+		return fmt.Errorf("%s: offset %d belongs to the bounded run %q and is not gone on from: %w", where, c.offset, c.meta.Run, broker.ErrReset)
 	case c.meta.Run != "":
-		return fmt.Errorf("%s: offset %d belongs to the bounded run %q, not to %q: %w", where, c.offset, c.meta.Run, run, ErrReset)
+		return fmt.Errorf("%s: offset %d belongs to the bounded run %q, not to %q: %w", where, c.offset, c.meta.Run, run, broker.ErrReset)
 	}
 	return nil
 }
 
 // fixEnds decides, for a bounded run, where a task's inputs end: once, by the
 // first owner, in the group itself, so that every later owner reads the same.
-func (r *restorer) fixEnds(ctx context.Context, l *lease, offsets map[topicPartition]committed) error {
+func (r *restorer) fixEnds(ctx context.Context, l *lease, offsets map[broker.TopicPartition]committed) error {
 	run := r.cfg.run()
 	if run == "" || l.fixed(offsets, run) {
 		return nil
 	}
-	ends, err := stableEnd.offsets(ctx, r.client, l.partitions())
+	ends, err := broker.StableEnd.Ask(ctx, r.client, l.partitions())
 	if err != nil {
 		return err
 	}
@@ -53,27 +54,27 @@ func (r *restorer) fixEnds(ctx context.Context, l *lease, offsets map[topicParti
 	var pledges []pledge
 	for i := range l.inputs {
 		in := &l.inputs[i]
-		in.end = max(ends[in.topicPartition], in.offset)
-		meta := task.Meta{Watermark: in.watermark, Highest: in.highest, Upstream: in.upstream, Run: run, End: in.end, LogicalNow: now, Notes: offsets[in.topicPartition].meta.Notes}
-		pledges = append(pledges, pledge{in.topicPartition, in.offset, task.EncodeMeta(meta)})
+		in.end = max(ends[in.TopicPartition], in.offset)
+		meta := task.Meta{Watermark: in.watermark, Highest: in.highest, Upstream: in.upstream, Run: run, End: in.end, LogicalNow: now, Notes: offsets[in.TopicPartition].meta.Notes}
+		pledges = append(pledges, pledge{in.TopicPartition, in.offset, task.EncodeMeta(meta)})
 	}
 	l.logicalNow = now
 	return r.group.commit(ctx, who, pledges)
 }
 
 // fixed says that the ends of all inputs are known.
-func (l *lease) fixed(offsets map[topicPartition]committed, run string) bool {
+func (l *lease) fixed(offsets map[broker.TopicPartition]committed, run string) bool {
 	for _, in := range l.inputs {
-		if offsets[in.topicPartition].meta.Run != run {
+		if offsets[in.TopicPartition].meta.Run != run {
 			return false
 		}
 	}
 	return true
 }
 
-func (l *lease) partitions() (all []topicPartition) {
+func (l *lease) partitions() (all []broker.TopicPartition) {
 	for _, in := range l.inputs {
-		all = append(all, in.topicPartition)
+		all = append(all, in.TopicPartition)
 	}
 	return all
 }
@@ -98,8 +99,8 @@ func (w *Worker) precheck(ctx context.Context) (over bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	var offsets map[topicPartition]committed
-	err = retry(ctx, w.cfg.Events.warning, func(ctx context.Context) (err error) {
+	var offsets map[broker.TopicPartition]committed
+	err = broker.Retry(ctx, w.cfg.Events.warning, func(ctx context.Context) (err error) {
 		offsets, err = w.group.fetch(ctx, w.catalog.everything(), false)
 		if errors.Is(err, kerr.GroupIDNotFound) { // nobody was ever here
 			offsets, err = nil, nil
@@ -123,7 +124,7 @@ func (w *Worker) precheck(ctx context.Context) (over bool, err error) {
 	return true, w.refuseNewer(ctx, offsets)
 }
 
-func finished(offsets map[topicPartition]committed, run string) bool {
+func finished(offsets map[broker.TopicPartition]committed, run string) bool {
 	for _, c := range offsets {
 		if c.offset < 0 || c.meta.Run != run || !c.meta.Finished {
 			return false
@@ -134,23 +135,23 @@ func finished(offsets map[topicPartition]committed, run string) bool {
 
 // refuseNewer makes an error of records that came after the end of a finished
 // run: silence would look as if they had been processed.
-func (w *Worker) refuseNewer(ctx context.Context, offsets map[topicPartition]committed) error {
+func (w *Worker) refuseNewer(ctx context.Context, offsets map[broker.TopicPartition]committed) error {
 	internal := map[string]bool{}
 	for _, r := range w.cfg.Graph.Repartitions() {
 		internal[r.Topic] = true
 	}
-	var parts []topicPartition
+	var parts []broker.TopicPartition
 	for tp := range offsets {
 		parts = append(parts, tp)
 	}
-	return retry(ctx, w.cfg.Events.warning, func(ctx context.Context) error {
-		ends, err := stableEnd.offsets(ctx, w.fetcher.client, parts)
+	return broker.Retry(ctx, w.cfg.Events.warning, func(ctx context.Context) error {
+		ends, err := broker.StableEnd.Ask(ctx, w.fetcher.Client, parts)
 		if err != nil {
 			return err
 		}
 		for tp, c := range offsets {
-			if ends[tp] > c.meta.End && !internal[tp.topic] {
-				return fmt.Errorf("the bounded run %q of group %q ended at offset %d of topic %q partition %d, which has gone on to %d; a finished run is not gone on with: choose another application id, or: %w", w.cfg.run(), w.cfg.ApplicationID, c.meta.End, tp.topic, tp.partition, ends[tp], ErrReset)
+			if ends[tp] > c.meta.End && !internal[tp.Topic] {
+				return fmt.Errorf("the bounded run %q of group %q ended at offset %d of topic %q partition %d, which has gone on to %d; a finished run is not gone on with: choose another application id, or: %w", w.cfg.run(), w.cfg.ApplicationID, c.meta.End, tp.Topic, tp.Partition, ends[tp], broker.ErrReset)
 			}
 		}
 		return nil

@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/processor/internal/graph"
 )
 
@@ -66,7 +67,7 @@ func lookAround(ctx context.Context, cfg *Config, client *kgo.Client) (*catalog,
 // reach waits for a broker and reads the version of its transactions.
 func (s *survey) reach(ctx context.Context) error {
 	var resp *kmsg.ApiVersionsResponse
-	err := retry(ctx, s.cfg.Events.warning, func(ctx context.Context) (err error) {
+	err := broker.Retry(ctx, s.cfg.Events.warning, func(ctx context.Context) (err error) {
 		req := kmsg.NewPtrApiVersionsRequest()
 		req.ClientSoftwareName, req.ClientSoftwareVersion = "millrace", "0"
 		resp, err = req.RequestWith(ctx, s.client)
@@ -103,7 +104,7 @@ func (s *survey) readTopics(ctx context.Context) error {
 		if len(missing) == 0 {
 			return nil
 		}
-		if try == missingTries || !Sleep(ctx, missingPause) {
+		if try == missingTries || !broker.Sleep(ctx, missingPause) {
 			return fmt.Errorf("missing topics: %s; create them before the start (Millrace creates internal topics only)", strings.Join(quoteAll(missing), ", "))
 		}
 	}
@@ -121,7 +122,7 @@ func quoteAll(names []string) []string {
 // exist.
 func (s *survey) describe(ctx context.Context, topics []string) (missing []string, err error) {
 	var details kadm.TopicDetails
-	err = retry(ctx, nil, func(ctx context.Context) (err error) {
+	err = broker.Retry(ctx, nil, func(ctx context.Context) (err error) {
 		details, err = s.admin.ListTopics(ctx, topics...)
 		return err
 	})
@@ -133,7 +134,7 @@ func (s *survey) describe(ctx context.Context, topics []string) (missing []strin
 		switch {
 		case !ok, errors.Is(d.Err, kerr.UnknownTopicOrPartition), len(d.Partitions) == 0 && d.Err == nil:
 			missing = append(missing, topic)
-		case permanent(d.Err):
+		case broker.Permanent(d.Err):
 			return nil, fmt.Errorf("topic %q: %w", topic, d.Err)
 		case d.Err != nil:
 			missing = append(missing, topic)

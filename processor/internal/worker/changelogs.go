@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 
+	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/state"
 )
 
@@ -68,7 +69,7 @@ func (s *survey) provideTopic(ctx context.Context, topic string, partitions int3
 		if err == nil {
 			missing, err = s.describe(ctx, []string{topic})
 		}
-		if len(missing) > 0 && !Sleep(ctx, firstPause) {
+		if len(missing) > 0 && !broker.Sleep(ctx, broker.FirstPause) {
 			err = errors.Join(err, ctx.Err())
 		}
 	}
@@ -76,7 +77,7 @@ func (s *survey) provideTopic(ctx context.Context, topic string, partitions int3
 		return err
 	}
 	if n := s.partitions[topic]; n != partitions {
-		return fmt.Errorf("topic %q has %d partitions, its tasks need %d: the number of source partitions has changed, and with it the place of every key: %w", topic, n, partitions, ErrReset)
+		return fmt.Errorf("topic %q has %d partitions, its tasks need %d: the number of source partitions has changed, and with it the place of every key: %w", topic, n, partitions, broker.ErrReset)
 	}
 	return nil
 }
@@ -107,7 +108,7 @@ func internalSettings(cleanup string) map[string]*string {
 // timestamps have none, and get them left out.
 func (s *survey) create(ctx context.Context, topic, cleanup string, partitions int32) error {
 	configs := internalSettings(cleanup)
-	return retry(ctx, s.cfg.Events.warning, func(ctx context.Context) error {
+	return broker.Retry(ctx, s.cfg.Events.warning, func(ctx context.Context) error {
 		err := s.createOnce(ctx, topic, configs, partitions)
 		if errors.Is(err, kerr.InvalidConfig) && configs[configTimestampAfter] != nil {
 			delete(configs, configTimestampAfter)
@@ -168,7 +169,7 @@ func (s *survey) verify(ctx context.Context, topic string, kind state.Kind) erro
 func (s *survey) readLimits(ctx context.Context) error {
 	for _, topic := range s.cfg.Graph.SinkTopics() {
 		settings, err := s.settings(ctx, topic)
-		if err != nil && !permanent(err) {
+		if err != nil && !broker.Permanent(err) {
 			return err
 		}
 		s.limits.set(topic, settings)
@@ -178,7 +179,7 @@ func (s *survey) readLimits(ctx context.Context) error {
 
 func (s *survey) settings(ctx context.Context, topic string) (map[string]string, error) {
 	var settings map[string]map[string]string
-	err := retry(ctx, nil, func(ctx context.Context) (err error) {
+	err := broker.Retry(ctx, nil, func(ctx context.Context) (err error) {
 		settings, err = topicSettings(ctx, s.admin, topic)
 		return err
 	})

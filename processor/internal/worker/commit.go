@@ -2,7 +2,6 @@ package worker
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 )
@@ -151,6 +150,3 @@ func (w *Worker) lapsed(b *batch) error {
 	}
 	return nil
 }
-
-// errLapsed says that a task was lost without a word.
-var errLapsed = errors.New("the ownership has lapsed")

@@ -5,7 +5,7 @@
 // # The clients
 //
 // The member (member.go) has the seat in the consumer group: joining,
-// heartbeats, assignment. It reads nothing. The fetcher (fetcher.go) reads the
+// heartbeats, assignment. It reads nothing. The fetcher (broker.Fetcher) reads the
 // source partitions from the offsets it is told; it knows no group. The
 // producers (producer.go), one for each commit that may be on its way, write and
 // hold the transactions. The restorer opens one to read changelogs when it first
@@ -19,11 +19,11 @@
 // Worker.turn is one round of the loop: hear the group, take back restored
 // tasks, poll a bounded batch, let every task step, and commit if it is due.
 // What no task waits for, where partitions end and the deletion of processed
-// records, is asked of the brokers beside it (errand.go).
+// records, is asked of the brokers beside it (broker.AsyncRequest).
 // Nothing in a store is ever newer than Kafka. Only the worker's goroutine
 // touches tasks and fetcher, and a batch with its producer belongs to one stage
-// of the pipe at a time, so the only lock is that of the recordPool, which the
-// reading client calls.
+// of the pipe at a time, so there is no lock here; the rooms below have one, in the
+// pool of records that the reading client calls.
 //
 // # A commit
 //

@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/state"
 )
@@ -48,12 +49,12 @@ func (r *restorer) fedBefore(ctx context.Context, l *lease, store string, p stat
 		if slices.Contains(l.sub.Sources, in.Topic) || !r.repartition(in.Topic) {
 			continue
 		}
-		left, err := r.holdsRecords(ctx, topicPartition{in.Topic, in.Partition}, in.Offset)
+		left, err := r.holdsRecords(ctx, broker.TopicPartition{Topic: in.Topic, Partition: in.Partition}, in.Offset)
 		if err != nil {
 			return err
 		}
 		if left {
-			return fmt.Errorf("task %s: store %q was fed by topic %q, which this version does not read, and partition %d of it has records from offset %d on that were not processed: go back to the version that reads it and let it process them, or: %w", l.id, store, in.Topic, in.Partition, in.Offset, ErrReset)
+			return fmt.Errorf("task %s: store %q was fed by topic %q, which this version does not read, and partition %d of it has records from offset %d on that were not processed: go back to the version that reads it and let it process them, or: %w", l.id, store, in.Topic, in.Partition, in.Offset, broker.ErrReset)
 		}
 	}
 	return nil
@@ -64,13 +65,13 @@ func (r *restorer) fedBefore(ctx context.Context, l *lease, store string, p stat
 // has got by another way is not known.
 func (r *restorer) fedAgain(l *lease, store string, p state.Position, f *fitting) error {
 	for _, in := range l.inputs {
-		if _, shared := inputOf(p, in.topicPartition); shared {
+		if _, shared := inputOf(p, in.TopicPartition); shared {
 			return nil
 		}
 	}
 	for _, in := range l.inputs {
-		if r.repartition(in.topic) && f.offsets[in.topicPartition].offset >= 0 {
-			return fmt.Errorf("task %s: store %q was fed by topic %q and is fed by topic %q now, which an earlier version has read: it cannot be known which of its records the store has already: give the GroupBy or Repartition another name, or: %w", l.id, store, p.Inputs[0].Topic, in.topic, ErrReset)
+		if r.repartition(in.Topic) && f.offsets[in.TopicPartition].offset >= 0 {
+			return fmt.Errorf("task %s: store %q was fed by topic %q and is fed by topic %q now, which an earlier version has read: it cannot be known which of its records the store has already: give the GroupBy or Repartition another name, or: %w", l.id, store, p.Inputs[0].Topic, in.Topic, broker.ErrReset)
 		}
 	}
 	return nil
@@ -84,15 +85,15 @@ func (r *restorer) repartition(topic string) bool {
 
 // holdsRecords reports whether there are records from an offset on, other than those
 // that only tell the time. A topic that is no more holds none.
-func (r *restorer) holdsRecords(ctx context.Context, tp topicPartition, from int64) (bool, error) {
-	ends, err := stableEnd.offsets(ctx, r.client, []topicPartition{tp})
+func (r *restorer) holdsRecords(ctx context.Context, tp broker.TopicPartition, from int64) (bool, error) {
+	ends, err := broker.StableEnd.Ask(ctx, r.client, []broker.TopicPartition{tp})
 	if errors.Is(err, kerr.UnknownTopicOrPartition) {
 		return false, nil
 	}
 	if err != nil {
 		return false, err
 	}
-	starts, err := logStart.offsets(ctx, r.client, []topicPartition{tp})
+	starts, err := broker.LogStart.Ask(ctx, r.client, []broker.TopicPartition{tp})
 	if err == nil {
 		err = r.openReader()
 	}
@@ -100,8 +101,8 @@ func (r *restorer) holdsRecords(ctx context.Context, tp topicPartition, from int
 	if err != nil || at >= end {
 		return false, err
 	}
-	r.reader.AddConsumePartitions(map[string]map[int32]kgo.Offset{tp.topic: {tp.partition: kgo.NewOffset().At(at)}})
-	defer r.reader.RemoveConsumePartitions(map[string][]int32{tp.topic: {tp.partition}})
+	r.reader.AddConsumePartitions(map[string]map[int32]kgo.Offset{tp.Topic: {tp.Partition: kgo.NewOffset().At(at)}})
+	defer r.reader.RemoveConsumePartitions(map[string][]int32{tp.Topic: {tp.Partition}})
 	for at < end {
 		records, err := r.read(ctx, tp)
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/processor/internal/task"
 	"github.com/millrace/millrace/state"
 )
@@ -24,7 +25,7 @@ type fitting struct {
 	cfg     *Config
 	catalog *catalog
 	lease   *lease
-	offsets map[topicPartition]committed
+	offsets map[broker.TopicPartition]committed
 	away    map[string]state.Position // by store
 	fresh   []string                  // stores that are new
 }
@@ -54,7 +55,7 @@ func (f *fitting) fit() error {
 // changedMeaning refuses state that was written with another meaning. Nothing was
 // changed: the version that wrote it can go on.
 func changedMeaning(l *lease, err error) error {
-	return fmt.Errorf("task %s: the state is kept as another version of the application wrote it, and this one would read it as something else: %w; go back to that version, or give the operator another name, under which it begins empty (what is kept under this one and was not sent is not sent then), or: %w", l.id, err, ErrReset)
+	return fmt.Errorf("task %s: the state is kept as another version of the application wrote it, and this one would read it as something else: %w; go back to that version, or give the operator another name, under which it begins empty (what is kept under this one and was not sent is not sent then), or: %w", l.id, err, broker.ErrReset)
 }
 
 // store compares one store.
@@ -64,18 +65,18 @@ func (f *fitting) store(name, changelog string) error {
 		return f.without(name, changelog)
 	}
 	for i := range f.lease.inputs {
-		tp := f.lease.inputs[i].topicPartition
+		tp := f.lease.inputs[i].TopicPartition
 		at, read := inputOf(p, tp)
 		c := f.offsets[tp]
 		switch note, noted := task.FindNote(c.meta.Notes, changelog); {
-		case read && f.catalog.another(tp.topic, at.TopicID):
-			return fmt.Errorf("store %q: topic %q was deleted and made anew: the state is of the topic of id %s, which is now of id %s: %w", name, tp.topic, at.TopicID, f.catalog.topicID(tp.topic), ErrReset)
+		case read && f.catalog.another(tp.Topic, at.TopicID):
+			return fmt.Errorf("store %q: topic %q was deleted and made anew: the state is of the topic of id %s, which is now of id %s: %w", name, tp.Topic, at.TopicID, f.catalog.topicID(tp.Topic), broker.ErrReset)
 		case !read || at.Offset == c.offset:
 		case f.cfg.Guarantee == AtLeastOnce && at.Offset > c.offset:
 		case noted && note.Stopped != task.Following && at.Offset >= note.Stopped && at.Offset < c.offset:
 			f.away[name] = p
 		default:
-			return fmt.Errorf("store %q: topic %q partition %d: the state is at offset %d, the group committed offset %d: %w", name, tp.topic, tp.partition, at.Offset, c.offset, errUnusable)
+			return fmt.Errorf("store %q: topic %q partition %d: the state is at offset %d, the group committed offset %d: %w", name, tp.Topic, tp.Partition, at.Offset, c.offset, errUnusable)
 		}
 	}
 	return nil
@@ -85,13 +86,13 @@ func (f *fitting) store(name, changelog string) error {
 // committed with it, or by a version that did not say which stores it had.
 func (f *fitting) without(name, changelog string) error {
 	for i := range f.lease.inputs {
-		tp := f.lease.inputs[i].topicPartition
+		tp := f.lease.inputs[i].TopicPartition
 		c := f.offsets[tp]
 		_, noted := task.FindNote(c.meta.Notes, changelog)
 		switch {
 		case c.offset < 0, f.cfg.accepts(changelog), c.onlyFixed():
 		case noted, !c.meta.Noted:
-			return fmt.Errorf("store %q: the group committed offset %d of topic %q partition %d, and neither the local state nor the changelog %q says how far the store had followed: %w", name, c.offset, tp.topic, tp.partition, changelog, errUnusable)
+			return fmt.Errorf("store %q: the group committed offset %d of topic %q partition %d, and neither the local state nor the changelog %q says how far the store had followed: %w", name, c.offset, tp.Topic, tp.Partition, changelog, errUnusable)
 		}
 	}
 	f.fresh = append(f.fresh, name)
@@ -103,9 +104,9 @@ func (f *fitting) without(name, changelog string) error {
 }
 
 // inputOf is what a position says of a source partition.
-func inputOf(p state.Position, tp topicPartition) (state.Input, bool) {
+func inputOf(p state.Position, tp broker.TopicPartition) (state.Input, bool) {
 	for _, in := range p.Inputs {
-		if in.Topic == tp.topic && in.Partition == tp.partition {
+		if in.Topic == tp.Topic && in.Partition == tp.Partition {
 			return in, true
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/processor/internal/task"
 )
 
@@ -40,7 +41,7 @@ type group struct {
 // fetch returns the committed offsets of parts. With stable it fails with
 // UNSTABLE_OFFSET_COMMIT while a transaction is about to change them; what it
 // returns is decided.
-func (g *group) fetch(ctx context.Context, parts map[string][]int32, stable bool) (map[topicPartition]committed, error) {
+func (g *group) fetch(ctx context.Context, parts map[string][]int32, stable bool) (map[broker.TopicPartition]committed, error) {
 	req := kmsg.NewPtrOffsetFetchRequest()
 	req.RequireStable = stable
 	rg := kmsg.NewOffsetFetchRequestGroup()
@@ -58,8 +59,8 @@ func (g *group) fetch(ctx context.Context, parts map[string][]int32, stable bool
 	return g.offsets(resp)
 }
 
-func (g *group) offsets(resp *kmsg.OffsetFetchResponse) (map[topicPartition]committed, error) {
-	out := map[topicPartition]committed{}
+func (g *group) offsets(resp *kmsg.OffsetFetchResponse) (map[broker.TopicPartition]committed, error) {
+	out := map[broker.TopicPartition]committed{}
 	for _, rg := range resp.Groups {
 		if err := kerr.ErrorForCode(rg.ErrorCode); err != nil {
 			return nil, fmt.Errorf("fetch the committed offsets of group %q: %w", g.name, err)
@@ -70,7 +71,7 @@ func (g *group) offsets(resp *kmsg.OffsetFetchResponse) (map[topicPartition]comm
 				if err := kerr.ErrorForCode(rp.ErrorCode); err != nil {
 					return nil, fmt.Errorf("fetch the committed offset of group %q for topic %q partition %d: %w", g.name, topic, rp.Partition, err)
 				}
-				out[topicPartition{topic, rp.Partition}] = decodeCommitted(rp.Offset, rp.Metadata)
+				out[broker.TopicPartition{Topic: topic, Partition: rp.Partition}] = decodeCommitted(rp.Offset, rp.Metadata)
 			}
 		}
 	}
@@ -103,7 +104,7 @@ func (g *group) topic(name string, id [16]byte) string {
 
 // A pledge is one offset to commit.
 type pledge struct {
-	topicPartition
+	broker.TopicPartition
 	offset   int64
 	metadata string
 }
@@ -112,10 +113,10 @@ type pledge struct {
 func byTopic(pledges []pledge) (topics [][]pledge) {
 	at := map[string]int{}
 	for _, p := range pledges {
-		n, ok := at[p.topic]
+		n, ok := at[p.Topic]
 		if !ok {
 			n = len(topics)
-			at[p.topic] = n
+			at[p.Topic] = n
 			topics = append(topics, nil)
 		}
 		topics[n] = append(topics[n], p)
@@ -129,10 +130,10 @@ func (g *group) commit(ctx context.Context, who identity, pledges []pledge) erro
 	req.Group, req.MemberID, req.Generation = g.name, who.member, who.generation
 	for _, of := range byTopic(pledges) {
 		rt := kmsg.NewOffsetCommitRequestTopic()
-		rt.Topic, rt.TopicID = of[0].topic, g.ids[of[0].topic]
+		rt.Topic, rt.TopicID = of[0].Topic, g.ids[of[0].Topic]
 		for _, p := range of {
 			rp := kmsg.NewOffsetCommitRequestTopicPartition()
-			rp.Partition, rp.Offset, rp.Metadata = p.partition, p.offset, &p.metadata
+			rp.Partition, rp.Offset, rp.Metadata = p.Partition, p.offset, &p.metadata
 			rt.Partitions = append(rt.Partitions, rp)
 		}
 		req.Topics = append(req.Topics, rt)
@@ -175,10 +176,10 @@ func (g *group) commitIn(ctx context.Context, h holder, who identity, pledges []
 	req.Group, req.MemberID, req.Generation = g.name, who.member, who.generation
 	for _, of := range byTopic(pledges) {
 		rt := kmsg.NewTxnOffsetCommitRequestTopic()
-		rt.Topic, rt.TopicID = of[0].topic, g.ids[of[0].topic]
+		rt.Topic, rt.TopicID = of[0].Topic, g.ids[of[0].Topic]
 		for _, p := range of {
 			rp := kmsg.NewTxnOffsetCommitRequestTopicPartition()
-			rp.Partition, rp.Offset, rp.Metadata = p.partition, p.offset, &p.metadata
+			rp.Partition, rp.Offset, rp.Metadata = p.Partition, p.offset, &p.metadata
 			rt.Partitions = append(rt.Partitions, rp)
 		}
 		req.Topics = append(req.Topics, rt)
@@ -220,7 +221,7 @@ func (g *group) join(ctx context.Context, h holder, pid int64, epoch int16) erro
 func concurrent(ctx context.Context, do func() error) error {
 	for {
 		err := do()
-		if !errors.Is(err, kerr.ConcurrentTransactions) || !Sleep(ctx, concurrentPause) {
+		if !errors.Is(err, kerr.ConcurrentTransactions) || !broker.Sleep(ctx, broker.ConcurrentPause) {
 			return err
 		}
 	}
@@ -245,3 +246,20 @@ func (g *group) leave(ctx context.Context, memberID, reason string) error {
 	}
 	return nil
 }
+
+// refused are the answers to an offset commit that say: you are not, or not
+// now, who may commit this. Nothing is committed, and nothing is wrong.
+func refused(err error) bool {
+	for _, r := range []error{
+		kerr.IllegalGeneration, kerr.UnknownMemberID, kerr.RebalanceInProgress, kerr.StaleMemberEpoch,
+		kerr.FencedInstanceID, kerr.GroupIDNotFound, errLapsed,
+	} {
+		if errors.Is(err, r) {
+			return true
+		}
+	}
+	return false
+}
+
+// errLapsed says that a task was lost without a word.
+var errLapsed = errors.New("the ownership has lapsed")

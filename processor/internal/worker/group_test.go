@@ -2,16 +2,14 @@ package worker
 
 import (
 	"context"
-	"errors"
 	"math"
 	"reflect"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kerr"
 
+	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/processor/internal/task"
 	"github.com/millrace/millrace/state"
@@ -30,7 +28,7 @@ func TestGroupOffsets(t *testing.T) {
 	g.ids = map[string][16]byte{"in": topics["in"].ID}
 	meta := task.Meta{Watermark: 77, Highest: 78, TopicID: "0123456789abcdef", Run: "r", End: 9, LogicalNow: 8, Finished: true, Noted: true}
 	nobody := identity{"", -1, 0}
-	pledges := []pledge{{topicPartition{"in", 0}, 5, task.EncodeMeta(meta)}, {topicPartition{"in", 2}, 6, "somebody"}}
+	pledges := []pledge{{broker.TopicPartition{Topic: "in", Partition: 0}, 5, task.EncodeMeta(meta)}, {broker.TopicPartition{Topic: "in", Partition: 2}, 6, "somebody"}}
 	if err := g.commit(ctx, nobody, pledges); err != nil {
 		t.Fatal(err)
 	}
@@ -39,8 +37,8 @@ func TestGroupOffsets(t *testing.T) {
 		t.Fatal(err)
 	}
 	for p, want := range []committed{{offset: 5, meta: meta}, noCommit, {offset: 6, foreign: true}} {
-		if !reflect.DeepEqual(got[topicPartition{"in", int32(p)}], want) {
-			t.Errorf("partition %d: %+v, want %+v", p, got[topicPartition{"in", int32(p)}], want)
+		if !reflect.DeepEqual(got[broker.TopicPartition{Topic: "in", Partition: int32(p)}], want) {
+			t.Errorf("partition %d: %+v, want %+v", p, got[broker.TopicPartition{Topic: "in", Partition: int32(p)}], want)
 		}
 	}
 	if err := g.commit(ctx, identity{"a ghost", 3, 0}, pledges); !refused(err) {
@@ -52,7 +50,7 @@ func TestGroupOffsets(t *testing.T) {
 }
 
 func TestAdmit(t *testing.T) {
-	tp := topicPartition{"in", 1}
+	tp := broker.TopicPartition{Topic: "in", Partition: 1}
 	for _, tt := range []struct {
 		name string
 		c    committed
@@ -76,7 +74,7 @@ func TestAdmit(t *testing.T) {
 				}
 				return
 			}
-			if err == nil || !permanent(err) || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "start the application over") {
+			if err == nil || !broker.Permanent(err) || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "start the application over") {
 				t.Errorf("got %v", err)
 			}
 		})
@@ -130,7 +128,7 @@ func TestFit(t *testing.T) {
 			defer func() { _ = l.close(false) }()
 			f := fitting{
 				cfg: &Config{ApplicationID: "app", Guarantee: tt.g}, catalog: &catalog{}, lease: l,
-				offsets: map[topicPartition]committed{{"in", 0}: {offset: tt.offset, meta: tt.meta}},
+				offsets: map[broker.TopicPartition]committed{{Topic: "in", Partition: 0}: {offset: tt.offset, meta: tt.meta}},
 			}
 			got := "fits"
 			switch err := f.fit(); {
@@ -165,32 +163,4 @@ func storesAt(t *testing.T, specs []state.Spec, offset int64) *state.Stores {
 		t.Fatal(err)
 	}
 	return s
-}
-
-// What cannot heal is told at once, what can is repeated until it does.
-func TestRetry(t *testing.T) {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	for _, err := range []error{kerr.TopicAuthorizationFailed, kerr.MessageTooLarge, errPermanent} {
-		tries := 0
-		got := retry(ctx, nil, func(context.Context) error { tries++; return err })
-		if tries != 1 || !errors.Is(got, err) {
-			t.Errorf("%v: %d tries, %v", err, tries, got)
-		}
-	}
-	tries, complaints := 0, 0
-	err := retry(ctx, func(error) { complaints++ }, func(context.Context) error {
-		if tries++; tries < 4 {
-			return kerr.NotCoordinator
-		}
-		return nil
-	})
-	if err != nil || tries != 4 || complaints != 3 {
-		t.Errorf("%d tries, %d complaints, %v", tries, complaints, err)
-	}
-	ended, cancelled := context.WithCancel(ctx)
-	cancelled()
-	if err := retry(ended, nil, func(context.Context) error { return kerr.NotCoordinator }); !errors.Is(err, context.Canceled) {
-		t.Errorf("after the end: %v", err)
-	}
 }

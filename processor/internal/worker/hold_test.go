@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/millrace/millrace/processor/internal/broker"
 )
 
 // refusing is a committer whose commits come from a generation that is over.
@@ -23,8 +25,8 @@ func (refusing) abandon(_ context.Context, _ *batch, reason error) verdict {
 // not if the group's word is what it has just heard.
 func TestRefusalBeforeTheGroupsWord(t *testing.T) {
 	w := Worker{
-		cfg: Config{HeartbeatInterval: time.Hour}, routes: map[topicPartition]route{},
-		member: &member{events: make(chan event, 1)}, pipe: newPipe(refusing{}, &Faults{}, &waker{}),
+		cfg: Config{HeartbeatInterval: time.Hour}, routes: map[broker.TopicPartition]route{},
+		member: &member{events: make(chan event, 1)}, pipe: newPipe(refusing{}, &Faults{}, &broker.Waker{}),
 	}
 	defer w.pipe.close()
 	refuse := func() {

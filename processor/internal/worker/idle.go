@@ -5,6 +5,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/processor/internal/task"
 )
 
@@ -18,9 +19,9 @@ const (
 // An answer says where partitions end.
 type answer struct {
 	asked task.Moment // before the question was sent: what came after it is not proved away
-	parts []topicPartition
-	stood []int64                  // where the tasks were in them then
-	ends  map[topicPartition]int64 // none if the brokers did not say: a partition is not idle until it is proved
+	parts []broker.TopicPartition
+	stood []int64                         // where the tasks were in them then
+	ends  map[broker.TopicPartition]int64 // none if the brokers did not say: a partition is not idle until it is proved
 }
 
 // moment is now.
@@ -39,7 +40,7 @@ func (w *Worker) tick(ctx context.Context) error {
 			}
 		}
 	}
-	if a, ok := w.ends.back(); ok {
+	if a, ok := w.ends.Answer(); ok {
 		return w.hearEnds(ctx, a)
 	}
 	w.ask(ctx)
@@ -49,7 +50,7 @@ func (w *Worker) tick(ctx context.Context) error {
 // ask sends for the ends of all partitions where they are worth it, unless that
 // was done a moment ago, or the last answer is still to come.
 func (w *Worker) ask(ctx context.Context) {
-	if w.ends.away || time.Now().Before(w.nextAsk) {
+	if w.ends.UnderWay() || time.Now().Before(w.nextAsk) {
 		return
 	}
 	w.nextAsk = time.Now().Add(askInterval)
@@ -57,11 +58,11 @@ func (w *Worker) ask(ctx context.Context) {
 	if a.parts, a.stood = w.quiet(); len(a.parts) == 0 {
 		return
 	}
-	client := w.fetcher.client
-	w.ends.run(&w.waker, func() answer {
+	client := w.fetcher.Client
+	w.ends.Start(&w.waker, func() answer {
 		ctx, cancel := context.WithTimeout(ctx, askTimeout)
 		defer cancel()
-		a.ends, _ = logEnd.offsets(ctx, client, a.parts)
+		a.ends, _ = broker.LogEnd.Ask(ctx, client, a.parts)
 		return a
 	})
 }
@@ -87,11 +88,11 @@ func (w *Worker) hearEnds(ctx context.Context, a answer) error {
 
 // quiet lists the partitions whose end is worth asking for, and where their tasks
 // are in them.
-func (w *Worker) quiet() (parts []topicPartition, stood []int64) {
+func (w *Worker) quiet() (parts []broker.TopicPartition, stood []int64) {
 	for l := range w.running() {
 		for i := range l.inputs {
 			if l.task.WantsEnd(i) {
-				parts = append(parts, l.inputs[i].topicPartition)
+				parts = append(parts, l.inputs[i].TopicPartition)
 				stood = append(stood, l.task.Position(i))
 			}
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/processor/internal/task"
 	"github.com/millrace/millrace/state"
@@ -44,7 +45,7 @@ type lease struct {
 
 // A source is one source partition of a lease.
 type source struct {
-	topicPartition
+	broker.TopicPartition
 	offset    int64 // committed: where a replay begins
 	watermark int64 // committed with it
 	highest   int64 // committed with it
@@ -69,7 +70,7 @@ type lentSlab struct {
 func newLease(id task.ID, sub *graph.Subtopology, owner identity) *lease {
 	l := &lease{id: id, sub: sub, owner: owner}
 	for _, topic := range sub.Sources {
-		l.inputs = append(l.inputs, source{topicPartition: topicPartition{topic, id.Partition}})
+		l.inputs = append(l.inputs, source{TopicPartition: broker.TopicPartition{Topic: topic, Partition: id.Partition}})
 	}
 	return l
 }

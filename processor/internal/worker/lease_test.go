@@ -6,6 +6,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/processor/internal/partitioner"
 	"github.com/millrace/millrace/processor/internal/task"
 )
@@ -16,7 +17,7 @@ func mergingLease(t *testing.T) *lease {
 	l := newLease(task.ID{}, g.Subtopologies()[0], identity{})
 	cfg := task.Config{Subtopology: l.sub, Partitions: map[string]int32{"out": 1}, Partition: partitioner.New(), Tasks: 1, MaxIdle: -1}
 	for _, in := range l.inputs {
-		cfg.Inputs = append(cfg.Inputs, task.Input{Topic: in.topic})
+		cfg.Inputs = append(cfg.Inputs, task.Input{Topic: in.Topic})
 	}
 	var err error
 	if l.task, err = task.New(cfg); err != nil {
@@ -157,10 +158,10 @@ func TestRegulate(t *testing.T) {
 		l := mergingLease(t)
 		w := Worker{cfg: cfg, leases: []*lease{l}}
 		var err error
-		if w.fetcher, err = newFetcher([]kgo.Opt{kgo.SeedBrokers("127.0.0.1:1")}, &w.waker); err != nil {
+		if w.fetcher, err = broker.NewFetcher([]kgo.Opt{kgo.SeedBrokers("127.0.0.1:1")}, &w.waker); err != nil {
 			t.Fatal(err)
 		}
-		defer w.fetcher.client.Close()
+		defer w.fetcher.Client.Close()
 		paused := func(want bool) {
 			t.Helper()
 			w.regulate()

@@ -8,6 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 
+	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/processor/internal/task"
 )
@@ -27,26 +28,26 @@ import (
 // With at-least-once a record may be there before its offset is, so nothing is
 // certain, and nothing is done.
 type leftovers struct {
-	ends map[topicPartition]int64 // of the partitions that have records
+	ends map[broker.TopicPartition]int64 // of the partitions that have records
 }
 
 // findRecords looks what is in the repartition topics, as far as it is decided.
 func (w *Worker) findRecords(ctx context.Context) (found leftovers, err error) {
-	var parts []topicPartition
+	var parts []broker.TopicPartition
 	for _, r := range w.cfg.Graph.Repartitions() {
 		for _, p := range w.catalog.everything()[r.Topic] {
-			parts = append(parts, topicPartition{r.Topic, p})
+			parts = append(parts, broker.TopicPartition{Topic: r.Topic, Partition: p})
 		}
 	}
 	if len(parts) == 0 || w.cfg.Guarantee != ExactlyOnce {
 		return found, nil
 	}
-	var starts map[topicPartition]int64
-	err = retry(ctx, w.cfg.Events.warning, func(ctx context.Context) (err error) {
-		if found.ends, err = stableEnd.offsets(ctx, w.fetcher.client, parts); err != nil {
+	var starts map[broker.TopicPartition]int64
+	err = broker.Retry(ctx, w.cfg.Events.warning, func(ctx context.Context) (err error) {
+		if found.ends, err = broker.StableEnd.Ask(ctx, w.fetcher.Client, parts); err != nil {
 			return err
 		}
-		starts, err = logStart.offsets(ctx, w.fetcher.client, parts)
+		starts, err = broker.LogStart.Ask(ctx, w.fetcher.Client, parts)
 		return err
 	})
 	for tp, start := range starts {
@@ -58,7 +59,7 @@ func (w *Worker) findRecords(ctx context.Context) (found leftovers, err error) {
 }
 
 // clear deletes what was found in topics that the group's offsets know nothing of.
-func (w *Worker) clear(ctx context.Context, found leftovers, offsets map[topicPartition]committed) error {
+func (w *Worker) clear(ctx context.Context, found leftovers, offsets map[broker.TopicPartition]committed) error {
 	for _, r := range w.cfg.Graph.Repartitions() {
 		upTo := found.of(r.Topic)
 		if len(upTo) == 0 || ofThisLife(r, offsets) {
@@ -71,8 +72,8 @@ func (w *Worker) clear(ctx context.Context, found leftovers, offsets map[topicPa
 		if begun {
 			continue
 		}
-		err = retry(ctx, w.cfg.Events.warning, func(ctx context.Context) error {
-			done, err := kadm.NewClient(w.fetcher.client).DeleteRecords(ctx, upTo)
+		err = broker.Retry(ctx, w.cfg.Events.warning, func(ctx context.Context) error {
+			done, err := kadm.NewClient(w.fetcher.Client).DeleteRecords(ctx, upTo)
 			return errors.Join(err, done.Error())
 		})
 		if err != nil {
@@ -87,8 +88,8 @@ func (w *Worker) clear(ctx context.Context, found leftovers, offsets map[topicPa
 func (f leftovers) of(topic string) kadm.Offsets {
 	upTo := kadm.Offsets{}
 	for tp, end := range f.ends {
-		if tp.topic == topic {
-			upTo.AddOffset(tp.topic, tp.partition, end, -1)
+		if tp.Topic == topic {
+			upTo.AddOffset(tp.Topic, tp.Partition, end, -1)
 		}
 	}
 	return upTo
@@ -107,7 +108,7 @@ func (w *Worker) begun(ctx context.Context, r graph.Repartition) (begun bool, er
 			w.cfg.Events.warning(err)
 		}
 	}
-	err = retry(ctx, complain, func(ctx context.Context) error {
+	err = broker.Retry(ctx, complain, func(ctx context.Context) error {
 		for _, stable := range []bool{false, true} {
 			offsets, err := w.group.fetch(ctx, parts, stable)
 			if errors.Is(err, kerr.GroupIDNotFound) { // nobody was ever here
@@ -128,17 +129,17 @@ const crowded = 54
 // ofThisLife reports whether the group's offsets tell of a repartition topic: of
 // its reader, or of a task that feeds it. One that was committed by a version
 // without notes may, and one that has no room for more.
-func ofThisLife(r graph.Repartition, offsets map[topicPartition]committed) bool {
+func ofThisLife(r graph.Repartition, offsets map[broker.TopicPartition]committed) bool {
 	for tp, c := range offsets {
 		if c.offset < 0 {
 			continue
 		}
-		if tp.topic == r.Topic {
+		if tp.Topic == r.Topic {
 			return true
 		}
 		for _, topic := range r.From.Sources {
 			_, noted := task.FindNote(c.meta.Notes, r.Topic)
-			if tp.topic == topic && (noted || !c.meta.Noted || len(c.meta.Notes) >= crowded) {
+			if tp.Topic == topic && (noted || !c.meta.Noted || len(c.meta.Notes) >= crowded) {
 				return true
 			}
 		}

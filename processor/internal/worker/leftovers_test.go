@@ -7,6 +7,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/processor/internal/task"
 	"github.com/millrace/millrace/state"
@@ -16,7 +17,7 @@ import (
 // have come with it.
 func TestOfThisLife(t *testing.T) {
 	r := graph.Repartition{Topic: "by", From: &graph.Subtopology{Sources: []string{"in", "also"}}}
-	in, by, other := topicPartition{"in", 1}, topicPartition{"by", 0}, topicPartition{"other", 0}
+	in, by, other := broker.TopicPartition{Topic: "in", Partition: 1}, broker.TopicPartition{Topic: "by", Partition: 0}, broker.TopicPartition{Topic: "other", Partition: 0}
 	notes := func(topics ...string) (m task.Meta) {
 		m.Noted = true
 		for _, topic := range topics {
@@ -24,7 +25,7 @@ func TestOfThisLife(t *testing.T) {
 		}
 		return m
 	}
-	type offsets = map[topicPartition]committed
+	type offsets = map[broker.TopicPartition]committed
 	for name, tt := range map[string]struct {
 		offsets offsets
 		want    bool
@@ -69,11 +70,11 @@ func TestLeftoversAreDeleted(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(w.release)
-			if w.fetcher, err = newFetcher(c.opts, &w.waker); err != nil {
+			if w.fetcher, err = broker.NewFetcher(c.opts, &w.waker); err != nil {
 				t.Fatal(err)
 			}
 			w.catalog = &catalog{layout: layout{sources: [][]string{{"in"}, {"app-by-repartition"}}, partitions: []int32{1, 1}}}
-			w.group = &group{"app", w.fetcher.client, nil}
+			w.group = &group{"app", w.fetcher.Client, nil}
 			if tt.note {
 				meta := task.Meta{Notes: []task.Note{{Topic: task.NoteTopic("app-by-repartition"), Stopped: task.Following}}}
 				offsets := kadm.Offsets{}

@@ -138,7 +138,7 @@ const (
 	rereadTimeout  = 5 * time.Second
 )
 
-// topicsRead is what an errand brings: the settings by topic.
+// topicsRead is what a request brings: the settings by topic.
 type topicsRead struct {
 	settings map[string]map[string]string
 	err      error
@@ -148,20 +148,20 @@ type topicsRead struct {
 // somebody has changed. It can wait, so a failure is told once, by the next
 // refusal.
 func (w *Worker) rereadLimits(ctx context.Context) {
-	if read, ok := w.reread.back(); ok {
+	if read, ok := w.reread.Answer(); ok {
 		for topic, settings := range read.settings {
 			w.learn(topic, settings)
 		}
 	}
-	if w.reread.away || time.Since(w.lastRead) < rereadInterval {
+	if w.reread.UnderWay() || time.Since(w.lastRead) < rereadInterval {
 		return
 	}
 	w.lastRead = time.Now()
-	topics, admin := w.catalog.written(), kadm.NewClient(w.fetcher.client)
+	topics, admin := w.catalog.written(), kadm.NewClient(w.fetcher.Client)
 	if len(topics) == 0 {
 		return
 	}
-	w.reread.run(&w.waker, func() (read topicsRead) {
+	w.reread.Start(&w.waker, func() (read topicsRead) {
 		ctx, cancel := context.WithTimeout(ctx, rereadTimeout)
 		defer cancel()
 		read.settings, read.err = topicSettings(ctx, admin, topics...)
@@ -174,7 +174,7 @@ func (w *Worker) rereadLimits(ctx context.Context) {
 func (w *Worker) relearn(ctx context.Context, topic string) bool {
 	ctx, cancel := context.WithTimeout(ctx, rereadTimeout)
 	defer cancel()
-	all, err := topicSettings(ctx, kadm.NewClient(w.fetcher.client), topic)
+	all, err := topicSettings(ctx, kadm.NewClient(w.fetcher.Client), topic)
 	settings, ok := all[topic]
 	if err != nil || !ok {
 		if err != nil && ctx.Err() == nil {

@@ -11,6 +11,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/millrace/millrace/processor/internal/broker"
 )
 
 // eventQueue is how many group events wait for the worker before the group
@@ -64,7 +66,7 @@ type member struct {
 	balancer *balancer
 	events   chan event
 	notes    chan error // warnings, for the worker to pass on; lost when too many
-	waker    *waker
+	waker    *broker.Waker
 	losses   atomic.Uint64
 	silent   atomic.Bool // the last request about the seat was not answered
 	answered func(bool)  // is told when that changes
@@ -72,7 +74,7 @@ type member struct {
 	cancel   context.CancelFunc
 }
 
-func newMember(cfg *Config, b *balancer, w *waker) (*member, error) {
+func newMember(cfg *Config, b *balancer, w *broker.Waker) (*member, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	m := &member{
 		group: cfg.ApplicationID, balancer: b, events: make(chan event, eventQueue), notes: make(chan error, notesKept),
@@ -179,7 +181,7 @@ func (m *member) OnBrokerE2E(_ kgo.BrokerMetadata, key int16, e kgo.BrokerE2E) {
 func (m *member) note(err error) {
 	select {
 	case m.notes <- err:
-		m.waker.wake()
+		m.waker.Wake()
 	default:
 	}
 }
@@ -187,7 +189,7 @@ func (m *member) note(err error) {
 func (m *member) post(e event) {
 	select {
 	case m.events <- e:
-		m.waker.wake()
+		m.waker.Wake()
 	case <-m.quit:
 	}
 }

@@ -17,6 +17,9 @@ import (
 	"github.com/millrace/millrace/state"
 )
 
+// topicsSeen is how soon after another a client looks at its topics.
+const topicsSeen = 100 * time.Millisecond
+
 // A worker that is not let into its group says so, and comes in when it is.
 func TestGroupThatIsFull(t *testing.T) {
 	c := newCluster(t, 1, "in", "out")
@@ -33,7 +36,7 @@ func TestTopicThatGrows(t *testing.T) {
 	c := newCluster(t, 2, "in", "out")
 	w := newWitness(t)
 	cfg := c.config(passing(t), state.NewMemory(), w)
-	cfg.Client = append(cfg.Client[:len(cfg.Client):len(cfg.Client)], kgo.MetadataMinAge(fetchMetadata), kgo.MetadataMaxAge(2*fetchMetadata))
+	cfg.Client = append(cfg.Client[:len(cfg.Client):len(cfg.Client)], kgo.MetadataMinAge(topicsSeen), kgo.MetadataMaxAge(2*topicsSeen))
 	p := start(t, cfg)
 	w.wait(t, "the start", func() bool { return len(w.restored) == 2 })
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)

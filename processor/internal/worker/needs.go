@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/processor/internal/assign"
+	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/processor/internal/task"
 	"github.com/millrace/millrace/state"
 )
@@ -36,7 +37,7 @@ func (w *Worker) needs(seats []seat) func(assign.Task) []string {
 	}
 	return func(t assign.Task) (all []string) {
 		source := w.catalog.layout.sources[t.Subtopology][0]
-		notes := offsets[topicPartition{source, t.Partition}].meta.Notes
+		notes := offsets[broker.TopicPartition{Topic: source, Partition: t.Partition}].meta.Notes
 		for _, store := range stores {
 			note, ok := task.FindNote(notes, state.ChangelogTopic(w.cfg.ApplicationID, store))
 			if ok && note.Stopped == task.Following {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/millrace/millrace/processor/internal/broker"
 )
 
 // applied ends a commit that Kafka has: only now the state is written. Where that
@@ -164,7 +166,7 @@ func (w *Worker) surrender(ctx context.Context, failed []*batch) error {
 	if err := first.producer.fenced(reason); err != nil {
 		return err
 	}
-	if w.narrow(ctx, first, reason) || !permanent(reason) {
+	if w.narrow(ctx, first, reason) || !broker.Permanent(reason) {
 		return nil
 	}
 	w.lastWord(failed)

@@ -136,8 +136,8 @@ func (w *Worker) begin(l *lease) error {
 		if in.finished {
 			continue
 		}
-		w.routes[in.topicPartition] = route{l, i}
-		w.fetcher.seek(in.topicPartition, in.offset)
+		w.routes[in.TopicPartition] = route{l, i}
+		w.fetcher.Seek(in.TopicPartition, in.offset)
 	}
 	w.busy = true // a bounded task may have nothing to read and still much to do
 	return nil
@@ -145,9 +145,9 @@ func (w *Worker) begin(l *lease) error {
 
 func (w *Worker) stopReading(l *lease) {
 	for _, in := range l.inputs {
-		if _, ok := w.routes[in.topicPartition]; ok {
-			delete(w.routes, in.topicPartition)
-			w.fetcher.remove(in.topicPartition)
+		if _, ok := w.routes[in.TopicPartition]; ok {
+			delete(w.routes, in.TopicPartition)
+			w.fetcher.Remove(in.TopicPartition)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/state"
 )
 
@@ -29,7 +30,7 @@ const pipeDepth = state.PendingCommits
 type pipe struct {
 	committer committer
 	faults    *Faults
-	waker     *waker
+	waker     *broker.Waker
 	ctx       context.Context //nolint:containedctx // ends with the pipe, not with a call
 	cancel    context.CancelFunc
 
@@ -48,7 +49,7 @@ type landing struct {
 	fatal func()
 }
 
-func newPipe(c committer, faults *Faults, w *waker) *pipe {
+func newPipe(c committer, faults *Faults, w *broker.Waker) *pipe {
 	p := &pipe{
 		committer: c, faults: faults, waker: w,
 		in: make(chan *batch, pipeDepth), mid: make(chan *batch, pipeDepth), out: make(chan landing, pipeDepth+2),
@@ -72,7 +73,7 @@ func (p *pipe) stage(work func()) {
 		} else if !whole {
 			p.out <- landing{fatal: runtime.Goexit}
 		}
-		p.waker.wake()
+		p.waker.Wake()
 	}()
 	work()
 	whole = true
@@ -114,7 +115,7 @@ func (p *pipe) finish() {
 			p.lost.Store(true)
 		}
 		p.out <- landing{batch: b}
-		p.waker.wake()
+		p.waker.Wake()
 	}
 }
 

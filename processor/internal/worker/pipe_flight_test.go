@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/processor/internal/task"
 	"github.com/millrace/millrace/state"
@@ -20,7 +21,7 @@ import (
 func TestPipeSparesWhatIsAhead(t *testing.T) {
 	a, b := &batch{began: time.Now()}, &batch{began: time.Now()}
 	p := &pipe{
-		committer: &scripted{fail: "write B", names: map[*batch]string{a: "A", b: "B"}, begun: make(chan string, 100)}, faults: &Faults{}, waker: &waker{}, ctx: context.Background(),
+		committer: &scripted{fail: "write B", names: map[*batch]string{a: "A", b: "B"}, begun: make(chan string, 100)}, faults: &Faults{}, waker: &broker.Waker{}, ctx: context.Background(),
 		in: make(chan *batch, pipeDepth), mid: make(chan *batch, pipeDepth), out: make(chan landing, pipeDepth),
 	}
 	p.put(a)

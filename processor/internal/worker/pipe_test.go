@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/millrace/millrace/processor/internal/broker"
 )
 
 // A scripted committer notes what is asked of it and answers as it is told.
@@ -72,7 +74,7 @@ func (s *scripted) steps() string {
 func newScripted(fail, hold string) (*scripted, *pipe, *batch, *batch) {
 	a, b := &batch{began: time.Now()}, &batch{began: time.Now()}
 	s := &scripted{fail: fail, hold: hold, held: make(chan struct{}), resume: make(chan struct{}), names: map[*batch]string{a: "A", b: "B"}, begun: make(chan string, 100)}
-	return s, newPipe(s, &Faults{}, &waker{}), a, b
+	return s, newPipe(s, &Faults{}, &broker.Waker{}), a, b
 }
 
 // B is written while A ends; neither overtakes the other.
@@ -155,7 +157,7 @@ func TestPipeFailsBehindAFailure(t *testing.T) {
 
 // A stage that panics takes the worker with it, and does not hold up the end.
 func TestPipePanics(t *testing.T) {
-	p := newPipe(panicking{}, &Faults{}, &waker{})
+	p := newPipe(panicking{}, &Faults{}, &broker.Waker{})
 	defer p.close()
 	defer func() {
 		if r := recover(); r != errCrash {

@@ -25,7 +25,7 @@ func (l *lease) blame(p task.Poison) error {
 	}
 	l.slowDown(1)
 	for i := range l.inputs {
-		if l.inputs[i].topic == p.Origin.Topic {
+		if l.inputs[i].Topic == p.Origin.Topic {
 			l.until[i] = max(l.until[i], p.Origin.Offset+1)
 		}
 	}
@@ -60,7 +60,7 @@ func (l *lease) slowDown(limit int) {
 func (l *lease) relax() {
 	l.skip = slices.DeleteFunc(l.skip, func(p task.Poison) bool {
 		return !slices.ContainsFunc(l.inputs, func(in source) bool {
-			return in.topic == p.Origin.Topic && in.offset <= p.Origin.Offset
+			return in.Topic == p.Origin.Topic && in.offset <= p.Origin.Offset
 		})
 	})
 	for i, until := range l.until {
@@ -149,7 +149,7 @@ func (l *lease) latest() (graph.Origin, bool) {
 		for _, slab := range slices.Backward(in.slabs) {
 			for _, m := range slices.Backward(slab.messages) {
 				if m.Offset < l.task.Position(i) && m.Offset >= in.offset {
-					return graph.Origin{Topic: in.topic, Partition: in.partition, Offset: m.Offset}, true
+					return graph.Origin{Topic: in.Topic, Partition: in.Partition, Offset: m.Offset}, true
 				}
 			}
 		}

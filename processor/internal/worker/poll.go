@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/millrace/millrace/processor/internal/broker"
 )
 
 // How much is read ahead: everything that the client has is taken at once, so
@@ -23,7 +25,7 @@ func (w *Worker) poll(ctx context.Context) error {
 		return nil
 	}
 	w.regulate()
-	for _, err := range w.fetcher.poll(ctx, w.wakeAt(), w.pending, w) {
+	for _, err := range w.fetcher.Poll(ctx, w.wakeAt(), w.pending, w.routes) {
 		if err := w.outrun(ctx, err); err != nil {
 			return err
 		}
@@ -41,10 +43,10 @@ func (w *Worker) regulate() {
 			switch in, n, bytes := &l.inputs[i], l.waiting(i), l.waitingBytes(i); {
 			case !in.paused && (n >= w.cfg.QueueRecords || bytes >= share):
 				in.paused = true
-				w.fetcher.pause(in.topicPartition)
+				w.fetcher.Pause(in.TopicPartition)
 			case in.paused && n <= w.cfg.QueueRecords/2 && bytes <= share/2:
 				in.paused = false
-				w.fetcher.resume(in.topicPartition)
+				w.fetcher.Resume(in.TopicPartition)
 			}
 		}
 	}
@@ -69,22 +71,31 @@ func (w *Worker) queueShare() int {
 	return max(w.cfg.QueueBytes/max(n, 1), 1)
 }
 
-// reads implements reader.
-func (w *Worker) reads(tp topicPartition) bool {
-	for read := range w.routes {
-		if read.topic == tp.topic && (tp.partition < 0 || read.partition == tp.partition) {
+// routes say who reads what: the fetcher's Reader.
+type routes map[broker.TopicPartition]route
+
+// A route says which task reads a partition, as which of its inputs.
+type route struct {
+	lease *lease
+	input int
+}
+
+// Reads implements broker.Reader.
+func (r routes) Reads(tp broker.TopicPartition) bool {
+	for read := range r {
+		if read.Topic == tp.Topic && (tp.Partition < 0 || read.Partition == tp.Partition) {
 			return true
 		}
 	}
 	return false
 }
 
-// take implements reader: it hands fetched records to the lease of their task.
-func (w *Worker) take(tp topicPartition, records []*kgo.Record) error {
-	r, ok := w.routes[tp]
+// Take implements broker.Reader: it hands fetched records to the lease of their task.
+func (r routes) Take(tp broker.TopicPartition, records []*kgo.Record) error {
+	to, ok := r[tp]
 	if !ok {
-		return fmt.Errorf("topic %q partition %d: records arrived that no task reads", tp.topic, tp.partition)
+		return fmt.Errorf("topic %q partition %d: records arrived that no task reads", tp.Topic, tp.Partition)
 	}
-	r.lease.take(r.input, records)
+	to.lease.take(to.input, records)
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/kversion"
 
+	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/processor/internal/graph"
 )
 
@@ -24,7 +25,6 @@ const (
 	producerBatch    = 1_000_000 // bytes, where the topic does not say
 	batchBytesLimit  = 16 << 20  // what it says beyond this is not used
 	producerMetadata = 10 * time.Millisecond
-	concurrentPause  = 2 * time.Millisecond
 	endTimeout       = 30 * time.Second // for one request that ends a transaction
 	fenceWindow      = time.Minute
 	fencesTolerated  = 2
@@ -112,7 +112,7 @@ func newProducer(cfg *Config, txnID string, c *catalog) *producer {
 		kgo.ProducerLinger(producerLinger),
 		kgo.ProducerBatchMaxBytesFn(c.largestBatch),
 		kgo.MetadataMinAge(producerMetadata),
-		kgo.ConcurrentTransactionsBackoff(concurrentPause),
+		kgo.ConcurrentTransactionsBackoff(broker.ConcurrentPause),
 	)
 	if txnID != "" {
 		opts = append(opts, kgo.TransactionalID(txnID), kgo.TransactionTimeout(cfg.TransactionTimeout))
@@ -140,7 +140,7 @@ func (p *producer) open(ctx context.Context, complain func(error)) error {
 	if err != nil {
 		return fmt.Errorf("open the producing client: %w", err)
 	}
-	err = retry(ctx, complain, func(ctx context.Context) error {
+	err = broker.Retry(ctx, complain, func(ctx context.Context) error {
 		_, _, err := client.ProducerID(ctx)
 		return err
 	})
@@ -238,4 +238,10 @@ func (p *producer) fenced(err error) error {
 		return nil
 	}
 	return fmt.Errorf("another process uses transactional id %q, it took it over %d times within a minute: %w; is the state directory a copy of another process's? give each process its own", p.txnID, len(p.fences), err)
+}
+
+// fencedOff says that another holder of the transactional id, or the broker's
+// transaction timeout, has ended what we had open.
+func fencedOff(err error) bool {
+	return errors.Is(err, kerr.ProducerFenced) || errors.Is(err, kerr.InvalidProducerEpoch)
 }

@@ -93,7 +93,7 @@ func TestStoresOfTheTopologyAreKnown(t *testing.T) {
 	c := newCluster(t, 2, "in", "out")
 	cfg := c.config(counting(t, graph.ErrorPolicy{}), state.NewMemory(), newWitness(t))
 	cfg.setDefaults()
-	found, err := lookAround(context.Background(), &cfg, c.client(kgo.MetadataMinAge(fetchMetadata)))
+	found, err := lookAround(context.Background(), &cfg, c.client(kgo.MetadataMinAge(topicsSeen)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/processor/internal/task"
 )
@@ -27,10 +28,10 @@ func TestPurge(t *testing.T) {
 	seen := newWitness(t)
 	w := &Worker{cfg: Config{Events: seen.events()}, leases: []*lease{l}}
 	var err error
-	if w.fetcher, err = newFetcher(c.opts, &w.waker); err != nil {
+	if w.fetcher, err = broker.NewFetcher(c.opts, &w.waker); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(w.fetcher.close)
+	t.Cleanup(w.fetcher.Close)
 
 	for _, c := range []struct {
 		committed, starts int64

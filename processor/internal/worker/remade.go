@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/processor/internal/task"
 )
 
@@ -21,11 +22,11 @@ func (c *Config) accepts(topic string) bool { return slices.Contains(c.AcceptRem
 
 // refuseRemade looks whether the topics are those that the offsets were committed
 // with.
-func (r *restorer) refuseRemade(l *lease, offsets map[topicPartition]committed) error {
+func (r *restorer) refuseRemade(l *lease, offsets map[broker.TopicPartition]committed) error {
 	for _, in := range l.inputs {
-		c := offsets[in.topicPartition]
-		if id := fmt.Sprintf("%x", c.meta.TopicID); c.offset >= 0 && r.catalog.another(in.topic, id) {
-			return fmt.Errorf("topic %q was deleted and made anew: the group committed offset %d of partition %d of the topic of id %s, which is now of id %s, so the offset means nothing in it: %w", in.topic, c.offset, in.partition, id, r.catalog.topicID(in.topic), ErrReset)
+		c := offsets[in.TopicPartition]
+		if id := fmt.Sprintf("%x", c.meta.TopicID); c.offset >= 0 && r.catalog.another(in.Topic, id) {
+			return fmt.Errorf("topic %q was deleted and made anew: the group committed offset %d of partition %d of the topic of id %s, which is now of id %s, so the offset means nothing in it: %w", in.Topic, c.offset, in.Partition, id, r.catalog.topicID(in.Topic), broker.ErrReset)
 		}
 		for _, topic := range slices.Concat(l.changelogs(r.cfg.ApplicationID), l.sub.Feeds) {
 			note, noted := task.FindNote(c.meta.Notes, topic)
@@ -38,7 +39,7 @@ func (r *restorer) refuseRemade(l *lease, offsets map[topicPartition]committed) 
 }
 
 func (r *restorer) remade(topic string) error {
-	return fmt.Errorf("topic %q was deleted and made anew (it is now of id %s) since the offsets of group %q were committed: what was in it is not in Kafka any more; local state is left as it is; to give up what was in the topic, start with AcceptRemade naming it; to begin again: %w", topic, r.catalog.topicID(topic), r.cfg.ApplicationID, ErrReset)
+	return fmt.Errorf("topic %q was deleted and made anew (it is now of id %s) since the offsets of group %q were committed: what was in it is not in Kafka any more; local state is left as it is; to give up what was in the topic, start with AcceptRemade naming it; to begin again: %w", topic, r.catalog.topicID(topic), r.cfg.ApplicationID, broker.ErrReset)
 }
 
 // notesOf are the notes to be committed with an input: on the topics that the task

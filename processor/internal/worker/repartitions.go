@@ -9,6 +9,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 
+	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/processor/internal/task"
 )
@@ -80,16 +81,16 @@ func (s *survey) repartitionCount(r graph.Repartition) int32 {
 // now and has deleted what it processed, and this one is about to hear of it. Nor
 // are they one before the first was processed: retention was faster.
 func (w *Worker) outrun(ctx context.Context, err error) error {
-	var gone *goneError
+	var gone *broker.GoneError
 	if !errors.As(err, &gone) {
 		return w.unreadable(err)
 	}
-	if _, ok := w.routes[gone.topicPartition]; !ok {
+	if _, ok := w.routes[gone.TopicPartition]; !ok {
 		return nil
 	}
-	var offsets map[topicPartition]committed
-	asked := retry(ctx, w.cfg.Events.warning, func(ctx context.Context) (err error) {
-		offsets, err = w.group.fetch(ctx, map[string][]int32{gone.topic: {gone.partition}}, false)
+	var offsets map[broker.TopicPartition]committed
+	asked := broker.Retry(ctx, w.cfg.Events.warning, func(ctx context.Context) (err error) {
+		offsets, err = w.group.fetch(ctx, map[string][]int32{gone.Topic: {gone.Partition}}, false)
 		return err
 	})
 	if asked == nil {
@@ -98,11 +99,11 @@ func (w *Worker) outrun(ctx context.Context, err error) error {
 	if asked != nil {
 		return asked
 	}
-	r, ok := w.routes[gone.topicPartition]
+	r, ok := w.routes[gone.TopicPartition]
 	if !ok {
 		return nil // what has landed has taken the task back
 	}
-	switch at := offsets[gone.topicPartition].offset; {
+	switch at := offsets[gone.TopicPartition].offset; {
 	case r.lease.away != nil:
 		return err // the offset committed is the task's own, not where what was away is read
 	case at > r.lease.inputs[r.input].offset:
@@ -117,7 +118,7 @@ func (w *Worker) outrun(ctx context.Context, err error) error {
 // and its state know.
 func (l *lease) untouched(index int) bool {
 	in := &l.inputs[index]
-	_, applied := l.applied(in.topicPartition, nil)
+	_, applied := l.applied(in.TopicPartition, nil)
 	return !applied && l.task.Position(index) == in.offset
 }
 
@@ -125,18 +126,18 @@ func (l *lease) untouched(index int) bool {
 // begins now; gone is why.
 func (w *Worker) beginLater(ctx context.Context, r route, gone error) error {
 	l, in := r.lease, &r.lease.inputs[r.input]
-	var starts map[topicPartition]int64
-	err := retry(ctx, w.cfg.Events.warning, func(ctx context.Context) (err error) {
-		starts, err = logStart.offsets(ctx, w.fetcher.client, []topicPartition{in.topicPartition})
+	var starts map[broker.TopicPartition]int64
+	err := broker.Retry(ctx, w.cfg.Events.warning, func(ctx context.Context) (err error) {
+		starts, err = broker.LogStart.Ask(ctx, w.fetcher.Client, []broker.TopicPartition{in.TopicPartition})
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	if starts[in.topicPartition] <= in.offset { // it is the end that is not where it was
+	if starts[in.TopicPartition] <= in.offset { // it is the end that is not where it was
 		return gone
 	}
-	in.offset = starts[in.topicPartition]
+	in.offset = starts[in.TopicPartition]
 	l.drop(w.cfg.Faults.KeepOverlay)
 	return w.begin(l)
 }
@@ -151,10 +152,10 @@ const (
 // purge deletes from the repartition topics what was processed and committed.
 // It can wait, so a failure is only told.
 func (w *Worker) purge(ctx context.Context) {
-	if err, ok := w.purged.back(); ok && err != nil && ctx.Err() == nil {
+	if err, ok := w.purged.Answer(); ok && err != nil && ctx.Err() == nil {
 		w.cfg.Events.warning(fmt.Errorf("delete processed records from repartition topics: %w", err))
 	}
-	if w.purged.away || time.Since(w.lastPurge) < purgeInterval {
+	if w.purged.UnderWay() || time.Since(w.lastPurge) < purgeInterval {
 		return
 	}
 	w.lastPurge = time.Now()
@@ -162,8 +163,8 @@ func (w *Worker) purge(ctx context.Context) {
 	if len(offsets) == 0 {
 		return
 	}
-	client := kadm.NewClient(w.fetcher.client)
-	w.purged.run(&w.waker, func() error {
+	client := kadm.NewClient(w.fetcher.Client)
+	w.purged.Start(&w.waker, func() error {
 		ctx, cancel := context.WithTimeout(ctx, purgeTimeout)
 		defer cancel()
 		deleted, err := client.DeleteRecords(ctx, offsets)
@@ -192,8 +193,8 @@ func (w *Worker) processedOffsets() kadm.Offsets {
 	offsets := kadm.Offsets{}
 	for l := range w.running() {
 		for _, in := range l.inputs {
-			if upTo := in.deletable(); upTo > 0 && slices.Contains(l.sub.Fed, in.topic) {
-				offsets.AddOffset(in.topic, in.partition, upTo, -1)
+			if upTo := in.deletable(); upTo > 0 && slices.Contains(l.sub.Fed, in.Topic) {
+				offsets.AddOffset(in.Topic, in.Partition, upTo, -1)
 			}
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/state"
 )
 
@@ -32,29 +33,29 @@ func unusable(err error) bool {
 }
 
 // readChangelogs reads the changelogs of a lease from where its state is to their ends.
-func (r *restorer) readChangelogs(ctx context.Context, l *lease, offsets map[topicPartition]committed) error {
+func (r *restorer) readChangelogs(ctx context.Context, l *lease, offsets map[broker.TopicPartition]committed) error {
 	if l.stores == nil || r.cfg.Faults.NoRestore {
 		return nil
 	}
 	began := r.cfg.Now().UnixMilli()
-	var parts []topicPartition
+	var parts []broker.TopicPartition
 	for _, topic := range l.changelogs(r.cfg.ApplicationID) {
-		parts = append(parts, topicPartition{topic, l.id.Partition})
+		parts = append(parts, broker.TopicPartition{Topic: topic, Partition: l.id.Partition})
 	}
-	end := logEnd
+	end := broker.LogEnd
 	if r.cfg.Faults.RestoreToLSO {
-		end = stableEnd
+		end = broker.StableEnd
 	}
-	ends, err := end.offsets(ctx, r.client, parts) // R3: after the offsets of the sources
+	ends, err := end.Ask(ctx, r.client, parts) // R3: after the offsets of the sources
 	if err != nil {
 		return err
 	}
-	starts, err := logStart.offsets(ctx, r.client, parts)
+	starts, err := broker.LogStart.Ask(ctx, r.client, parts)
 	if err != nil {
 		return err
 	}
 	for i, tp := range parts {
-		if err := r.usable(l, l.sub.Stores[i].Name, tp.topic, starts[tp], ends[tp], offsets); err != nil { // R4
+		if err := r.usable(l, l.sub.Stores[i].Name, tp.Topic, starts[tp], ends[tp], offsets); err != nil { // R4
 			return err
 		}
 	}
@@ -63,7 +64,7 @@ func (r *restorer) readChangelogs(ctx context.Context, l *lease, offsets map[top
 	}
 	for i, tp := range parts {
 		name := l.sub.Stores[i].Name
-		l.stores.SetChangelogID(name, r.catalog.topicID(tp.topic))
+		l.stores.SetChangelogID(name, r.catalog.topicID(tp.Topic))
 		if err := r.replay(ctx, l, name, tp, max(starts[tp], l.stores.ChangelogNext(name)), ends[tp]); err != nil { // R5, R6
 			return err
 		}
@@ -84,7 +85,7 @@ func storeFailed(l *lease, err error) error {
 	case errors.Is(err, state.ErrMeaning):
 		return changedMeaning(l, err)
 	case errors.Is(err, state.ErrForeign), errors.Is(err, state.ErrNewerFormat):
-		return fmt.Errorf("%w: %w", err, errPermanent)
+		return fmt.Errorf("%w: %w", err, broker.ErrPermanent)
 	}
 	return errors.Join(err, l.close(false))
 }
@@ -102,7 +103,7 @@ func (l *lease) fresh() bool {
 // usable is the rule for volumes that were away: what was not followed long
 // enough to miss a deletion, or belongs to another changelog, comes back to
 // life if it is used.
-func (r *restorer) usable(l *lease, store, topic string, start, end int64, offsets map[topicPartition]committed) error {
+func (r *restorer) usable(l *lease, store, topic string, start, end int64, offsets map[broker.TopicPartition]committed) error {
 	next := l.stores.ChangelogNext(store)
 	if next == 0 {
 		return nil
@@ -131,11 +132,11 @@ func (r *restorer) usable(l *lease, store, topic string, start, end int64, offse
 // committed by a version that did not note the ids of its topics. With notes,
 // refuseRemade has looked already, and what follows another topic is a state from
 // before the application was started over.
-func (l *lease) good(store string, offsets map[topicPartition]committed) bool {
+func (l *lease) good(store string, offsets map[broker.TopicPartition]committed) bool {
 	p, ok := l.stores.Position(store)
 	for _, in := range l.inputs {
-		c := offsets[in.topicPartition]
-		at, read := inputOf(p, in.topicPartition)
+		c := offsets[in.TopicPartition]
+		at, read := inputOf(p, in.TopicPartition)
 		ok = ok && c.offset >= 0 && !c.meta.Noted && read && at.Offset == c.offset
 	}
 	return ok
@@ -143,15 +144,15 @@ func (l *lease) good(store string, offsets map[topicPartition]committed) bool {
 
 // replay restores one store from the records [from, to) of its changelog that
 // are committed. Markers and aborted records move the position like any other.
-func (r *restorer) replay(ctx context.Context, l *lease, store string, tp topicPartition, from, to int64) error {
+func (r *restorer) replay(ctx context.Context, l *lease, store string, tp broker.TopicPartition, from, to int64) error {
 	if from >= to {
 		return nil
 	}
 	if err := r.openReader(); err != nil {
 		return err
 	}
-	r.reader.AddConsumePartitions(map[string]map[int32]kgo.Offset{tp.topic: {tp.partition: kgo.NewOffset().At(from)}})
-	defer r.reader.RemoveConsumePartitions(map[string][]int32{tp.topic: {tp.partition}})
+	r.reader.AddConsumePartitions(map[string]map[int32]kgo.Offset{tp.Topic: {tp.Partition: kgo.NewOffset().At(from)}})
+	defer r.reader.RemoveConsumePartitions(map[string][]int32{tp.Topic: {tp.Partition}})
 	var batch []state.ChangelogRecord
 	for at := from; at < to; {
 		records, err := r.read(ctx, tp)
@@ -190,29 +191,29 @@ func (r *restorer) openReader() (err error) {
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.KeepControlRecords(),
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
-		kgo.FetchMaxWait(fetchWait),
+		kgo.FetchMaxWait(broker.FetchWait),
 	)...)
 	if err != nil {
-		return fmt.Errorf("open the client that reads changelogs: %w: %w", err, errPermanent)
+		return fmt.Errorf("open the client that reads changelogs: %w: %w", err, broker.ErrPermanent)
 	}
 	return nil
 }
 
 // read returns the next records, none if there are none for a while.
-func (r *restorer) read(ctx context.Context, tp topicPartition) ([]*kgo.Record, error) {
+func (r *restorer) read(ctx context.Context, tp broker.TopicPartition) ([]*kgo.Record, error) {
 	wait, cancel := context.WithTimeout(ctx, stallWait)
 	defer cancel()
 	var records []*kgo.Record
 	var failed error
 	r.reader.PollRecords(wait, restoreRecords).EachPartition(func(p kgo.FetchTopicPartition) {
-		if (topicPartition{p.Topic, p.Partition}) == tp {
+		if (broker.TopicPartition{Topic: p.Topic, Partition: p.Partition}) == tp {
 			records = append(records, p.Records...)
 		}
 		switch {
 		case errors.Is(p.Err, kerr.OffsetOutOfRange):
-			failed = fmt.Errorf("changelog %q partition %d is cut off: %w: %w", tp.topic, tp.partition, p.Err, errUnusable)
+			failed = fmt.Errorf("changelog %q partition %d is cut off: %w: %w", tp.Topic, tp.Partition, p.Err, errUnusable)
 		case p.Err != nil && failed == nil && !errors.Is(p.Err, context.DeadlineExceeded):
-			failed = fmt.Errorf("read changelog %q partition %d: %w", tp.topic, tp.partition, p.Err)
+			failed = fmt.Errorf("read changelog %q partition %d: %w", tp.Topic, tp.Partition, p.Err)
 		}
 	})
 	if ctx.Err() != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/processor/internal/task"
 	"github.com/millrace/millrace/state"
 )
@@ -48,7 +49,7 @@ type restorer struct {
 	group   *group
 	client  *kgo.Client // for requests; the fetcher's
 	member  *member
-	waker   *waker
+	waker   *broker.Waker
 	reader  *kgo.Client // of changelogs; opened when first needed
 	orders  chan order
 	out     chan delivery
@@ -61,7 +62,7 @@ const notesKept = 32
 
 func newRestorer(w *Worker) *restorer {
 	return &restorer{
-		cfg: &w.cfg, catalog: w.catalog, group: w.group, client: w.fetcher.client, member: w.member, waker: &w.waker,
+		cfg: &w.cfg, catalog: w.catalog, group: w.group, client: w.fetcher.Client, member: w.member, waker: &w.waker,
 		orders: make(chan order, 1), out: make(chan delivery, 1), notes: make(chan error, notesKept),
 	}
 }
@@ -73,13 +74,13 @@ func (r *restorer) run() {
 		began := time.Now()
 		d := delivery{lease: o.lease}
 		r.current = &d
-		d.err = retry(o.ctx, r.note, func(ctx context.Context) error { return r.restore(ctx, o.lease) })
+		d.err = broker.Retry(o.ctx, r.note, func(ctx context.Context) error { return r.restore(ctx, o.lease) })
 		if d.err != nil {
 			d.err = fmt.Errorf("task %s: restore: %w", o.lease.id, d.err)
 		}
 		d.restored.Duration = time.Since(began)
 		r.out <- d
-		r.waker.wake()
+		r.waker.Wake()
 	}
 	if r.reader != nil {
 		r.reader.Close()
@@ -89,7 +90,7 @@ func (r *restorer) run() {
 func (r *restorer) note(err error) {
 	select {
 	case r.notes <- fmt.Errorf("task %s: restore: %w", r.current.lease.id, err):
-		r.waker.wake()
+		r.waker.Wake()
 	default:
 	}
 }
@@ -135,7 +136,7 @@ func (r *restorer) restore(ctx context.Context, l *lease) error {
 // overtaken says that the offsets were committed anew since they were asked for:
 // the worker has lost the task and has not heard of it yet. What was compared
 // with them says nothing about the state.
-func (r *restorer) overtaken(ctx context.Context, l *lease, before map[topicPartition]committed) (bool, error) {
+func (r *restorer) overtaken(ctx context.Context, l *lease, before map[broker.TopicPartition]committed) (bool, error) {
 	now, err := r.stable(ctx, l.sources())
 	if err != nil {
 		return false, err
@@ -167,7 +168,7 @@ const (
 )
 
 // stable returns the committed offsets once they are decided.
-func (r *restorer) stable(ctx context.Context, parts map[string][]int32) (map[topicPartition]committed, error) {
+func (r *restorer) stable(ctx context.Context, parts map[string][]int32) (map[broker.TopicPartition]committed, error) {
 	for said := time.Now(); ; {
 		offsets, err := r.group.fetch(ctx, parts, true)
 		if !errors.Is(err, kerr.UnstableOffsetCommit) {
@@ -177,7 +178,7 @@ func (r *restorer) stable(ctx context.Context, parts map[string][]int32) (map[to
 			said = time.Now()
 			r.note(fmt.Errorf("waiting for the transaction of a former owner to end or to time out: %w", err))
 		}
-		if !Sleep(ctx, unstablePause) {
+		if !broker.Sleep(ctx, unstablePause) {
 			return nil, ctx.Err()
 		}
 	}
@@ -187,19 +188,19 @@ func (r *restorer) stable(ctx context.Context, parts map[string][]int32) (map[to
 func (l *lease) sources() map[string][]int32 {
 	parts := map[string][]int32{}
 	for _, in := range l.inputs {
-		parts[in.topic] = []int32{in.partition}
+		parts[in.Topic] = []int32{in.Partition}
 	}
 	return parts
 }
 
 // admit refuses offsets that this run must not go on from.
-func (r *restorer) admit(l *lease, offsets map[topicPartition]committed) error {
+func (r *restorer) admit(l *lease, offsets map[broker.TopicPartition]committed) error {
 	for _, in := range l.inputs {
-		c, ok := offsets[in.topicPartition]
+		c, ok := offsets[in.TopicPartition]
 		if !ok {
-			return fmt.Errorf("topic %q partition %d: the group's answer leaves it out", in.topic, in.partition)
+			return fmt.Errorf("topic %q partition %d: the group's answer leaves it out", in.Topic, in.Partition)
 		}
-		if err := c.admit(r.cfg.ApplicationID, in.topicPartition, r.cfg.run()); err != nil {
+		if err := c.admit(r.cfg.ApplicationID, in.TopicPartition, r.cfg.run()); err != nil {
 			return err
 		}
 	}
@@ -218,7 +219,7 @@ func (r *restorer) open(l *lease) error {
 		r.note(fmt.Errorf("its state is damaged and is built anew from the changelogs: %w", err))
 		r.current.restored.Rebuilt = true
 		if err := r.cfg.Storage.Quarantine(name); err != nil {
-			return fmt.Errorf("put its damaged state aside: %w: %w", err, errPermanent)
+			return fmt.Errorf("put its damaged state aside: %w: %w", err, broker.ErrPermanent)
 		}
 		stores, err = r.cfg.Storage.Open(name, id, l.sub.Stores)
 	}
@@ -229,7 +230,7 @@ func (r *restorer) open(l *lease) error {
 		return changedMeaning(l, err)
 	}
 	if err != nil {
-		return fmt.Errorf("open its state: %w: %w", err, errPermanent)
+		return fmt.Errorf("open its state: %w: %w", err, broker.ErrPermanent)
 	}
 	l.stores = stores
 	return nil
@@ -242,12 +243,12 @@ func (r *restorer) discard(l *lease, reason error) error {
 		r.note(err)
 	}
 	if l.rebuilt {
-		return fmt.Errorf("%w; building it anew did not help: %w", reason, ErrReset)
+		return fmt.Errorf("%w; building it anew did not help: %w", reason, broker.ErrReset)
 	}
 	l.rebuilt, r.current.restored.Rebuilt = true, true
 	r.note(fmt.Errorf("its state is built anew from the changelogs: %w", reason))
 	if err := r.cfg.Storage.Quarantine(l.id.String()); err != nil {
-		return fmt.Errorf("put its state aside: %w: %w", err, errPermanent)
+		return fmt.Errorf("put its state aside: %w: %w", err, broker.ErrPermanent)
 	}
 	return nil
 }
@@ -258,10 +259,10 @@ func (r *restorer) discard(l *lease, reason error) error {
 func (r *restorer) takePositions(ctx context.Context, l *lease, f *fitting) error {
 	for i := range l.inputs {
 		in := &l.inputs[i]
-		c := f.offsets[in.topicPartition]
+		c := f.offsets[in.TopicPartition]
 		in.offset, in.watermark, in.highest, in.upstream = c.offset, c.meta.Watermark, c.meta.Highest, c.meta.Upstream
 		in.end, in.finished, in.notes = c.meta.End, c.meta.Finished, r.notesOf(l, c)
-		p, ok := l.applied(in.topicPartition, c.meta.Notes)
+		p, ok := l.applied(in.TopicPartition, c.meta.Notes)
 		if ok && p.Offset == in.offset {
 			in.upstream = p.Upstream // the metadata may be too small for it
 		}
@@ -269,11 +270,11 @@ func (r *restorer) takePositions(ctx context.Context, l *lease, f *fitting) erro
 			in.stand(p)
 		}
 		if in.offset < 0 {
-			start, err := logStart.offsets(ctx, r.client, []topicPartition{in.topicPartition})
+			start, err := broker.LogStart.Ask(ctx, r.client, []broker.TopicPartition{in.TopicPartition})
 			if err != nil {
 				return err
 			}
-			in.offset = start[in.topicPartition]
+			in.offset = start[in.TopicPartition]
 		}
 		if r.cfg.Faults.NoWatermark {
 			in.watermark, in.highest = noCommit.meta.Watermark, noCommit.meta.Highest
@@ -287,7 +288,7 @@ func (r *restorer) takePositions(ctx context.Context, l *lease, f *fitting) erro
 // store that has got furthest, of those that the notes do not say were away. With
 // at-least-once a crash can come between the positions of two stores; all their
 // changes were written before.
-func (l *lease) applied(tp topicPartition, notes []task.Note) (furthest state.Input, ok bool) {
+func (l *lease) applied(tp broker.TopicPartition, notes []task.Note) (furthest state.Input, ok bool) {
 	if l.stores == nil {
 		return state.Input{}, false
 	}

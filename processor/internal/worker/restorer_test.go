@@ -18,7 +18,7 @@ func TestTurnLeavesRestoring(t *testing.T) {
 	go func() {
 		defer close(done)
 		for i := range l.inputs {
-			l.inputs[i] = source{topicPartition: l.inputs[i].topicPartition, offset: 7}
+			l.inputs[i] = source{TopicPartition: l.inputs[i].TopicPartition, offset: 7}
 		}
 	}()
 	w.purge(context.Background())

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/state"
 )
 
@@ -49,7 +50,7 @@ func (p *producer) changelogsBehind(b *batch) error {
 				return fmt.Errorf("task %s, store %q: the broker did not say at which offset it wrote the changelog", part.lease.id, part.lease.sub.Stores[e.Store].Name)
 			}
 			if known := part.known[e.Store]; offset < known {
-				return fmt.Errorf("task %s: the broker wrote to changelog %q partition %d at offset %d, and the store has followed it to offset %d: the topic was deleted and made anew, or cut off, while the application ran; nothing of this commit is believed, and local state is left as it is: %w", part.lease.id, part.topics[e.Store], part.lease.id.Partition, offset, known, ErrReset)
+				return fmt.Errorf("task %s: the broker wrote to changelog %q partition %d at offset %d, and the store has followed it to offset %d: the topic was deleted and made anew, or cut off, while the application ran; nothing of this commit is believed, and local state is left as it is: %w", part.lease.id, part.topics[e.Store], part.lease.id.Partition, offset, known, broker.ErrReset)
 			}
 			part.next[e.Store] = max(part.next[e.Store], offset+1)
 		}

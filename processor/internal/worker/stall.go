@@ -7,31 +7,33 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/millrace/millrace/processor/internal/broker"
 )
 
 // stalled looks why a changelog gives nothing between at and to. Either an open
 // transaction is in the way, and it has to be waited for; or compaction has
 // left nothing but empty batches, which a client never shows: then the position
 // behind them is returned.
-func (r *restorer) stalled(ctx context.Context, tp topicPartition, at, to int64) (int64, error) {
-	stable, err := stableEnd.offsets(ctx, r.client, []topicPartition{tp})
+func (r *restorer) stalled(ctx context.Context, tp broker.TopicPartition, at, to int64) (int64, error) {
+	stable, err := broker.StableEnd.Ask(ctx, r.client, []broker.TopicPartition{tp})
 	if err != nil {
 		return at, err
 	}
 	if s := stable[tp]; s < to {
-		r.note(fmt.Errorf("changelog %q partition %d has an open transaction at offset %d; waiting until it ends or times out", tp.topic, tp.partition, s))
+		r.note(fmt.Errorf("changelog %q partition %d has an open transaction at offset %d; waiting until it ends or times out", tp.Topic, tp.Partition, s))
 		return at, nil
 	}
-	leader, _, err := r.reader.PartitionLeader(tp.topic, tp.partition)
+	leader, _, err := r.reader.PartitionLeader(tp.Topic, tp.Partition)
 	if err != nil || leader < 0 {
 		return at, err
 	}
 	req := kmsg.NewPtrFetchRequest()
-	req.ReplicaID, req.MaxBytes, req.IsolationLevel, req.SessionEpoch = -1, fetchBytes, 1, -1
+	req.ReplicaID, req.MaxBytes, req.IsolationLevel, req.SessionEpoch = -1, broker.FetchBytes, 1, -1
 	rt := kmsg.NewFetchRequestTopic()
-	rt.Topic, rt.TopicID = tp.topic, r.catalog.ids[tp.topic] // the client chooses the version, and with it one of them
+	rt.Topic, rt.TopicID = tp.Topic, r.catalog.ids[tp.Topic] // the client chooses the version, and with it one of them
 	rp := kmsg.NewFetchRequestTopicPartition()
-	rp.Partition, rp.FetchOffset, rp.PartitionMaxBytes, rp.CurrentLeaderEpoch = tp.partition, at, fetchBytes, -1
+	rp.Partition, rp.FetchOffset, rp.PartitionMaxBytes, rp.CurrentLeaderEpoch = tp.Partition, at, broker.FetchBytes, -1
 	rt.Partitions = append(rt.Partitions, rp)
 	req.Topics = append(req.Topics, rt)
 	resp, err := r.reader.Broker(int(leader)).RetriableRequest(ctx, req)

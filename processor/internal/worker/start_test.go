@@ -145,3 +145,20 @@ func TestNoBroker(t *testing.T) {
 		t.Errorf("a worker that is told to stop while it waits for brokers ends with %v", err)
 	}
 }
+
+// Records are given back to the client's pool as soon as they are handed to the
+// task, so a pool of the user's, of which the keys and values may be part, would
+// be used again too early.
+func TestPoolOfTheUser(t *testing.T) {
+	c := newCluster(t, 1, "in", "out")
+	cfg := c.config(counting(t, graph.ErrorPolicy{}), state.NewMemory(), newWitness(t))
+	cfg.Client = append(cfg.Client, kgo.WithPools(poolOfTheUser{}))
+	if err := start(t, cfg).wait(); err == nil || !strings.Contains(err.Error(), "kgo.WithPools") {
+		t.Errorf("the worker ended with %v", err)
+	}
+}
+
+type poolOfTheUser struct{}
+
+func (poolOfTheUser) GetRecords(n int) []kgo.Record { return make([]kgo.Record, n) }
+func (poolOfTheUser) PutRecords([]kgo.Record)       {}

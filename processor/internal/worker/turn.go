@@ -92,7 +92,7 @@ func (w *Worker) hold(ctx context.Context) bool {
 	if !time.Now().Before(w.held) {
 		return false
 	}
-	ctx, disarm := w.waker.arm(ctx)
+	ctx, disarm := w.waker.Arm(ctx)
 	defer disarm()
 	ctx, cancel := context.WithDeadline(ctx, w.held)
 	defer cancel()
@@ -103,7 +103,7 @@ func (w *Worker) hold(ctx context.Context) bool {
 }
 
 // pending says that something waits that the poll would oversleep.
-func (w *Worker) pending() bool { return w.busy || w.spokenTo() || len(w.ends.out) > 0 }
+func (w *Worker) pending() bool { return w.busy || w.spokenTo() || w.ends.Answered() }
 
 func (w *Worker) spokenTo() bool {
 	return len(w.member.events) > 0 || len(w.member.notes) > 0 || len(w.restorer.out) > 0 || len(w.restorer.notes) > 0 || len(w.pipe.out) > 0

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/processor/internal/partitioner"
 	"github.com/millrace/millrace/processor/internal/task"
 )
@@ -15,17 +16,17 @@ import (
 //
 // Everything in it belongs to the goroutine in Run, with four exceptions that
 // are reached through channels only: the group client's callbacks, the
-// restorer, the pipe that brings commits into Kafka, and errands.
+// restorer, the pipe that brings commits into Kafka, and requests that no task waits for.
 //
 // Always, between two turns: every running task's inputs follow on what it was
 // handed, nothing in any store is newer than Kafka, and what is on its way into
 // Kafka is in the pipe.
 type Worker struct {
 	cfg     Config
-	waker   waker
+	waker   broker.Waker
 	catalog *catalog
 
-	fetcher  *fetcher
+	fetcher  *broker.Fetcher
 	member   *member
 	batches  [pipeDepth]batch
 	turnOf   int // the batch to be used next
@@ -35,13 +36,13 @@ type Worker struct {
 
 	leases []*lease // by task id
 	first  int      // see inTurn
-	routes map[topicPartition]route
+	routes routes
 	slabs  messageSlabs
 
-	unread map[topicPartition]time.Duration // Config.Elapsed when it was last said; see warnOf
-	ends   errand[answer]                   // see ask
-	purged errand[error]                    // see purge
-	reread errand[topicsRead]               // see rereadLimits
+	unread map[broker.TopicPartition]time.Duration // Config.Elapsed when it was last said; see warnOf
+	ends   broker.AsyncRequest[answer]             // see ask
+	purged broker.AsyncRequest[error]              // see purge
+	reread broker.AsyncRequest[topicsRead]         // see rereadLimits
 
 	queue  []*lease // to be restored, in this order
 	away   *lease   // with the restorer
@@ -61,12 +62,6 @@ type Worker struct {
 	closing    bool
 }
 
-// A route says which task reads a partition, as which of its inputs.
-type route struct {
-	lease *lease
-	input int
-}
-
 // New checks the configuration. It does not connect.
 func New(cfg Config) (*Worker, error) {
 	cfg.setDefaults()
@@ -74,7 +69,7 @@ func New(cfg Config) (*Worker, error) {
 		return nil, fmt.Errorf("worker: %w", err)
 	}
 	cfg.Graph = cfg.Graph.Bind(cfg.ApplicationID)
-	return &Worker{cfg: cfg, routes: map[topicPartition]route{}}, nil
+	return &Worker{cfg: cfg, routes: routes{}}, nil
 }
 
 // Run works until ctx ends, a bounded run is over, or something happens that
@@ -105,15 +100,15 @@ func (w *Worker) Run(ctx context.Context) error {
 // open connects, looks around, settles what a former incarnation left, and
 // joins the group.
 func (w *Worker) open(ctx context.Context) (over bool, err error) {
-	if w.fetcher, err = newFetcher(w.cfg.Client, &w.waker); err != nil {
+	if w.fetcher, err = broker.NewFetcher(w.cfg.Client, &w.waker); err != nil {
 		return false, err
 	}
-	if w.catalog, err = lookAround(ctx, &w.cfg, w.fetcher.client); err != nil {
+	if w.catalog, err = lookAround(ctx, &w.cfg, w.fetcher.Client); err != nil {
 		return false, err
 	}
 	w.lastRead = time.Now()
 	w.warnOfBounds()
-	w.group = &group{w.cfg.ApplicationID, w.fetcher.client, w.catalog.ids}
+	w.group = &group{w.cfg.ApplicationID, w.fetcher.Client, w.catalog.ids}
 	if err := w.openPipe(ctx); err != nil {
 		return false, err
 	}
@@ -240,7 +235,7 @@ func (w *Worker) release() {
 	}
 	w.leases = nil
 	if w.fetcher != nil {
-		w.fetcher.close()
+		w.fetcher.Close()
 	}
 }
 
@@ -259,7 +254,7 @@ func (w *Worker) newTask(l *lease) error {
 	l.setLimits(w.catalog, w.cfg.ApplicationID)
 	for _, in := range l.inputs {
 		cfg.Inputs = append(cfg.Inputs, task.Input{
-			Topic: in.topic, TopicID: w.catalog.topicID(in.topic), Partition: in.partition, Offset: in.offset,
+			Topic: in.Topic, TopicID: w.catalog.topicID(in.Topic), Partition: in.Partition, Offset: in.offset,
 			Watermark: in.watermark, Highest: in.highest, Upstream: in.upstream, Notes: in.notes, End: in.end, Finished: in.finished,
 		})
 	}

@@ -1,4 +1,4 @@
-package worker
+package broker
 
 import (
 	"errors"
@@ -13,8 +13,8 @@ import (
 func TestDeliverBesideAFailure(t *testing.T) {
 	fetches := kgo.Fetches{{Topics: []kgo.FetchTopic{{Topic: "in", Partitions: []kgo.FetchPartition{
 		{Partition: 0, Err: kerr.OffsetOutOfRange},
-		{Partition: 1, Records: fetched(0, 3)},
-		{Partition: 2, Records: fetched(0, 1), Err: kerr.OffsetOutOfRange},
+		{Partition: 1, Records: make([]*kgo.Record, 3)},
+		{Partition: 2, Records: make([]*kgo.Record, 1), Err: kerr.OffsetOutOfRange},
 		{Partition: 3, Err: kerr.NotLeaderForPartition}, // heals by itself
 	}}}}}
 	got := readings{0: 0, 1: 0, 2: 0, 3: 0}
@@ -22,8 +22,8 @@ func TestDeliverBesideAFailure(t *testing.T) {
 	if got[0] != 0 || got[1] != 3 || got[2] != 1 {
 		t.Errorf("handed over by partition: %v", got)
 	}
-	var gone *goneError
-	if len(errs) != 2 || !errors.As(errs[0], &gone) || gone.partition != 0 || !errors.As(errs[1], &gone) || gone.partition != 2 {
+	var gone *GoneError
+	if len(errs) != 2 || !errors.As(errs[0], &gone) || gone.Partition != 0 || !errors.As(errs[1], &gone) || gone.Partition != 2 {
 		t.Errorf("errors: %v", errs)
 	}
 }
@@ -31,13 +31,13 @@ func TestDeliverBesideAFailure(t *testing.T) {
 // readings are the records that came of each partition that is read.
 type readings map[int32]int
 
-func (r readings) reads(tp topicPartition) bool {
-	_, ok := r[tp.partition]
-	return tp.topic == "in" && (ok || tp.partition < 0)
+func (r readings) Reads(tp TopicPartition) bool {
+	_, ok := r[tp.Partition]
+	return tp.Topic == "in" && (ok || tp.Partition < 0)
 }
 
-func (r readings) take(tp topicPartition, records []*kgo.Record) error {
-	r[tp.partition] += len(records)
+func (r readings) Take(tp TopicPartition, records []*kgo.Record) error {
+	r[tp.Partition] += len(records)
 	return nil
 }
 

@@ -1,13 +1,9 @@
-package worker
+package broker
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kgo"
-
-	"github.com/millrace/millrace/processor/internal/graph"
-	"github.com/millrace/millrace/state"
 )
 
 // What is put back is used again, by whoever asks for so many or a few less.
@@ -40,17 +36,5 @@ func TestRecordPoolLargeBatches(t *testing.T) {
 	}
 	if n := len(p.free[14]) << 14; n == 0 || n > recordsKept {
 		t.Errorf("%d records are kept in large batches, want at most %d", n, recordsKept)
-	}
-}
-
-// Records are given back to the client's pool as soon as they are handed to the
-// task, so a pool of the user's, of which the keys and values may be part, would
-// be used again too early.
-func TestPoolOfTheUser(t *testing.T) {
-	c := newCluster(t, 1, "in", "out")
-	cfg := c.config(counting(t, graph.ErrorPolicy{}), state.NewMemory(), newWitness(t))
-	cfg.Client = append(cfg.Client, kgo.WithPools(new(recordPool)))
-	if err := start(t, cfg).wait(); err == nil || !strings.Contains(err.Error(), "kgo.WithPools") {
-		t.Errorf("the worker ended with %v", err)
 	}
 }
