@@ -59,8 +59,11 @@ func table() []Package {
 		{Pattern: "processor/internal/task", Imports: []string{"processor/internal/graph", "state", "windowing"},
 			Tests: []string{"processor/stream", "processor/internal/partitioner"}}, // tests run topologies as users write them
 		{Pattern: "processor/internal/broker", Imports: []string{kgo, kmsg, kerr}},
+		{Pattern: "processor/internal/group", Imports: []string{
+			"processor/internal/broker", "processor/internal/task", "processor/internal/assign", "state", kgo, kmsg, kerr,
+		}},
 		{Pattern: "processor/internal/worker", Imports: []string{
-			"processor/internal/broker",
+			"processor/internal/broker", "processor/internal/group",
 			"processor/internal/task", "processor/internal/graph", "processor/internal/assign", "processor/internal/partitioner",
 			"state", "windowing", kgo, kadm, kmsg, kerr, kversion,
 		}},

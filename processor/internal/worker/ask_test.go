@@ -8,6 +8,7 @@ import (
 
 	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/processor/internal/group"
 	"github.com/millrace/millrace/processor/internal/partitioner"
 	"github.com/millrace/millrace/processor/internal/task"
 )
@@ -18,7 +19,7 @@ func asking(t *testing.T) (w *Worker, asked chan struct{}, letGo chan struct{}) 
 	c := newCluster(t, 1, "in", "also", "out")
 	l := mergingLease(t)
 	cfg := task.Config{Subtopology: l.sub, Partitions: map[string]int32{"out": 1}, Partition: partitioner.New(), Tasks: 1}
-	w = &Worker{cfg: Config{Now: time.Now, Elapsed: func() time.Duration { return 0 }}, leases: []*lease{l}, routes: map[broker.TopicPartition]route{}, member: &member{}, restorer: &restorer{}, pipe: &pipe{}}
+	w = &Worker{cfg: Config{Now: time.Now, Elapsed: func() time.Duration { return 0 }}, leases: []*lease{l}, routes: map[broker.TopicPartition]route{}, member: &group.Member{}, restorer: &restorer{}, pipe: &pipe{}}
 	for i, in := range l.inputs {
 		cfg.Inputs = append(cfg.Inputs, task.Input{Topic: in.Topic})
 		w.routes[in.TopicPartition] = route{l, i}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/processor/internal/group"
 	"github.com/millrace/millrace/processor/internal/task"
 	"github.com/millrace/millrace/state"
 )
@@ -116,7 +117,7 @@ func (l *lease) stoppedAt(i int, offset int64, f *fitting) state.Input {
 			return in
 		}
 	}
-	in := state.Input{Offset: offset, Watermark: noCommit.meta.Watermark, Highest: noCommit.meta.Watermark}
+	in := state.Input{Offset: offset, Watermark: group.NoCommit().Meta.Watermark, Highest: group.NoCommit().Meta.Watermark}
 	if offset == l.inputs[i].offset {
 		in.Watermark, in.Highest, in.Upstream = l.inputs[i].watermark, l.inputs[i].highest, l.inputs[i].upstream
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/processor/internal/broker"
+	"github.com/millrace/millrace/processor/internal/group"
 	"github.com/millrace/millrace/processor/internal/task"
 )
 
@@ -19,8 +20,8 @@ import (
 type batch struct {
 	producer *producer
 	parts    []part
-	pledges  []pledge
-	who      identity
+	pledges  []group.OffsetCommit
+	who      group.Identity
 	at       time.Time // the wall clock, dates the changelog
 	began    time.Time
 
@@ -44,7 +45,7 @@ type part struct {
 }
 
 // clear empties the batch for the next commit and keeps its memory.
-func (b *batch) clear(who identity, at time.Time) {
+func (b *batch) clear(who group.Identity, at time.Time) {
 	for i := range b.parts {
 		b.parts[i].lease, b.parts[i].task, b.parts[i].commit = nil, nil, nil
 	}
@@ -98,7 +99,7 @@ func (b *batch) pledge(f *Faults) {
 			if f.TimerWithoutOffsets && offset == in.offset {
 				continue
 			}
-			b.pledges = append(b.pledges, pledge{broker.TopicPartition{Topic: o.Topic, Partition: o.Partition}, offset, p.commit.Metadata[n]})
+			b.pledges = append(b.pledges, group.OffsetCommit{TopicPartition: broker.TopicPartition{Topic: o.Topic, Partition: o.Partition}, Offset: offset, Metadata: p.commit.Metadata[n]})
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/millrace/millrace/processor/internal/broker"
+	"github.com/millrace/millrace/processor/internal/group"
 	"github.com/millrace/millrace/processor/internal/task"
 )
 
@@ -16,28 +17,9 @@ import (
 // those of the others are.
 const finishPoll = 250 * time.Millisecond
 
-// admit says whether a run may go on from a committed offset. run is empty for
-// a live one.
-func (c committed) admit(group string, tp broker.TopicPartition, run string) error {
-	where := fmt.Sprintf("group %q, topic %q partition %d", group, tp.Topic, tp.Partition)
-	switch {
-	case c.offset < 0:
-		return nil
-	case c.foreign:
-		return fmt.Errorf("%s: offset %d was committed by another program, so the state cannot be known to fit it: %w", where, c.offset, broker.ErrReset)
-	case c.meta.Run == run:
-		return nil
-	case run == "":
-		return fmt.Errorf("%s: offset %d belongs to the bounded run %q and is not gone on from: %w", where, c.offset, c.meta.Run, broker.ErrReset)
-	case c.meta.Run != "":
-		return fmt.Errorf("%s: offset %d belongs to the bounded run %q, not to %q: %w", where, c.offset, c.meta.Run, run, broker.ErrReset)
-	}
-	return nil
-}
-
 // fixEnds decides, for a bounded run, where a task's inputs end: once, by the
 // first owner, in the group itself, so that every later owner reads the same.
-func (r *restorer) fixEnds(ctx context.Context, l *lease, offsets map[broker.TopicPartition]committed) error {
+func (r *restorer) fixEnds(ctx context.Context, l *lease, offsets map[broker.TopicPartition]group.Committed) error {
 	run := r.cfg.run()
 	if run == "" || l.fixed(offsets, run) {
 		return nil
@@ -46,26 +28,26 @@ func (r *restorer) fixEnds(ctx context.Context, l *lease, offsets map[broker.Top
 	if err != nil {
 		return err
 	}
-	who := r.member.identity()
-	if !who.owns(l.owner) {
-		return fmt.Errorf("the member %q it was assigned to is gone", l.owner.member)
+	who := r.member.Identity()
+	if !who.Owns(l.owner) {
+		return fmt.Errorf("the member %q it was assigned to is gone", l.owner.Member)
 	}
 	now := r.cfg.Now().UnixMilli()
-	var pledges []pledge
+	var pledges []group.OffsetCommit
 	for i := range l.inputs {
 		in := &l.inputs[i]
 		in.end = max(ends[in.TopicPartition], in.offset)
-		meta := task.Meta{Watermark: in.watermark, Highest: in.highest, Upstream: in.upstream, Run: run, End: in.end, LogicalNow: now, Notes: offsets[in.TopicPartition].meta.Notes}
-		pledges = append(pledges, pledge{in.TopicPartition, in.offset, task.EncodeMeta(meta)})
+		meta := task.Meta{Watermark: in.watermark, Highest: in.highest, Upstream: in.upstream, Run: run, End: in.end, LogicalNow: now, Notes: offsets[in.TopicPartition].Meta.Notes}
+		pledges = append(pledges, group.OffsetCommit{TopicPartition: in.TopicPartition, Offset: in.offset, Metadata: task.EncodeMeta(meta)})
 	}
 	l.logicalNow = now
-	return r.group.commit(ctx, who, pledges)
+	return r.group.Commit(ctx, who, pledges)
 }
 
 // fixed says that the ends of all inputs are known.
-func (l *lease) fixed(offsets map[broker.TopicPartition]committed, run string) bool {
+func (l *lease) fixed(offsets map[broker.TopicPartition]group.Committed, run string) bool {
 	for _, in := range l.inputs {
-		if offsets[in.TopicPartition].meta.Run != run {
+		if offsets[in.TopicPartition].Meta.Run != run {
 			return false
 		}
 	}
@@ -79,19 +61,6 @@ func (l *lease) partitions() (all []broker.TopicPartition) {
 	return all
 }
 
-// everything lists all source partitions of the application.
-func (c *catalog) everything() map[string][]int32 {
-	parts := map[string][]int32{}
-	for s, topics := range c.layout.sources {
-		for _, t := range topics {
-			for p := range c.layout.partitions[s] {
-				parts[t] = append(parts[t], p)
-			}
-		}
-	}
-	return parts
-}
-
 // precheck looks at all committed offsets before the worker joins the group: a
 // run that may not go on is refused, and one that is over is not begun again.
 func (w *Worker) precheck(ctx context.Context) (over bool, err error) {
@@ -99,9 +68,9 @@ func (w *Worker) precheck(ctx context.Context) (over bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	var offsets map[broker.TopicPartition]committed
+	var offsets map[broker.TopicPartition]group.Committed
 	err = broker.Retry(ctx, w.cfg.Events.warning, func(ctx context.Context) (err error) {
-		offsets, err = w.group.fetch(ctx, w.catalog.everything(), false)
+		offsets, err = w.group.Fetch(ctx, w.catalog.layout.Everything(), false)
 		if errors.Is(err, kerr.GroupIDNotFound) { // nobody was ever here
 			offsets, err = nil, nil
 		}
@@ -111,7 +80,7 @@ func (w *Worker) precheck(ctx context.Context) (over bool, err error) {
 		return false, err
 	}
 	for tp, c := range offsets {
-		if err := c.admit(w.cfg.ApplicationID, tp, w.cfg.run()); err != nil {
+		if err := c.Admit(w.cfg.ApplicationID, tp, w.cfg.run()); err != nil {
 			return false, err
 		}
 	}
@@ -124,9 +93,9 @@ func (w *Worker) precheck(ctx context.Context) (over bool, err error) {
 	return true, w.refuseNewer(ctx, offsets)
 }
 
-func finished(offsets map[broker.TopicPartition]committed, run string) bool {
+func finished(offsets map[broker.TopicPartition]group.Committed, run string) bool {
 	for _, c := range offsets {
-		if c.offset < 0 || c.meta.Run != run || !c.meta.Finished {
+		if c.Offset < 0 || c.Meta.Run != run || !c.Meta.Finished {
 			return false
 		}
 	}
@@ -135,7 +104,7 @@ func finished(offsets map[broker.TopicPartition]committed, run string) bool {
 
 // refuseNewer makes an error of records that came after the end of a finished
 // run: silence would look as if they had been processed.
-func (w *Worker) refuseNewer(ctx context.Context, offsets map[broker.TopicPartition]committed) error {
+func (w *Worker) refuseNewer(ctx context.Context, offsets map[broker.TopicPartition]group.Committed) error {
 	internal := map[string]bool{}
 	for _, r := range w.cfg.Graph.Repartitions() {
 		internal[r.Topic] = true
@@ -150,8 +119,8 @@ func (w *Worker) refuseNewer(ctx context.Context, offsets map[broker.TopicPartit
 			return err
 		}
 		for tp, c := range offsets {
-			if ends[tp] > c.meta.End && !internal[tp.Topic] {
-				return fmt.Errorf("the bounded run %q of group %q ended at offset %d of topic %q partition %d, which has gone on to %d; a finished run is not gone on with: choose another application id, or: %w", w.cfg.run(), w.cfg.ApplicationID, c.meta.End, tp.Topic, tp.Partition, ends[tp], broker.ErrReset)
+			if ends[tp] > c.Meta.End && !internal[tp.Topic] {
+				return fmt.Errorf("the bounded run %q of group %q ended at offset %d of topic %q partition %d, which has gone on to %d; a finished run is not gone on with: choose another application id, or: %w", w.cfg.run(), w.cfg.ApplicationID, c.Meta.End, tp.Topic, tp.Partition, ends[tp], broker.ErrReset)
 			}
 		}
 		return nil
@@ -170,7 +139,7 @@ func (w *Worker) over(ctx context.Context) bool {
 		}
 	}
 	w.lastLook = time.Now()
-	offsets, err := w.group.fetch(ctx, w.catalog.everything(), false)
+	offsets, err := w.group.Fetch(ctx, w.catalog.layout.Everything(), false)
 	if err != nil {
 		w.cfg.Events.warning(fmt.Errorf("look whether the run is over: %w", err))
 		return false

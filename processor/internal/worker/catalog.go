@@ -15,6 +15,7 @@ import (
 
 	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/processor/internal/group"
 )
 
 // How long a start waits for the brokers, and how often it looks again for a
@@ -35,7 +36,7 @@ type catalog struct {
 	// deleteRetention is how long a changelog keeps tombstones.
 	deleteRetention map[string]time.Duration
 	limits
-	layout layout
+	layout group.Layout
 	// stepped says that transaction.version is below 2.
 	stepped bool
 }
@@ -156,9 +157,9 @@ func (s *survey) copartition(context.Context) error {
 				errs = append(errs, fmt.Errorf("topics %q (%d partitions) and %q (%d partitions) are read together by sub-topology %d and must have the same number of partitions; repartition one of them", sub.Sources[0], n, topic, s.partitions[topic], sub.ID))
 			}
 		}
-		s.layout.sources = append(s.layout.sources, sub.Sources)
-		s.layout.partitions = append(s.layout.partitions, n)
-		s.layout.stores = append(s.layout.stores, storeNames(sub))
+		s.layout.Sources = append(s.layout.Sources, sub.Sources)
+		s.layout.Partitions = append(s.layout.Partitions, n)
+		s.layout.Stores = append(s.layout.Stores, storeNames(sub))
 	}
 	return errors.Join(errs...)
 }

@@ -46,7 +46,7 @@ func (s *survey) provideChangelogs(ctx context.Context) error {
 	for i, sub := range s.cfg.Graph.Subtopologies() {
 		for _, store := range sub.Stores {
 			topic := state.ChangelogTopic(s.cfg.ApplicationID, store.Name)
-			if err := s.provide(ctx, topic, store.Kind, s.layout.partitions[i]); err != nil {
+			if err := s.provide(ctx, topic, store.Kind, s.layout.Partitions[i]); err != nil {
 				return fmt.Errorf("changelog of store %q: %w", store.Name, err)
 			}
 		}

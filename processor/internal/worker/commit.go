@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/millrace/millrace/processor/internal/group"
 )
 
 // An outcome is what became of a commit.
@@ -84,7 +86,7 @@ func (w *Worker) prepare(ctx context.Context) (*batch, error) {
 	}
 	b := &w.batches[w.turnOf]
 	w.turnOf = (w.turnOf + 1) % pipeDepth
-	b.clear(w.member.identity(), w.cfg.Now())
+	b.clear(w.member.Identity(), w.cfg.Now())
 	w.cfg.Faults.at(BeforePrepare)
 	for l := range w.running() {
 		if !l.task.Dirty() {
@@ -144,8 +146,8 @@ func (w *Worker) lapsed(b *batch) error {
 		return nil
 	}
 	for i := range b.parts {
-		if l := b.parts[i].lease; !b.who.owns(l.owner) {
-			return fmt.Errorf("task %s was assigned to member %q; now the worker is member %q: %w", l.id, l.owner.member, b.who.member, errLapsed)
+		if l := b.parts[i].lease; !b.who.Owns(l.owner) {
+			return fmt.Errorf("task %s was assigned to member %q; now the worker is member %q: %w", l.id, l.owner.Member, b.who.Member, group.ErrLapsed)
 		}
 	}
 	return nil

@@ -1,13 +1,17 @@
 package worker
 
-import "context"
+import (
+	"context"
+
+	"github.com/millrace/millrace/processor/internal/group"
+)
 
 // atLeastOnce writes the outputs and the changes of state, then the position of
 // the state, then the offsets, and waits for each before the next. A position
 // is therefore never ahead of what it stands for: a crash in between repeats
 // work, and loses none.
 type atLeastOnce struct {
-	group  *group
+	group  *group.Offsets
 	faults *Faults
 }
 

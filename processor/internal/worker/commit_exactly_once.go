@@ -6,13 +6,15 @@ import (
 	"fmt"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/millrace/millrace/processor/internal/group"
 )
 
 // exactlyOnce commits outputs, state and offsets in one transaction. A batch
 // without records has nothing a transaction could protect: its offsets are
 // committed plainly, fenced by the generation.
 type exactlyOnce struct {
-	group   *group
+	group   *group.Offsets
 	stepped bool
 	faults  *Faults
 }
@@ -66,8 +68,8 @@ func (c *exactlyOnce) finish(ctx context.Context, b *batch) verdict {
 			return verdict{undone, err, true}
 		}
 	}
-	h := holder{b.producer.client, b.producer.txnID, c.stepped}
-	if err := c.group.commitIn(ctx, h, b.who, b.pledges); err != nil {
+	h := group.OpenTxn{Client: b.producer.client, ID: b.producer.txnID, Stepped: c.stepped}
+	if err := c.group.CommitIn(ctx, h, b.who, b.pledges); err != nil {
 		return c.abandon(ctx, b, err)
 	}
 	c.faults.at(AfterOffsets)
@@ -90,16 +92,16 @@ func (c *exactlyOnce) abandon(ctx context.Context, b *batch, reason error) verdi
 	if err := b.producer.end(ctx, kgo.TryAbort); err != nil {
 		return verdict{undone, fmt.Errorf("%w; and the abort failed: %w", reason, err), true}
 	}
-	return verdict{undone, reason, !refused(reason) && !errors.Is(reason, errBehind)}
+	return verdict{undone, reason, !group.Refused(reason) && !errors.Is(reason, errBehind)}
 }
 
 // commitOffsets commits a batch that is nothing but offsets.
-func commitOffsets(ctx context.Context, g *group, b *batch) verdict {
-	err := g.commit(ctx, b.who, b.pledges)
+func commitOffsets(ctx context.Context, g *group.Offsets, b *batch) verdict {
+	err := g.Commit(ctx, b.who, b.pledges)
 	switch {
 	case err == nil:
 		return verdict{outcome: done}
-	case refused(err):
+	case group.Refused(err):
 		return verdict{undone, err, false}
 	}
 	return verdict{unknown, err, false}

@@ -4,7 +4,7 @@
 //
 // # The clients
 //
-// The member (member.go) has the seat in the consumer group: joining,
+// The member (group.Member) has the seat in the consumer group: joining,
 // heartbeats, assignment. It reads nothing. The fetcher (broker.Fetcher) reads the
 // source partitions from the offsets it is told; it knows no group. The
 // producers (producer.go), one for each commit that may be on its way, write and

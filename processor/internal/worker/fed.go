@@ -70,7 +70,7 @@ func (r *restorer) fedAgain(l *lease, store string, p state.Position, f *fitting
 		}
 	}
 	for _, in := range l.inputs {
-		if r.repartition(in.Topic) && f.offsets[in.TopicPartition].offset >= 0 {
+		if r.repartition(in.Topic) && f.offsets[in.TopicPartition].Offset >= 0 {
 			return fmt.Errorf("task %s: store %q was fed by topic %q and is fed by topic %q now, which an earlier version has read: it cannot be known which of its records the store has already: give the GroupBy or Repartition another name, or: %w", l.id, store, p.Inputs[0].Topic, in.Topic, broker.ErrReset)
 		}
 	}

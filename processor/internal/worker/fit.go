@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/millrace/millrace/processor/internal/broker"
+	"github.com/millrace/millrace/processor/internal/group"
 	"github.com/millrace/millrace/processor/internal/task"
 	"github.com/millrace/millrace/state"
 )
@@ -25,7 +26,7 @@ type fitting struct {
 	cfg     *Config
 	catalog *catalog
 	lease   *lease
-	offsets map[broker.TopicPartition]committed
+	offsets map[broker.TopicPartition]group.Committed
 	away    map[string]state.Position // by store
 	fresh   []string                  // stores that are new
 }
@@ -68,15 +69,15 @@ func (f *fitting) store(name, changelog string) error {
 		tp := f.lease.inputs[i].TopicPartition
 		at, read := inputOf(p, tp)
 		c := f.offsets[tp]
-		switch note, noted := task.FindNote(c.meta.Notes, changelog); {
+		switch note, noted := task.FindNote(c.Meta.Notes, changelog); {
 		case read && f.catalog.another(tp.Topic, at.TopicID):
 			return fmt.Errorf("store %q: topic %q was deleted and made anew: the state is of the topic of id %s, which is now of id %s: %w", name, tp.Topic, at.TopicID, f.catalog.topicID(tp.Topic), broker.ErrReset)
-		case !read || at.Offset == c.offset:
-		case f.cfg.Guarantee == AtLeastOnce && at.Offset > c.offset:
-		case noted && note.Stopped != task.Following && at.Offset >= note.Stopped && at.Offset < c.offset:
+		case !read || at.Offset == c.Offset:
+		case f.cfg.Guarantee == AtLeastOnce && at.Offset > c.Offset:
+		case noted && note.Stopped != task.Following && at.Offset >= note.Stopped && at.Offset < c.Offset:
 			f.away[name] = p
 		default:
-			return fmt.Errorf("store %q: topic %q partition %d: the state is at offset %d, the group committed offset %d: %w", name, tp.Topic, tp.Partition, at.Offset, c.offset, errUnusable)
+			return fmt.Errorf("store %q: topic %q partition %d: the state is at offset %d, the group committed offset %d: %w", name, tp.Topic, tp.Partition, at.Offset, c.Offset, errUnusable)
 		}
 	}
 	return nil
@@ -88,11 +89,11 @@ func (f *fitting) without(name, changelog string) error {
 	for i := range f.lease.inputs {
 		tp := f.lease.inputs[i].TopicPartition
 		c := f.offsets[tp]
-		_, noted := task.FindNote(c.meta.Notes, changelog)
+		_, noted := task.FindNote(c.Meta.Notes, changelog)
 		switch {
-		case c.offset < 0, f.cfg.accepts(changelog), c.onlyFixed():
-		case noted, !c.meta.Noted:
-			return fmt.Errorf("store %q: the group committed offset %d of topic %q partition %d, and neither the local state nor the changelog %q says how far the store had followed: %w", name, c.offset, tp.Topic, tp.Partition, changelog, errUnusable)
+		case c.Offset < 0, f.cfg.accepts(changelog), c.OnlyFixed():
+		case noted, !c.Meta.Noted:
+			return fmt.Errorf("store %q: the group committed offset %d of topic %q partition %d, and neither the local state nor the changelog %q says how far the store had followed: %w", name, c.Offset, tp.Topic, tp.Partition, changelog, errUnusable)
 		}
 	}
 	f.fresh = append(f.fresh, name)

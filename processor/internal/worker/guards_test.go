@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/processor/internal/group"
 	"github.com/millrace/millrace/state"
 )
 
@@ -78,17 +79,17 @@ func TestEviction(t *testing.T) {
 // G2: a commit under another name than that of the assignment is refused before
 // the broker, which would take it, is asked.
 func TestLapsedOwnership(t *testing.T) {
-	old, now := identity{"a", 3, 0}, identity{"a", 4, 0}
+	old, now := group.Identity{Member: "a", Generation: 3, Losses: 0}, group.Identity{Member: "a", Generation: 4, Losses: 0}
 	for _, tt := range []struct {
 		name     string
-		owner    identity
-		who      identity
+		owner    group.Identity
+		who      group.Identity
 		accepted bool
 	}{
 		{"same", old, old, true},
 		{"a rebalance later", old, now, true},
-		{"silently rejoined", old, identity{"b", 4, 0}, false},
-		{"lost in between", old, identity{"a", 4, 1}, false},
+		{"silently rejoined", old, group.Identity{Member: "b", Generation: 4, Losses: 0}, false},
+		{"lost in between", old, group.Identity{Member: "a", Generation: 4, Losses: 1}, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := &Worker{}

@@ -8,6 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/millrace/millrace/processor/internal/broker"
+	"github.com/millrace/millrace/processor/internal/group"
 )
 
 // refusing is a committer whose commits come from a generation that is over.
@@ -26,7 +27,7 @@ func (refusing) abandon(_ context.Context, _ *batch, reason error) verdict {
 func TestRefusalBeforeTheGroupsWord(t *testing.T) {
 	w := Worker{
 		cfg: Config{HeartbeatInterval: time.Hour}, routes: map[broker.TopicPartition]route{},
-		member: &member{events: make(chan event, 1)}, pipe: newPipe(refusing{}, &Faults{}, &broker.Waker{}),
+		member: &group.Member{Events: make(chan group.Event, 1)}, pipe: newPipe(refusing{}, &Faults{}, &broker.Waker{}),
 	}
 	defer w.pipe.close()
 	refuse := func() {
@@ -37,7 +38,7 @@ func TestRefusalBeforeTheGroupsWord(t *testing.T) {
 		t.Fatalf("after a refused commit: %v, held until %v", err, w.held)
 	}
 	refuse()
-	w.member.events <- event{kind: revoked}
+	w.member.Events <- group.Event{Kind: group.Revoked}
 	if err := w.hearGroup(context.Background()); err != nil || !w.held.IsZero() {
 		t.Errorf("after the group has spoken: %v, held until %v", err, w.held)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/processor/internal/group"
 	"github.com/millrace/millrace/processor/internal/task"
 	"github.com/millrace/millrace/state"
 )
@@ -23,7 +24,7 @@ import (
 type lease struct {
 	id     task.ID
 	sub    *graph.Subtopology
-	owner  identity // under which the task was assigned (G2)
+	owner  group.Identity // under which the task was assigned (G2)
 	stores *state.Stores
 	task   *task.Task // nil while the state is being restored
 	inputs []source   // one for each of sub.Sources
@@ -67,7 +68,7 @@ type lentSlab struct {
 	bytes    int
 }
 
-func newLease(id task.ID, sub *graph.Subtopology, owner identity) *lease {
+func newLease(id task.ID, sub *graph.Subtopology, owner group.Identity) *lease {
 	l := &lease{id: id, sub: sub, owner: owner}
 	for _, topic := range sub.Sources {
 		l.inputs = append(l.inputs, source{TopicPartition: broker.TopicPartition{Topic: topic, Partition: id.Partition}})

@@ -7,6 +7,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/millrace/millrace/processor/internal/broker"
+	"github.com/millrace/millrace/processor/internal/group"
 	"github.com/millrace/millrace/processor/internal/partitioner"
 	"github.com/millrace/millrace/processor/internal/task"
 )
@@ -14,7 +15,7 @@ import (
 func mergingLease(t *testing.T) *lease {
 	t.Helper()
 	g := merging(t)
-	l := newLease(task.ID{}, g.Subtopologies()[0], identity{})
+	l := newLease(task.ID{}, g.Subtopologies()[0], group.Identity{})
 	cfg := task.Config{Subtopology: l.sub, Partitions: map[string]int32{"out": 1}, Partition: partitioner.New(), Tasks: 1, MaxIdle: -1}
 	for _, in := range l.inputs {
 		cfg.Inputs = append(cfg.Inputs, task.Input{Topic: in.Topic})
@@ -189,7 +190,7 @@ func TestRegulate(t *testing.T) {
 
 // Each lease comes first in its turn.
 func TestInTurn(t *testing.T) {
-	w := Worker{leases: []*lease{mergingLease(t), newLease(task.ID{Partition: 1}, mergingLease(t).sub, identity{}), mergingLease(t)}}
+	w := Worker{leases: []*lease{mergingLease(t), newLease(task.ID{Partition: 1}, mergingLease(t).sub, group.Identity{}), mergingLease(t)}}
 	first := map[*lease]int{}
 	for range 6 {
 		n := 0

@@ -10,6 +10,7 @@ import (
 
 	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/processor/internal/group"
 	"github.com/millrace/millrace/processor/internal/task"
 )
 
@@ -35,7 +36,7 @@ type leftovers struct {
 func (w *Worker) findRecords(ctx context.Context) (found leftovers, err error) {
 	var parts []broker.TopicPartition
 	for _, r := range w.cfg.Graph.Repartitions() {
-		for _, p := range w.catalog.everything()[r.Topic] {
+		for _, p := range w.catalog.layout.Everything()[r.Topic] {
 			parts = append(parts, broker.TopicPartition{Topic: r.Topic, Partition: p})
 		}
 	}
@@ -59,7 +60,7 @@ func (w *Worker) findRecords(ctx context.Context) (found leftovers, err error) {
 }
 
 // clear deletes what was found in topics that the group's offsets know nothing of.
-func (w *Worker) clear(ctx context.Context, found leftovers, offsets map[broker.TopicPartition]committed) error {
+func (w *Worker) clear(ctx context.Context, found leftovers, offsets map[broker.TopicPartition]group.Committed) error {
 	for _, r := range w.cfg.Graph.Repartitions() {
 		upTo := found.of(r.Topic)
 		if len(upTo) == 0 || ofThisLife(r, offsets) {
@@ -99,7 +100,7 @@ func (f leftovers) of(topic string) kadm.Offsets {
 // only when no transaction is about to change that: the first one of a task that
 // feeds the topic may be.
 func (w *Worker) begun(ctx context.Context, r graph.Repartition) (begun bool, err error) {
-	parts, all := map[string][]int32{}, w.catalog.everything()
+	parts, all := map[string][]int32{}, w.catalog.layout.Everything()
 	for _, topic := range append([]string{r.Topic}, r.From.Sources...) {
 		parts[topic] = all[topic]
 	}
@@ -110,7 +111,7 @@ func (w *Worker) begun(ctx context.Context, r graph.Repartition) (begun bool, er
 	}
 	err = broker.Retry(ctx, complain, func(ctx context.Context) error {
 		for _, stable := range []bool{false, true} {
-			offsets, err := w.group.fetch(ctx, parts, stable)
+			offsets, err := w.group.Fetch(ctx, parts, stable)
 			if errors.Is(err, kerr.GroupIDNotFound) { // nobody was ever here
 				offsets, err = nil, nil
 			}
@@ -129,17 +130,17 @@ const crowded = 54
 // ofThisLife reports whether the group's offsets tell of a repartition topic: of
 // its reader, or of a task that feeds it. One that was committed by a version
 // without notes may, and one that has no room for more.
-func ofThisLife(r graph.Repartition, offsets map[broker.TopicPartition]committed) bool {
+func ofThisLife(r graph.Repartition, offsets map[broker.TopicPartition]group.Committed) bool {
 	for tp, c := range offsets {
-		if c.offset < 0 {
+		if c.Offset < 0 {
 			continue
 		}
 		if tp.Topic == r.Topic {
 			return true
 		}
 		for _, topic := range r.From.Sources {
-			_, noted := task.FindNote(c.meta.Notes, r.Topic)
-			if tp.Topic == topic && (noted || !c.meta.Noted || len(c.meta.Notes) >= crowded) {
+			_, noted := task.FindNote(c.Meta.Notes, r.Topic)
+			if tp.Topic == topic && (noted || !c.Meta.Noted || len(c.Meta.Notes) >= crowded) {
 				return true
 			}
 		}

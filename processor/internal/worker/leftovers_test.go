@@ -9,6 +9,7 @@ import (
 
 	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/processor/internal/group"
 	"github.com/millrace/millrace/processor/internal/task"
 	"github.com/millrace/millrace/state"
 )
@@ -25,19 +26,19 @@ func TestOfThisLife(t *testing.T) {
 		}
 		return m
 	}
-	type offsets = map[broker.TopicPartition]committed
+	type offsets = map[broker.TopicPartition]group.Committed
 	for name, tt := range map[string]struct {
 		offsets offsets
 		want    bool
 	}{
 		"nobody was here":               {nil, false},
-		"nothing is committed":          {offsets{in: noCommit, by: noCommit}, false},
-		"the reader was there":          {offsets{by: {offset: 0, meta: notes()}}, true},
-		"a writer was there":            {offsets{in: {offset: 7, meta: notes("x", "by")}}, true},
-		"one that did not write there":  {offsets{in: {offset: 7, meta: notes("x")}}, false},
-		"one of a version before notes": {offsets{in: {offset: 7}}, true},
-		"one without room for more":     {offsets{in: {offset: 7, meta: notes(slices.Repeat([]string{"x"}, crowded)...)}}, true},
-		"another sub-topology":          {offsets{other: {offset: 7, meta: notes("by")}}, false},
+		"nothing is committed":          {offsets{in: group.NoCommit(), by: group.NoCommit()}, false},
+		"the reader was there":          {offsets{by: {Offset: 0, Meta: notes()}}, true},
+		"a writer was there":            {offsets{in: {Offset: 7, Meta: notes("x", "by")}}, true},
+		"one that did not write there":  {offsets{in: {Offset: 7, Meta: notes("x")}}, false},
+		"one of a version before notes": {offsets{in: {Offset: 7}}, true},
+		"one without room for more":     {offsets{in: {Offset: 7, Meta: notes(slices.Repeat([]string{"x"}, crowded)...)}}, true},
+		"another sub-topology":          {offsets{other: {Offset: 7, Meta: notes("by")}}, false},
 	} {
 		if got := ofThisLife(r, tt.offsets); got != tt.want {
 			t.Errorf("%s: %v", name, got)
@@ -73,8 +74,8 @@ func TestLeftoversAreDeleted(t *testing.T) {
 			if w.fetcher, err = broker.NewFetcher(c.opts, &w.waker); err != nil {
 				t.Fatal(err)
 			}
-			w.catalog = &catalog{layout: layout{sources: [][]string{{"in"}, {"app-by-repartition"}}, partitions: []int32{1, 1}}}
-			w.group = &group{"app", w.fetcher.Client, nil}
+			w.catalog = &catalog{layout: group.Layout{Sources: [][]string{{"in"}, {"app-by-repartition"}}, Partitions: []int32{1, 1}}}
+			w.group = group.NewOffsets("app", w.fetcher.Client, nil)
 			if tt.note {
 				meta := task.Meta{Notes: []task.Note{{Topic: task.NoteTopic("app-by-repartition"), Stopped: task.Following}}}
 				offsets := kadm.Offsets{}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/processor/internal/broker"
+	"github.com/millrace/millrace/processor/internal/group"
 )
 
 // applied ends a commit that Kafka has: only now the state is written. Where that
@@ -83,7 +84,7 @@ func (w *Worker) undo(ctx context.Context, failed []*batch) error {
 		return nil
 	}
 	w.undone++
-	if refused(v.err) {
+	if group.Refused(v.err) {
 		w.held = time.Now().Add(w.cfg.HeartbeatInterval)
 	} else {
 		w.calmDown(v.err)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/processor/internal/assign"
+	"github.com/millrace/millrace/processor/internal/group"
 	"github.com/millrace/millrace/processor/internal/task"
 )
 
@@ -15,14 +16,14 @@ import (
 func (w *Worker) hearGroup(ctx context.Context) error {
 	for {
 		select {
-		case e := <-w.member.events:
+		case e := <-w.member.Events:
 			err := w.land(ctx)   // a commit is finished before a rebalance goes on
 			w.held = time.Time{} // also if that one was refused: this is the word it would wait for
 			if err == nil {
 				err = w.hear(ctx, e)
 			}
-			if e.done != nil {
-				close(e.done)
+			if e.Done != nil {
+				close(e.Done)
 			}
 			if err != nil {
 				return err
@@ -33,41 +34,41 @@ func (w *Worker) hearGroup(ctx context.Context) error {
 	}
 }
 
-func (w *Worker) hear(ctx context.Context, e event) error {
-	switch e.kind {
-	case assigned:
+func (w *Worker) hear(ctx context.Context, e group.Event) error {
+	switch e.Kind {
+	case group.Assigned:
 		return w.assign(e)
-	case revoked:
-		return w.giveUp(ctx, e.partitions)
-	case lost:
+	case group.Revoked:
+		return w.giveUp(ctx, e.Partitions)
+	case group.Lost:
 		w.cfg.Events.unseated()
-		return w.lose(func(l *lease) bool { return overlap(e.partitions, l.sub.Sources, l.id.Partition) })
+		return w.lose(func(l *lease) bool { return group.Overlap(e.Partitions, l.sub.Sources, l.id.Partition) })
 	}
-	return fmt.Errorf("join the consumer group %q: %w", w.cfg.ApplicationID, e.err)
+	return fmt.Errorf("join the consumer group %q: %w", w.cfg.ApplicationID, e.Err)
 }
 
 // assign makes the leases what the group says is ours (G3). A task that is open
 // under another name was lost in between, whatever the callbacks said.
-func (w *Worker) assign(e event) error {
-	w.noteMember(e.who.member)
-	parts := e.partitions
+func (w *Worker) assign(e group.Event) error {
+	w.noteMember(e.Who.Member)
+	parts := e.Partitions
 	if w.cfg.Faults.NoG3 {
-		parts = e.added
+		parts = e.Added
 	} else {
-		ours := w.catalog.layout.covered(parts)
+		ours := w.catalog.layout.Covered(parts)
 		gone := func(l *lease) bool {
-			return !e.who.owns(l.owner) || !slices.Contains(ours, assign.Task{Subtopology: l.id.Subtopology, Partition: l.id.Partition})
+			return !e.Who.Owns(l.owner) || !slices.Contains(ours, assign.Task{Subtopology: l.id.Subtopology, Partition: l.id.Partition})
 		}
 		if err := w.lose(gone); err != nil {
 			return err
 		}
 	}
-	for _, t := range w.catalog.layout.covered(parts) {
+	for _, t := range w.catalog.layout.Covered(parts) {
 		id := task.ID{Subtopology: t.Subtopology, Partition: t.Partition}
 		if slices.ContainsFunc(w.leases, func(l *lease) bool { return l.id == id }) {
 			continue
 		}
-		l := newLease(id, w.cfg.Graph.Subtopologies()[id.Subtopology], e.who)
+		l := newLease(id, w.cfg.Graph.Subtopologies()[id.Subtopology], e.Who)
 		w.leases = append(w.leases, l)
 		w.cfg.Events.taskAssigned(id)
 		w.restore(l)
@@ -75,14 +76,14 @@ func (w *Worker) assign(e event) error {
 	slices.SortFunc(w.leases, func(a, b *lease) int {
 		return cmp.Or(cmp.Compare(a.id.Subtopology, b.id.Subtopology), cmp.Compare(a.id.Partition, b.id.Partition))
 	})
-	w.cfg.Events.seated(e.coming)
+	w.cfg.Events.seated(e.Coming)
 	return nil
 }
 
 // giveUp commits everything and closes the tasks that are revoked. Only when it
 // has returned does the group hear that they are free.
 func (w *Worker) giveUp(ctx context.Context, parts map[string][]int32) error {
-	ours := func(l *lease) bool { return overlap(parts, l.sub.Sources, l.id.Partition) }
+	ours := func(l *lease) bool { return group.Overlap(parts, l.sub.Sources, l.id.Partition) }
 	if slices.ContainsFunc(w.leases, ours) {
 		if err := w.commitAll(ctx); err != nil {
 			return err
@@ -195,7 +196,7 @@ func (w *Worker) passNotes() {
 		select {
 		case note := <-w.restorer.notes:
 			w.cfg.Events.warning(note)
-		case note := <-w.member.notes:
+		case note := <-w.member.Notes:
 			w.cfg.Events.warning(note)
 		default:
 			return

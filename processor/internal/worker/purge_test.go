@@ -10,6 +10,7 @@ import (
 
 	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/processor/internal/group"
 	"github.com/millrace/millrace/processor/internal/task"
 )
 
@@ -23,7 +24,7 @@ func TestPurge(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	l := newLease(task.ID{}, &graph.Subtopology{Sources: []string{"by"}, Fed: []string{"by"}}, identity{})
+	l := newLease(task.ID{}, &graph.Subtopology{Sources: []string{"by"}, Fed: []string{"by"}}, group.Identity{})
 	l.task = &task.Task{}
 	seen := newWitness(t)
 	w := &Worker{cfg: Config{Events: seen.events()}, leases: []*lease{l}}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/millrace/millrace/processor/internal/broker"
+	"github.com/millrace/millrace/processor/internal/group"
 	"github.com/millrace/millrace/processor/internal/task"
 )
 
@@ -22,14 +23,14 @@ func (c *Config) accepts(topic string) bool { return slices.Contains(c.AcceptRem
 
 // refuseRemade looks whether the topics are those that the offsets were committed
 // with.
-func (r *restorer) refuseRemade(l *lease, offsets map[broker.TopicPartition]committed) error {
+func (r *restorer) refuseRemade(l *lease, offsets map[broker.TopicPartition]group.Committed) error {
 	for _, in := range l.inputs {
 		c := offsets[in.TopicPartition]
-		if id := fmt.Sprintf("%x", c.meta.TopicID); c.offset >= 0 && r.catalog.another(in.Topic, id) {
-			return fmt.Errorf("topic %q was deleted and made anew: the group committed offset %d of partition %d of the topic of id %s, which is now of id %s, so the offset means nothing in it: %w", in.Topic, c.offset, in.Partition, id, r.catalog.topicID(in.Topic), broker.ErrReset)
+		if id := fmt.Sprintf("%x", c.Meta.TopicID); c.Offset >= 0 && r.catalog.another(in.Topic, id) {
+			return fmt.Errorf("topic %q was deleted and made anew: the group committed offset %d of partition %d of the topic of id %s, which is now of id %s, so the offset means nothing in it: %w", in.Topic, c.Offset, in.Partition, id, r.catalog.topicID(in.Topic), broker.ErrReset)
 		}
 		for _, topic := range slices.Concat(l.changelogs(r.cfg.ApplicationID), l.sub.Feeds) {
-			note, noted := task.FindNote(c.meta.Notes, topic)
+			note, noted := task.FindNote(c.Meta.Notes, topic)
 			if is := task.NoteID(r.catalog.topicID(topic)); noted && is != 0 && note.ID != 0 && note.ID != is && !r.cfg.accepts(topic) {
 				return r.remade(topic)
 			}
@@ -44,25 +45,25 @@ func (r *restorer) remade(topic string) error {
 
 // notesOf are the notes to be committed with an input: on the topics that the task
 // writes, and on those that only other versions of the application know.
-func (r *restorer) notesOf(l *lease, c committed) (notes []task.Note) {
+func (r *restorer) notesOf(l *lease, c group.Committed) (notes []task.Note) {
 	own := slices.Concat(l.changelogs(r.cfg.ApplicationID), l.sub.Feeds)
 	for _, topic := range own {
 		n := task.Note{Topic: task.NoteTopic(topic), ID: task.NoteID(r.catalog.topicID(topic)), Stopped: task.Following}
-		was, ok := task.FindNote(c.meta.Notes, topic)
+		was, ok := task.FindNote(c.Meta.Notes, topic)
 		if ok && n.ID == 0 {
 			n.ID = was.ID
 		}
-		if ok && was.Stopped < c.offset && !r.cfg.accepts(topic) {
+		if ok && was.Stopped < c.Offset && !r.cfg.accepts(topic) {
 			n.Stopped = was.Stopped
 		}
 		notes = append(notes, n)
 	}
-	for _, n := range c.meta.Notes {
+	for _, n := range c.Meta.Notes {
 		if slices.ContainsFunc(notes, func(own task.Note) bool { return own.Topic == n.Topic }) {
 			continue
 		}
 		if n.Stopped == task.Following {
-			n.Stopped = c.offset
+			n.Stopped = c.Offset
 		}
 		notes = append(notes, n)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/processor/internal/group"
 	"github.com/millrace/millrace/processor/internal/task"
 )
 
@@ -88,9 +89,9 @@ func (w *Worker) outrun(ctx context.Context, err error) error {
 	if _, ok := w.routes[gone.TopicPartition]; !ok {
 		return nil
 	}
-	var offsets map[broker.TopicPartition]committed
+	var offsets map[broker.TopicPartition]group.Committed
 	asked := broker.Retry(ctx, w.cfg.Events.warning, func(ctx context.Context) (err error) {
-		offsets, err = w.group.fetch(ctx, map[string][]int32{gone.Topic: {gone.Partition}}, false)
+		offsets, err = w.group.Fetch(ctx, map[string][]int32{gone.Topic: {gone.Partition}}, false)
 		return err
 	})
 	if asked == nil {
@@ -103,7 +104,7 @@ func (w *Worker) outrun(ctx context.Context, err error) error {
 	if !ok {
 		return nil // what has landed has taken the task back
 	}
-	switch at := offsets[gone.TopicPartition].offset; {
+	switch at := offsets[gone.TopicPartition].Offset; {
 	case r.lease.away != nil:
 		return err // the offset committed is the task's own, not where what was away is read
 	case at > r.lease.inputs[r.input].offset:

@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/millrace/millrace/processor/internal/broker"
+	"github.com/millrace/millrace/processor/internal/group"
 	"github.com/millrace/millrace/state"
 )
 
@@ -33,7 +34,7 @@ func unusable(err error) bool {
 }
 
 // readChangelogs reads the changelogs of a lease from where its state is to their ends.
-func (r *restorer) readChangelogs(ctx context.Context, l *lease, offsets map[broker.TopicPartition]committed) error {
+func (r *restorer) readChangelogs(ctx context.Context, l *lease, offsets map[broker.TopicPartition]group.Committed) error {
 	if l.stores == nil || r.cfg.Faults.NoRestore {
 		return nil
 	}
@@ -103,7 +104,7 @@ func (l *lease) fresh() bool {
 // usable is the rule for volumes that were away: what was not followed long
 // enough to miss a deletion, or belongs to another changelog, comes back to
 // life if it is used.
-func (r *restorer) usable(l *lease, store, topic string, start, end int64, offsets map[broker.TopicPartition]committed) error {
+func (r *restorer) usable(l *lease, store, topic string, start, end int64, offsets map[broker.TopicPartition]group.Committed) error {
 	next := l.stores.ChangelogNext(store)
 	if next == 0 {
 		return nil
@@ -132,12 +133,12 @@ func (r *restorer) usable(l *lease, store, topic string, start, end int64, offse
 // committed by a version that did not note the ids of its topics. With notes,
 // refuseRemade has looked already, and what follows another topic is a state from
 // before the application was started over.
-func (l *lease) good(store string, offsets map[broker.TopicPartition]committed) bool {
+func (l *lease) good(store string, offsets map[broker.TopicPartition]group.Committed) bool {
 	p, ok := l.stores.Position(store)
 	for _, in := range l.inputs {
 		c := offsets[in.TopicPartition]
 		at, read := inputOf(p, in.TopicPartition)
-		ok = ok && c.offset >= 0 && !c.meta.Noted && read && at.Offset == c.offset
+		ok = ok && c.Offset >= 0 && !c.Meta.Noted && read && at.Offset == c.Offset
 	}
 	return ok
 }

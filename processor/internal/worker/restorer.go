@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/millrace/millrace/processor/internal/broker"
+	"github.com/millrace/millrace/processor/internal/group"
 	"github.com/millrace/millrace/processor/internal/task"
 	"github.com/millrace/millrace/state"
 )
@@ -46,9 +47,9 @@ type delivery struct {
 type restorer struct {
 	cfg     *Config
 	catalog *catalog
-	group   *group
+	group   *group.Offsets
 	client  *kgo.Client // for requests; the fetcher's
-	member  *member
+	member  *group.Member
 	waker   *broker.Waker
 	reader  *kgo.Client // of changelogs; opened when first needed
 	orders  chan order
@@ -57,13 +58,13 @@ type restorer struct {
 	current *delivery
 }
 
-// notesKept bounds the warnings that wait for the worker.
-const notesKept = 32
+// warningsKept bounds the warnings that wait for the worker.
+const warningsKept = 32
 
 func newRestorer(w *Worker) *restorer {
 	return &restorer{
 		cfg: &w.cfg, catalog: w.catalog, group: w.group, client: w.fetcher.Client, member: w.member, waker: &w.waker,
-		orders: make(chan order, 1), out: make(chan delivery, 1), notes: make(chan error, notesKept),
+		orders: make(chan order, 1), out: make(chan delivery, 1), notes: make(chan error, warningsKept),
 	}
 }
 
@@ -136,13 +137,13 @@ func (r *restorer) restore(ctx context.Context, l *lease) error {
 // overtaken says that the offsets were committed anew since they were asked for:
 // the worker has lost the task and has not heard of it yet. What was compared
 // with them says nothing about the state.
-func (r *restorer) overtaken(ctx context.Context, l *lease, before map[broker.TopicPartition]committed) (bool, error) {
+func (r *restorer) overtaken(ctx context.Context, l *lease, before map[broker.TopicPartition]group.Committed) (bool, error) {
 	now, err := r.stable(ctx, l.sources())
 	if err != nil {
 		return false, err
 	}
 	for tp, c := range before {
-		if now[tp].offset != c.offset {
+		if now[tp].Offset != c.Offset {
 			return true, nil
 		}
 	}
@@ -168,9 +169,9 @@ const (
 )
 
 // stable returns the committed offsets once they are decided.
-func (r *restorer) stable(ctx context.Context, parts map[string][]int32) (map[broker.TopicPartition]committed, error) {
+func (r *restorer) stable(ctx context.Context, parts map[string][]int32) (map[broker.TopicPartition]group.Committed, error) {
 	for said := time.Now(); ; {
-		offsets, err := r.group.fetch(ctx, parts, true)
+		offsets, err := r.group.Fetch(ctx, parts, true)
 		if !errors.Is(err, kerr.UnstableOffsetCommit) {
 			return offsets, err
 		}
@@ -194,13 +195,13 @@ func (l *lease) sources() map[string][]int32 {
 }
 
 // admit refuses offsets that this run must not go on from.
-func (r *restorer) admit(l *lease, offsets map[broker.TopicPartition]committed) error {
+func (r *restorer) admit(l *lease, offsets map[broker.TopicPartition]group.Committed) error {
 	for _, in := range l.inputs {
 		c, ok := offsets[in.TopicPartition]
 		if !ok {
 			return fmt.Errorf("topic %q partition %d: the group's answer leaves it out", in.Topic, in.Partition)
 		}
-		if err := c.admit(r.cfg.ApplicationID, in.TopicPartition, r.cfg.run()); err != nil {
+		if err := c.Admit(r.cfg.ApplicationID, in.TopicPartition, r.cfg.run()); err != nil {
 			return err
 		}
 	}
@@ -260,9 +261,9 @@ func (r *restorer) takePositions(ctx context.Context, l *lease, f *fitting) erro
 	for i := range l.inputs {
 		in := &l.inputs[i]
 		c := f.offsets[in.TopicPartition]
-		in.offset, in.watermark, in.highest, in.upstream = c.offset, c.meta.Watermark, c.meta.Highest, c.meta.Upstream
-		in.end, in.finished, in.notes = c.meta.End, c.meta.Finished, r.notesOf(l, c)
-		p, ok := l.applied(in.TopicPartition, c.meta.Notes)
+		in.offset, in.watermark, in.highest, in.upstream = c.Offset, c.Meta.Watermark, c.Meta.Highest, c.Meta.Upstream
+		in.end, in.finished, in.notes = c.Meta.End, c.Meta.Finished, r.notesOf(l, c)
+		p, ok := l.applied(in.TopicPartition, c.Meta.Notes)
 		if ok && p.Offset == in.offset {
 			in.upstream = p.Upstream // the metadata may be too small for it
 		}
@@ -277,9 +278,9 @@ func (r *restorer) takePositions(ctx context.Context, l *lease, f *fitting) erro
 			in.offset = start[in.TopicPartition]
 		}
 		if r.cfg.Faults.NoWatermark {
-			in.watermark, in.highest = noCommit.meta.Watermark, noCommit.meta.Highest
+			in.watermark, in.highest = group.NoCommit().Meta.Watermark, group.NoCommit().Meta.Highest
 		}
-		l.logicalNow = c.meta.LogicalNow
+		l.logicalNow = c.Meta.LogicalNow
 	}
 	return nil
 }

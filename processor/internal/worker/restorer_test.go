@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/processor/internal/group"
 	"github.com/millrace/millrace/processor/internal/task"
 )
 
@@ -12,7 +13,7 @@ import (
 // restorer has; the race detector sees it if not.
 func TestTurnLeavesRestoring(t *testing.T) {
 	sub := &graph.Subtopology{Sources: []string{"in"}, Fed: []string{"in"}}
-	l := newLease(task.ID{}, sub, identity{})
+	l := newLease(task.ID{}, sub, group.Identity{})
 	w := &Worker{leases: []*lease{l}}
 	done := make(chan struct{})
 	go func() {

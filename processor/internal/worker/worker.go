@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/processor/internal/broker"
+	"github.com/millrace/millrace/processor/internal/group"
 	"github.com/millrace/millrace/processor/internal/partitioner"
 	"github.com/millrace/millrace/processor/internal/task"
 )
@@ -27,11 +28,11 @@ type Worker struct {
 	catalog *catalog
 
 	fetcher  *broker.Fetcher
-	member   *member
+	member   *group.Member
 	batches  [pipeDepth]batch
 	turnOf   int // the batch to be used next
 	pipe     *pipe
-	group    *group
+	group    *group.Offsets
 	restorer *restorer
 
 	leases []*lease // by task id
@@ -108,7 +109,7 @@ func (w *Worker) open(ctx context.Context) (over bool, err error) {
 	}
 	w.lastRead = time.Now()
 	w.warnOfBounds()
-	w.group = &group{w.cfg.ApplicationID, w.fetcher.Client, w.catalog.ids}
+	w.group = group.NewOffsets(w.cfg.ApplicationID, w.fetcher.Client, w.catalog.ids)
 	if err := w.openPipe(ctx); err != nil {
 		return false, err
 	}
@@ -116,12 +117,20 @@ func (w *Worker) open(ctx context.Context) (over bool, err error) {
 	if over, err := w.precheck(ctx); over || err != nil {
 		return over, err
 	}
-	if w.member, err = newMember(&w.cfg, &balancer{layout: &w.catalog.layout, needs: w.needs}, &w.waker); err != nil {
+	if w.member, err = group.Join(w.memberConfig(), w.group, &w.waker); err != nil {
 		return false, err
 	}
 	w.restorer = newRestorer(w)
 	go w.restorer.run()
 	return false, nil
+}
+
+func (w *Worker) memberConfig() group.MemberConfig {
+	return group.MemberConfig{
+		Client: w.cfg.Client, Topics: w.cfg.Graph.SourceTopics(), Layout: &w.catalog.layout,
+		SessionTimeout: w.cfg.SessionTimeout, RebalanceTimeout: w.cfg.RebalanceTimeout, HeartbeatInterval: w.cfg.HeartbeatInterval,
+		Answered: w.cfg.Events.answered,
+	}
 }
 
 // openPipe opens the producers, one for each batch, and the pipe.
@@ -159,7 +168,7 @@ func (w *Worker) noteMember(id string) {
 func (w *Worker) buryFormer(ctx context.Context) {
 	former, err := w.cfg.Storage.Note(w.memberNote())
 	if err == nil && former != "" {
-		err = w.group.leave(ctx, former, "a former incarnation has died")
+		err = w.group.Leave(ctx, former, "a former incarnation has died")
 	}
 	if err != nil {
 		w.cfg.Events.warning(fmt.Errorf("a former incarnation keeps its tasks until its session ends: %w", err))
@@ -196,14 +205,14 @@ func (w *Worker) leave() {
 	if w.member == nil {
 		return
 	}
-	who := w.member.identity()
-	w.member.stop()
-	if who.member == "" {
+	who := w.member.Identity()
+	w.member.Stop()
+	if who.Member == "" {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
 	defer cancel()
-	if err := w.group.leave(ctx, who.member, "the worker shuts down"); err != nil {
+	if err := w.group.Leave(ctx, who.Member, "the worker shuts down"); err != nil {
 		w.cfg.Events.warning(err)
 		return
 	}
@@ -214,7 +223,7 @@ func (w *Worker) leave() {
 // is all that runs, and it says nothing to anyone.
 func (w *Worker) release() {
 	if w.member != nil {
-		w.member.stop()
+		w.member.Stop()
 	}
 	if w.restorer != nil {
 		w.takeAllBack()
@@ -245,7 +254,7 @@ func (w *Worker) newTask(l *lease) error {
 		ID: l.id, ApplicationID: w.cfg.ApplicationID, Version: w.cfg.Version,
 		Subtopology: l.subtopology(), Stores: l.stores, CatchUp: l.catchUp(),
 		Partitions: w.catalog.sinkPartitions(w.cfg.Graph), Partition: partitioner.New(),
-		Tasks: w.catalog.layout.partitions[l.id.Subtopology],
+		Tasks: w.catalog.layout.Partitions[l.id.Subtopology],
 		Skip:  l.skip, Careful: l.careful, Exact: l.exact, Limits: w.catalog.topics, MaxIdle: w.cfg.maxIdle(), Run: w.cfg.run(), LogicalNow: l.logicalNow,
 		Wall:    w.cfg.Now().UnixMilli(),
 		Planted: w.cfg.Faults.Planted,

@@ -1,4 +1,4 @@
-package worker
+package group
 
 import (
 	"errors"
@@ -14,9 +14,9 @@ import (
 
 // reading is the balancer of an instance that reads other topics.
 func reading(partitions int32, groups ...[]string) *balancer {
-	l := &layout{sources: groups}
+	l := &Layout{Sources: groups}
 	for range groups {
-		l.partitions = append(l.partitions, partitions)
+		l.Partitions = append(l.Partitions, partitions)
 	}
 	return &balancer{layout: l}
 }

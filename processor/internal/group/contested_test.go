@@ -1,4 +1,4 @@
-package worker
+package group
 
 import (
 	"maps"
@@ -23,7 +23,7 @@ func TestContested(t *testing.T) {
 		"a later one settles it":         {[]assign.Member{member("x", 3, a), member("y", 3, a), member("z", 5, a)}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := new(layout).contested(c.members)
+			got := new(Layout).contested(c.members)
 			maps.DeleteFunc(got, func(_ assign.Task, is bool) bool { return !is })
 			want := map[assign.Task]bool{}
 			for _, task := range c.want {

@@ -1,4 +1,4 @@
-package worker
+package group
 
 import (
 	"fmt"
@@ -20,7 +20,7 @@ const protocolName = "millrace"
 //
 // The client calls it from its own goroutine. assignment may be read by anyone.
 type balancer struct {
-	layout *layout
+	layout *Layout
 	tell   func(error) // takes warnings; set by the member
 	// needs says, for members of our own layout, which stores the state of each
 	// task has; nil, and a nil result, are unknown.
@@ -140,7 +140,7 @@ func (b *balancer) deal(p *plan, c *camp, contested map[assign.Task]bool) {
 			if contested[t] {
 				continue
 			}
-			for _, topic := range c.layout.sources[t.Subtopology] {
+			for _, topic := range c.layout.Sources[t.Subtopology] {
 				p.AddPartition(s.member, topic, t.Partition)
 			}
 		}
@@ -150,9 +150,9 @@ func (b *balancer) deal(p *plan, c *camp, contested map[assign.Task]bool) {
 // tellGrowth warns of topics that have gained partitions since the start: the
 // layout is of then, and nobody reads the new ones.
 func (b *balancer) tellGrowth(counts map[string]int32) {
-	for s, topics := range b.layout.sources {
+	for s, topics := range b.layout.Sources {
 		for _, topic := range topics {
-			if n, was := counts[topic], b.layout.partitions[s]; n > was && b.tell != nil {
+			if n, was := counts[topic], b.layout.Partitions[s]; n > was && b.tell != nil {
 				b.tell(fmt.Errorf("topic %q has %d partitions and had %d when this instance started: the new ones are not read before all instances have been restarted; where state is kept by its keys, many of them are in another partition now, a restart is refused, and `millrace reset` starts over", topic, n, was))
 			}
 		}

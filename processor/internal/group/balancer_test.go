@@ -1,4 +1,4 @@
-package worker
+package group
 
 import (
 	"reflect"
@@ -11,7 +11,7 @@ import (
 
 // two sub-topologies: a and b are read together, c alone.
 func twoSubtopologies() *balancer {
-	return &balancer{layout: &layout{sources: [][]string{{"a", "b"}, {"c"}}, partitions: []int32{2, 2}}}
+	return &balancer{layout: &Layout{Sources: [][]string{{"a", "b"}, {"c"}}, Partitions: []int32{2, 2}}}
 }
 
 func joined(b *balancer, id string, generation int32, owned map[string][]int32) kmsg.JoinGroupResponseMember {
@@ -73,7 +73,7 @@ func TestBalancerMovesWholeTasks(t *testing.T) {
 // A member that owns only a part of a task does not own the task.
 func TestBalancerHalfATask(t *testing.T) {
 	b := twoSubtopologies()
-	if got := b.layout.covered(map[string][]int32{"a": {0, 1}, "b": {1}, "c": {}}); len(got) != 1 || got[0].Partition != 1 {
+	if got := b.layout.Covered(map[string][]int32{"a": {0, 1}, "b": {1}, "c": {}}); len(got) != 1 || got[0].Partition != 1 {
 		t.Errorf("covered: %v", got)
 	}
 }
@@ -95,13 +95,13 @@ func TestBalancerBeforeAllTopicsAreSeen(t *testing.T) {
 // the others make up for it; what was dealt stays.
 func TestBalancerAddedPartitions(t *testing.T) {
 	before, after := twoSubtopologies(), twoSubtopologies()
-	after.layout.partitions[1] = 4
+	after.layout.Partitions[1] = 4
 	first := balance(t, after, joined(before, "m1", 1, nil), joined(after, "m2", 1, nil))
 	tasks := map[string]int{}
 	for id, parts := range first {
-		tasks[id] = len(after.layout.covered(parts))
+		tasks[id] = len(after.layout.Covered(parts))
 	}
-	if len(before.layout.covered(first["m1"])) != 3 || tasks["m1"] != 3 || tasks["m2"] != 3 {
+	if len(before.layout.Covered(first["m1"])) != 3 || tasks["m1"] != 3 || tasks["m2"] != 3 {
 		t.Fatalf("first round: %v", first)
 	}
 	second := balance(t, after, joined(before, "m1", 2, first["m1"]), joined(after, "m2", 2, first["m2"]))
@@ -113,7 +113,7 @@ func TestBalancerAddedPartitions(t *testing.T) {
 // A task that was given to a member that does not know it goes to one that does.
 func TestBalancerTaskOfTheWrongMember(t *testing.T) {
 	before, after := twoSubtopologies(), twoSubtopologies()
-	after.layout.partitions[1] = 3
+	after.layout.Partitions[1] = 3
 	stuck, own := map[string][]int32{"a": {0}, "b": {0}, "c": {0, 2}}, map[string][]int32{"a": {1}, "b": {1}, "c": {1}}
 	first := balance(t, after, joined(before, "m1", 5, stuck), joined(after, "m2", 5, own))
 	if got := first["m1"]["c"]; !reflect.DeepEqual(got, []int32{0}) || !reflect.DeepEqual(first["m2"], own) {
@@ -134,7 +134,7 @@ func TestBalancerMemberOfAnOlderVersion(t *testing.T) {
 		old := kmsg.NewJoinGroupResponseMember()
 		old.MemberID, old.ProtocolMetadata = "m1", meta.AppendTo(nil)
 		got := balance(t, b, old, joined(b, "m2", 1, nil))
-		if n, m := len(b.layout.covered(got["m1"])), len(b.layout.covered(got["m2"])); n != 2 || m != 2 {
+		if n, m := len(b.layout.Covered(got["m1"])), len(b.layout.Covered(got["m2"])); n != 2 || m != 2 {
 			t.Errorf("user data %q: %v", data, got)
 		}
 	}

@@ -1,4 +1,4 @@
-package worker
+package group
 
 import (
 	"context"
@@ -23,23 +23,23 @@ const needsTimeout = 5 * time.Second
 // asked is unknown.
 //
 // The group client's goroutine calls it; it touches nothing that changes.
-func (w *Worker) needs(seats []seat) func(assign.Task) []string {
+func (m *Member) needs(seats []seat) func(assign.Task) []string {
 	stores := storesToldBy(seats)
 	if stores == nil {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), needsTimeout)
 	defer cancel()
-	offsets, err := w.group.fetch(ctx, w.catalog.everything(), false)
+	offsets, err := m.offsets.Fetch(ctx, m.balancer.layout.Everything(), false)
 	if err != nil {
-		w.member.note(fmt.Errorf("which stores the tasks have is not known, so a task may go to a member that lacks one, which is brought up later: %w", err))
+		m.note(fmt.Errorf("which stores the tasks have is not known, so a task may go to a member that lacks one, which is brought up later: %w", err))
 		return nil
 	}
 	return func(t assign.Task) (all []string) {
-		source := w.catalog.layout.sources[t.Subtopology][0]
-		notes := offsets[broker.TopicPartition{Topic: source, Partition: t.Partition}].meta.Notes
+		source := m.balancer.layout.Sources[t.Subtopology][0]
+		notes := offsets[broker.TopicPartition{Topic: source, Partition: t.Partition}].Meta.Notes
 		for _, store := range stores {
-			note, ok := task.FindNote(notes, state.ChangelogTopic(w.cfg.ApplicationID, store))
+			note, ok := task.FindNote(notes, state.ChangelogTopic(m.offsets.name, store))
 			if ok && note.Stopped == task.Following {
 				all = append(all, store)
 			}

@@ -1,4 +1,4 @@
-package worker
+package group
 
 import (
 	"encoding/json"
@@ -31,16 +31,16 @@ type knownSub struct {
 }
 
 // userData is what a member of this layout tells beside its topics.
-func (l *layout) userData() []byte {
+func (l *Layout) userData() []byte {
 	told := kmsg.NewConsumerMemberAssignment()
 	var subs []knownSub
-	for s, topics := range l.sources {
+	for s, topics := range l.Sources {
 		for _, topic := range topics {
-			told.Topics = append(told.Topics, kmsg.ConsumerMemberAssignmentTopic{Topic: topic, Partitions: l.partitions[s : s+1]})
+			told.Topics = append(told.Topics, kmsg.ConsumerMemberAssignmentTopic{Topic: topic, Partitions: l.Partitions[s : s+1]})
 		}
 		sub := knownSub{Topics: sorted(topics), Stores: []string{}}
-		if s < len(l.stores) {
-			sub.Stores = append(sub.Stores, l.stores[s]...)
+		if s < len(l.Stores) {
+			sub.Stores = append(sub.Stores, l.Stores[s]...)
 		}
 		subs = append(subs, sub)
 	}
@@ -130,8 +130,8 @@ func seatsOf(cb *kgo.ConsumerBalancer) (seats []seat) {
 func (s *seat) id() string { return s.member.MemberID }
 
 // claim is the member with the whole tasks of a layout that it owns.
-func (s *seat) claim(l *layout) assign.Member {
-	return assign.Member{ID: s.id(), Generation: s.generation, Owned: l.covered(s.owned)}
+func (s *seat) claim(l *Layout) assign.Member {
+	return assign.Member{ID: s.id(), Generation: s.generation, Owned: l.Covered(s.owned)}
 }
 
 func sorted(names []string) []string {

@@ -1,4 +1,4 @@
-package worker
+package group
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -15,57 +16,27 @@ import (
 	"github.com/millrace/millrace/processor/internal/broker"
 )
 
+// notesKept bounds the warnings that wait for the worker.
+const notesKept = 32
+
 // eventQueue is how many group events wait for the worker before the group
 // client is held up.
 const eventQueue = 16
 
-// An identity is who a worker is in its group at one moment. A commit is
-// fenced by member and generation; losses counts how often the group client
-// gave everything up, so that a task can tell that it was lost in between.
-type identity struct {
-	member     string
-	generation int32
-	losses     uint64
-}
-
-// owns says that what was assigned under o is still owned by i: the same member
-// without a loss since. The generation moves with every rebalance and does not
-// matter.
-func (i identity) owns(o identity) bool { return i.member == o.member && i.losses == o.losses }
-
-type eventKind uint8
-
-const (
-	assigned eventKind = iota // partitions: all that are ours now
-	revoked                   // partitions: to be given up after a commit
-	lost                      // partitions: others may have them already
-	broken                    // err: the group cannot be joined
-)
-
-// An event is what the group has to say.
-type event struct {
-	kind       eventKind
-	partitions map[string][]int32
-	added      map[string][]int32 // assigned: what the client believes is new
-	coming     int                // assigned: how many more tasks will be ours
-	who        identity           // assigned: under which name
-	err        error
-	done       chan struct{} // closed by the worker; the group client waits for it
-}
-
-// A member is the worker's seat in the consumer group. It never reads a record
+// A Member is the worker's seat in the consumer group. It never reads a record
 // and never fetches an offset for anyone: the group client is used for joining,
 // heartbeats and assignments only.
 //
 // The client's callbacks run on the client's goroutines. They post an event and,
 // where partitions are taken away, wait until the worker has committed and
-// closed the tasks; they touch nothing else. After leave they return at once.
-type member struct {
+// closed the tasks; they touch nothing else. After Stop they return at once.
+type Member struct {
 	group    string
+	offsets  *Offsets
 	client   *kgo.Client
 	balancer *balancer
-	events   chan event
-	notes    chan error // warnings, for the worker to pass on; lost when too many
+	Events   chan Event // for the worker, in their order
+	Notes    chan error // warnings, for the worker to pass on; lost when too many
 	waker    *broker.Waker
 	losses   atomic.Uint64
 	silent   atomic.Bool // the last request about the seat was not answered
@@ -74,17 +45,32 @@ type member struct {
 	cancel   context.CancelFunc
 }
 
-func newMember(cfg *Config, b *balancer, w *broker.Waker) (*member, error) {
+// A MemberConfig is what a seat in the group is made of.
+type MemberConfig struct {
+	Client []kgo.Opt // of all connections
+	Topics []string  // that the application reads
+	Layout *Layout   // of all its tasks
+	// SessionTimeout, RebalanceTimeout and HeartbeatInterval are those of the group.
+	SessionTimeout, RebalanceTimeout, HeartbeatInterval time.Duration
+	// Answered is told when the broker that keeps the group begins to leave requests
+	// about the seat unanswered, and when that ends. The client's goroutine calls it.
+	Answered func(ok bool)
+}
+
+// Join opens the client that asks for a seat in the group of the offsets, and goes
+// on asking until Stop. From then on events come, each of which wakes the waker.
+func Join(cfg MemberConfig, offsets *Offsets, w *broker.Waker) (*Member, error) {
 	ctx, cancel := context.WithCancel(context.Background())
-	m := &member{
-		group: cfg.ApplicationID, balancer: b, events: make(chan event, eventQueue), notes: make(chan error, notesKept),
-		answered: cfg.Events.answered, waker: w, quit: make(chan struct{}), cancel: cancel,
+	b := &balancer{layout: cfg.Layout}
+	m := &Member{
+		group: offsets.name, offsets: offsets, balancer: b, Events: make(chan Event, eventQueue), Notes: make(chan error, notesKept),
+		answered: cfg.Answered, waker: w, quit: make(chan struct{}), cancel: cancel,
 	}
-	b.tell = m.note
+	b.tell, b.needs = m.note, m.needs
 	client, err := kgo.NewClient(append(cfg.Client[:len(cfg.Client):len(cfg.Client)],
 		kgo.WithContext(ctx),
-		kgo.ConsumerGroup(cfg.ApplicationID),
-		kgo.ConsumeTopics(cfg.Graph.SourceTopics()...),
+		kgo.ConsumerGroup(m.group),
+		kgo.ConsumeTopics(cfg.Topics...),
 		kgo.Balancers(b),
 		kgo.DisableAutoCommit(),
 		kgo.SessionTimeout(cfg.SessionTimeout),
@@ -100,7 +86,7 @@ func newMember(cfg *Config, b *balancer, w *broker.Waker) (*member, error) {
 		cancel()
 		return nil, fmt.Errorf("open the group client: %w", err)
 	}
-	client.PauseFetchTopics(cfg.Graph.SourceTopics()...)
+	client.PauseFetchTopics(cfg.Topics...)
 	m.client = client
 	return m, nil
 }
@@ -110,50 +96,51 @@ func nothing(context.Context, map[string]map[int32]kgo.Offset) (map[string]map[i
 	return nil, nil
 }
 
-// identity is who the worker is now. Before the first join the member is empty.
-func (m *member) identity() identity {
+// Identity is who the worker is now. Before the first join the member is empty.
+// Anyone may ask.
+func (m *Member) Identity() Identity {
 	losses := m.losses.Load()
 	id, generation := m.client.GroupMetadata()
-	return identity{id, generation, losses}
+	return Identity{id, generation, losses}
 }
 
 // onAssigned runs after every join, also if nothing changed. The client's view
 // of what is new is passed on but not believed: after a silent rejoin it keeps
 // what it had. A member that is refused has been told to give up everything by
 // now, and has committed.
-func (m *member) onAssigned(_ context.Context, client *kgo.Client, added map[string][]int32) {
+func (m *Member) onAssigned(_ context.Context, client *kgo.Client, added map[string][]int32) {
 	said := m.balancer.word()
 	if err := said.refusal(m.group, m.balancer.layout); err != nil {
-		m.post(event{kind: broken, err: err})
+		m.post(Event{Kind: Broken, Err: err})
 		return
 	}
 	id, generation := client.GroupMetadata()
-	m.post(event{
-		kind: assigned, partitions: m.balancer.assignment(), added: added, coming: said.Coming,
-		who: identity{id, generation, m.losses.Load()},
+	m.post(Event{
+		Kind: Assigned, Partitions: m.balancer.assignment(), Added: added, Coming: said.Coming,
+		Who: Identity{id, generation, m.losses.Load()},
 	})
 }
 
-func (m *member) onRevoked(_ context.Context, _ *kgo.Client, parts map[string][]int32) {
+func (m *Member) onRevoked(_ context.Context, _ *kgo.Client, parts map[string][]int32) {
 	if len(parts) > 0 {
-		m.postAndWait(event{kind: revoked, partitions: parts})
+		m.postAndWait(Event{Kind: Revoked, Partitions: parts})
 	}
 }
 
-func (m *member) onLost(_ context.Context, _ *kgo.Client, parts map[string][]int32) {
+func (m *Member) onLost(_ context.Context, _ *kgo.Client, parts map[string][]int32) {
 	m.losses.Add(1)
-	m.postAndWait(event{kind: lost, partitions: parts})
+	m.postAndWait(Event{Kind: Lost, Partitions: parts})
 }
 
 // OnGroupManageError is called by the group client when a session died, or could
 // not begin. It tries again by itself, perhaps for ever.
-func (m *member) OnGroupManageError(err error) {
+func (m *Member) OnGroupManageError(err error) {
 	for _, fatal := range []error{
 		kerr.GroupAuthorizationFailed, kerr.TopicAuthorizationFailed, kerr.InconsistentGroupProtocol,
 		kerr.InvalidGroupID, kerr.InvalidSessionTimeout, kerr.UnsupportedVersion,
 	} {
 		if errors.Is(err, fatal) {
-			m.post(event{kind: broken, err: err})
+			m.post(Event{Kind: Broken, Err: err})
 			return
 		}
 	}
@@ -165,7 +152,7 @@ func (m *member) OnGroupManageError(err error) {
 // OnBrokerE2E is called by the group client after each request that a broker was
 // sent. What is about the seat goes to the one that keeps the group, and a
 // heartbeat goes all the time.
-func (m *member) OnBrokerE2E(_ kgo.BrokerMetadata, key int16, e kgo.BrokerE2E) {
+func (m *Member) OnBrokerE2E(_ kgo.BrokerMetadata, key int16, e kgo.BrokerE2E) {
 	switch kmsg.Key(key) {
 	case kmsg.Heartbeat, kmsg.JoinGroup, kmsg.SyncGroup:
 	default:
@@ -178,34 +165,34 @@ func (m *member) OnBrokerE2E(_ kgo.BrokerMetadata, key int16, e kgo.BrokerE2E) {
 }
 
 // note is for warnings: nobody waits until they are heard.
-func (m *member) note(err error) {
+func (m *Member) note(err error) {
 	select {
-	case m.notes <- err:
+	case m.Notes <- err:
 		m.waker.Wake()
 	default:
 	}
 }
 
-func (m *member) post(e event) {
+func (m *Member) post(e Event) {
 	select {
-	case m.events <- e:
+	case m.Events <- e:
 		m.waker.Wake()
 	case <-m.quit:
 	}
 }
 
-func (m *member) postAndWait(e event) {
-	e.done = make(chan struct{})
+func (m *Member) postAndWait(e Event) {
+	e.Done = make(chan struct{})
 	m.post(e)
 	select {
-	case <-e.done:
+	case <-e.Done:
 	case <-m.quit:
 	}
 }
 
-// stop ends the client without a word to the group; the caller sends the leave
+// Stop ends the client without a word to the group; the caller sends the leave
 // request itself. It is safe to call twice.
-func (m *member) stop() {
+func (m *Member) Stop() {
 	select {
 	case <-m.quit:
 		return
@@ -216,8 +203,8 @@ func (m *member) stop() {
 	m.client.Close()
 }
 
-// subsetOf returns the partitions of a that are in b too.
-func overlap(a map[string][]int32, topics []string, partition int32) bool {
+// Overlap reports whether the assignment a has the partition of any of the topics.
+func Overlap(a map[string][]int32, topics []string, partition int32) bool {
 	for _, t := range topics {
 		if slices.Contains(a[t], partition) {
 			return true
@@ -226,7 +213,7 @@ func overlap(a map[string][]int32, topics []string, partition int32) bool {
 	return false
 }
 
-// covers says that a has the partition of all the topics.
+// covers reports whether a has the partition of all the topics.
 func covers(a map[string][]int32, topics []string, partition int32) bool {
 	for _, t := range topics {
 		if !slices.Contains(a[t], partition) {

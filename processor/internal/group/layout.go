@@ -1,4 +1,4 @@
-package worker
+package group
 
 import (
 	"cmp"
@@ -9,18 +9,18 @@ import (
 	"github.com/millrace/millrace/processor/internal/assign"
 )
 
-// A layout is the set of tasks of an application: for each sub-topology its
+// A Layout is the set of tasks of an application: for each sub-topology its
 // source topics, how many partitions they have, and the stores it keeps. It never
-// changes.
-type layout struct {
-	sources    [][]string
-	partitions []int32
-	stores     [][]string // names, sorted
+// changes once the group is joined, and may be read by anyone.
+type Layout struct {
+	Sources    [][]string
+	Partitions []int32
+	Stores     [][]string // names, sorted
 }
 
 // tasks lists every task.
-func (l *layout) tasks() (all []assign.Task) {
-	for s, n := range l.partitions {
+func (l *Layout) tasks() (all []assign.Task) {
+	for s, n := range l.Partitions {
 		for p := range n {
 			all = append(all, assign.Task{Subtopology: s, Partition: p})
 		}
@@ -28,10 +28,10 @@ func (l *layout) tasks() (all []assign.Task) {
 	return all
 }
 
-// covered lists the tasks all of whose source partitions are in parts.
-func (l *layout) covered(parts map[string][]int32) (all []assign.Task) {
+// Covered lists the tasks all of whose source partitions are in parts.
+func (l *Layout) Covered(parts map[string][]int32) (all []assign.Task) {
 	for _, t := range l.tasks() {
-		if covers(parts, l.sources[t.Subtopology], t.Partition) {
+		if covers(parts, l.Sources[t.Subtopology], t.Partition) {
 			all = append(all, t)
 		}
 	}
@@ -39,9 +39,9 @@ func (l *layout) covered(parts map[string][]int32) (all []assign.Task) {
 }
 
 // touched lists the tasks of which any source partition is in parts.
-func (l *layout) touched(parts map[string][]int32) (all []assign.Task) {
+func (l *Layout) touched(parts map[string][]int32) (all []assign.Task) {
 	for _, t := range l.tasks() {
-		if overlap(parts, l.sources[t.Subtopology], t.Partition) {
+		if Overlap(parts, l.Sources[t.Subtopology], t.Partition) {
 			all = append(all, t)
 		}
 	}
@@ -49,8 +49,8 @@ func (l *layout) touched(parts map[string][]int32) (all []assign.Task) {
 }
 
 // topics lists all source topics, sorted.
-func (l *layout) topics() []string {
-	all := slices.Concat(l.sources...)
+func (l *Layout) topics() []string {
+	all := slices.Concat(l.Sources...)
 	slices.Sort(all)
 	return all
 }
@@ -59,7 +59,7 @@ func (l *layout) topics() []string {
 // are balanced over all, those of added partitions over the members that were
 // started since, those with a new store over the members that have it. needs
 // says which stores the state of a task has; nil is unknown.
-func (l *layout) deal(seats []seat, needs func(assign.Task) []string) map[string][]assign.Task {
+func (l *Layout) deal(seats []seat, needs func(assign.Task) []string) map[string][]assign.Task {
 	circles, tasks := map[string][]assign.Member{}, map[string][]assign.Task{}
 	claims := map[string]assign.Member{}
 	for _, s := range seats {
@@ -99,8 +99,8 @@ func inOrder(circles map[string][]assign.Member) []string {
 // circle is who may run a task: of the members that know its partition those that
 // know all stores of its state. Where nobody does any of them may: the state that
 // is not known to anybody would else lie idle with its task.
-func (l *layout) circle(t assign.Task, seats []seat, needs func(assign.Task) []string) (able []seat) {
-	sources := l.sources[t.Subtopology]
+func (l *Layout) circle(t assign.Task, seats []seat, needs func(assign.Task) []string) (able []seat) {
+	sources := l.Sources[t.Subtopology]
 	for _, s := range seats {
 		if s.profile.knowsPartition(sources, t.Partition) {
 			able = append(able, s)
@@ -123,7 +123,7 @@ func (l *layout) circle(t assign.Task, seats []seat, needs func(assign.Task) []s
 // freshly as their owner does, and the client's own adjustment then lets a task
 // go from one to the other without a revocation in between. Such tasks are given
 // to nobody in this round, so that all claimants give them up first.
-func (l *layout) contested(members []assign.Member) map[assign.Task]bool {
+func (l *Layout) contested(members []assign.Member) map[assign.Task]bool {
 	newest, contested := map[assign.Task]int32{}, map[assign.Task]bool{}
 	for _, m := range members {
 		for _, t := range m.Owned {
@@ -137,4 +137,17 @@ func (l *layout) contested(members []assign.Member) map[assign.Task]bool {
 		}
 	}
 	return contested
+}
+
+// Everything lists all source partitions of the application, by topic.
+func (l *Layout) Everything() map[string][]int32 {
+	parts := map[string][]int32{}
+	for s, topics := range l.Sources {
+		for _, t := range topics {
+			for p := range l.Partitions[s] {
+				parts[t] = append(parts[t], p)
+			}
+		}
+	}
+	return parts
 }

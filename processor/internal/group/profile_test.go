@@ -1,21 +1,17 @@
-package worker
+package group
 
 import (
-	"context"
 	"reflect"
 	"testing"
 
-	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/millrace/millrace/processor/internal/assign"
-	"github.com/millrace/millrace/processor/internal/graph"
-	"github.com/millrace/millrace/state"
 )
 
 func withStores(stores ...[]string) *balancer {
 	b := twoSubtopologies()
-	b.layout.stores = stores
+	b.layout.Stores = stores
 	return b
 }
 
@@ -85,19 +81,5 @@ func TestTasksGoToWhoKnowsTheirStores(t *testing.T) {
 				t.Errorf("the tasks without state: %v", got)
 			}
 		})
-	}
-}
-
-// A member knows the stores of its topology.
-func TestStoresOfTheTopologyAreKnown(t *testing.T) {
-	c := newCluster(t, 2, "in", "out")
-	cfg := c.config(counting(t, graph.ErrorPolicy{}), state.NewMemory(), newWitness(t))
-	cfg.setDefaults()
-	found, err := lookAround(context.Background(), &cfg, c.client(kgo.MetadataMinAge(topicsSeen)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got, want := found.layout.stores, [][]string{{"counts"}}; !reflect.DeepEqual(got, want) {
-		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -1,4 +1,4 @@
-package worker
+package group
 
 import (
 	"encoding/json"
@@ -47,7 +47,7 @@ func readAward(assignment []byte) (*award, error) {
 
 // refusal is the error of a member of this layout that was refused; nil if it was
 // not.
-func (w *word) refusal(group string, ours *layout) error {
+func (w *word) refusal(group string, ours *Layout) error {
 	if len(w.Others) == 0 {
 		return nil
 	}
@@ -84,7 +84,7 @@ func (p *plan) tellComing(c *camp) {
 	given := p.AsMemberIDMap()
 	for _, s := range c.seats {
 		w := p.words[s.id()]
-		if w.Coming -= len(c.layout.covered(given[s.id()])); w.Coming > 0 {
+		if w.Coming -= len(c.layout.Covered(given[s.id()])); w.Coming > 0 {
 			p.words[s.id()] = w
 		} else {
 			delete(p.words, s.id())

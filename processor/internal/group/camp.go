@@ -1,4 +1,4 @@
-package worker
+package group
 
 import (
 	"cmp"
@@ -17,14 +17,14 @@ import (
 type camp struct {
 	seats  []seat
 	groups [][]string // the topics that are read together; nil: not told
-	layout *layout
+	layout *Layout
 	tasks  int // that its members own
 }
 
 // campsOf sorts the members into camps, the one that goes on first: it owns the
 // most tasks, has the most members, or has the lowest member id. counts are how
 // many partitions the topics have.
-func campsOf(seats []seat, ours *layout, counts map[string]int32) []*camp {
+func campsOf(seats []seat, ours *Layout, counts map[string]int32) []*camp {
 	byView := map[string]*camp{}
 	var camps []*camp
 	for _, s := range seats {
@@ -49,7 +49,7 @@ func campsOf(seats []seat, ours *layout, counts map[string]int32) []*camp {
 
 // viewOf is which topics a member reads together. One of an older version does
 // not tell: it is taken to do as we do if it reads the same.
-func viewOf(p *profile, ours *layout) (groups [][]string) {
+func viewOf(p *profile, ours *Layout) (groups [][]string) {
 	if p.subs == nil {
 		if slices.Equal(p.topics, ours.topics()) {
 			return ours.groups()
@@ -66,8 +66,8 @@ func viewOf(p *profile, ours *layout) (groups [][]string) {
 }
 
 // groups lists the topics that are read together.
-func (l *layout) groups() (groups [][]string) {
-	for _, topics := range l.sources {
+func (l *Layout) groups() (groups [][]string) {
+	for _, topics := range l.Sources {
 		groups = append(groups, sorted(topics))
 	}
 	slices.SortFunc(groups, slices.Compare[[]string])
@@ -75,34 +75,34 @@ func (l *layout) groups() (groups [][]string) {
 }
 
 // layOut finds the tasks of the camp: ours, or what its members say.
-func (c *camp) layOut(ours *layout, counts map[string]int32) {
+func (c *camp) layOut(ours *Layout, counts map[string]int32) {
 	if slices.EqualFunc(c.groups, ours.groups(), slices.Equal[[]string]) {
 		c.layout = ours
 	} else {
 		c.layout = c.theirs(counts)
 	}
 	for _, s := range c.seats {
-		c.tasks += len(c.layout.covered(s.owned))
+		c.tasks += len(c.layout.Covered(s.owned))
 	}
 }
 
 // theirs is the layout of a camp that is not ours. Where its members do not say
 // which topics they read together, all topics of one size are taken to be: such
 // tasks are larger than they need be, and whole.
-func (c *camp) theirs(counts map[string]int32) *layout {
-	l := new(layout)
+func (c *camp) theirs(counts map[string]int32) *Layout {
+	l := new(Layout)
 	if c.groups != nil {
 		for _, topics := range c.groups {
-			l.sources, l.partitions = append(l.sources, topics), append(l.partitions, c.count(topics[0], counts))
+			l.Sources, l.Partitions = append(l.Sources, topics), append(l.Partitions, c.count(topics[0], counts))
 		}
 		return l
 	}
 	for _, topic := range c.seats[0].profile.topics {
 		n := c.count(topic, counts)
-		if at := slices.Index(l.partitions, n); at >= 0 {
-			l.sources[at] = append(l.sources[at], topic)
+		if at := slices.Index(l.Partitions, n); at >= 0 {
+			l.Sources[at] = append(l.Sources[at], topic)
 		} else {
-			l.sources, l.partitions = append(l.sources, []string{topic}), append(l.partitions, n)
+			l.Sources, l.Partitions = append(l.Sources, []string{topic}), append(l.Partitions, n)
 		}
 	}
 	return l

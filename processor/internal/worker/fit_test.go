@@ -1,85 +1,15 @@
 package worker
 
 import (
-	"context"
 	"math"
-	"reflect"
-	"strings"
 	"testing"
-
-	"github.com/twmb/franz-go/pkg/kadm"
 
 	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/processor/internal/group"
 	"github.com/millrace/millrace/processor/internal/task"
 	"github.com/millrace/millrace/state"
 )
-
-// What was committed is read back with its metadata; what was not is nothing,
-// and what is not ours says so.
-func TestGroupOffsets(t *testing.T) {
-	c := newCluster(t, 4, "in")
-	ctx := context.Background()
-	g := &group{name: "g", client: c.client()}
-	topics, err := kadm.NewClient(g.client).ListTopics(ctx, "in")
-	if err != nil {
-		t.Fatal(err)
-	}
-	g.ids = map[string][16]byte{"in": topics["in"].ID}
-	meta := task.Meta{Watermark: 77, Highest: 78, TopicID: "0123456789abcdef", Run: "r", End: 9, LogicalNow: 8, Finished: true, Noted: true}
-	nobody := identity{"", -1, 0}
-	pledges := []pledge{{broker.TopicPartition{Topic: "in", Partition: 0}, 5, task.EncodeMeta(meta)}, {broker.TopicPartition{Topic: "in", Partition: 2}, 6, "somebody"}}
-	if err := g.commit(ctx, nobody, pledges); err != nil {
-		t.Fatal(err)
-	}
-	got, err := g.fetch(ctx, map[string][]int32{"in": {0, 1, 2}}, true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for p, want := range []committed{{offset: 5, meta: meta}, noCommit, {offset: 6, foreign: true}} {
-		if !reflect.DeepEqual(got[broker.TopicPartition{Topic: "in", Partition: int32(p)}], want) {
-			t.Errorf("partition %d: %+v, want %+v", p, got[broker.TopicPartition{Topic: "in", Partition: int32(p)}], want)
-		}
-	}
-	if err := g.commit(ctx, identity{"a ghost", 3, 0}, pledges); !refused(err) {
-		t.Errorf("a commit of a member that is not in the group: %v", err)
-	}
-	if err := g.leave(ctx, "a ghost", "it is none"); err != nil {
-		t.Errorf("taking out who is not in: %v", err)
-	}
-}
-
-func TestAdmit(t *testing.T) {
-	tp := broker.TopicPartition{Topic: "in", Partition: 1}
-	for _, tt := range []struct {
-		name string
-		c    committed
-		run  string
-		want string // part of the error; empty: admitted
-	}{
-		{"nothing committed", noCommit, "", ""},
-		{"nothing committed, bounded", noCommit, "r", ""},
-		{"live", committed{offset: 3}, "", ""},
-		{"the same run", committed{offset: 3, meta: task.Meta{Run: "r"}}, "r", ""},
-		{"a run over what was live", committed{offset: 3}, "r", ""},
-		{"live over a run", committed{offset: 3, meta: task.Meta{Run: "r"}}, "", `bounded run "r"`},
-		{"another run", committed{offset: 3, meta: task.Meta{Run: "r"}}, "s", `not to "s"`},
-		{"foreign", committed{offset: 3, foreign: true}, "", "another program"},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			err := tt.c.admit("g", tp, tt.run)
-			if tt.want == "" {
-				if err != nil {
-					t.Error(err)
-				}
-				return
-			}
-			if err == nil || !broker.Permanent(err) || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "start the application over") {
-				t.Errorf("got %v", err)
-			}
-		})
-	}
-}
 
 // I2, case by case. An offset of none is that of a partition nobody has committed, a state of none that of a store
 // without a position.
@@ -100,7 +30,7 @@ func TestFit(t *testing.T) {
 		g      Guarantee
 		want   string
 	}{
-		{"both empty", none, none, noCommit.meta, ExactlyOnce, "fits"},
+		{"both empty", none, none, group.NoCommit().Meta, ExactlyOnce, "fits"},
 		{"equal", 5, 5, following, ExactlyOnce, "fits"},
 		{"equal, older version", 5, 5, task.Meta{}, ExactlyOnce, "fits"},
 		{"state behind", 4, 5, following, ExactlyOnce, "unusable"},
@@ -109,7 +39,7 @@ func TestFit(t *testing.T) {
 		{"no state", none, 5, following, ExactlyOnce, "unusable"},
 		{"no state, older version", none, 5, task.Meta{}, ExactlyOnce, "unusable"},
 		{"a new store", none, 5, others, ExactlyOnce, "fits"},
-		{"no offset", 5, none, noCommit.meta, ExactlyOnce, "unusable"},
+		{"no offset", 5, none, group.NoCommit().Meta, ExactlyOnce, "unusable"},
 		{"only an end was fixed", none, 5, fixed, ExactlyOnce, "fits"},
 		{"only an end was fixed, older version", none, 5, task.Meta{Run: "r", Watermark: math.MinInt64}, ExactlyOnce, "fits"},
 		{"a run has processed", none, 5, task.Meta{Run: "r", Watermark: 7}, ExactlyOnce, "unusable"},
@@ -119,16 +49,16 @@ func TestFit(t *testing.T) {
 		{"was away, and lost what it had", 2, 5, noted(3), ExactlyOnce, "unusable"},
 		{"was away, and lost all", none, 5, noted(3), ExactlyOnce, "unusable"},
 		{"state ahead, at least once", 6, 5, following, AtLeastOnce, "fits"},
-		{"state ahead of nothing, at least once", 6, none, noCommit.meta, AtLeastOnce, "fits"},
+		{"state ahead of nothing, at least once", 6, none, group.NoCommit().Meta, AtLeastOnce, "fits"},
 		{"state behind, at least once", 4, 5, following, AtLeastOnce, "unusable"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			l := newLease(task.ID{}, &graph.Subtopology{Sources: []string{"in"}, Stores: specs}, identity{})
+			l := newLease(task.ID{}, &graph.Subtopology{Sources: []string{"in"}, Stores: specs}, group.Identity{})
 			l.stores = storesAt(t, l.sub.Stores, tt.state)
 			defer func() { _ = l.close(false) }()
 			f := fitting{
 				cfg: &Config{ApplicationID: "app", Guarantee: tt.g}, catalog: &catalog{}, lease: l,
-				offsets: map[broker.TopicPartition]committed{{Topic: "in", Partition: 0}: {offset: tt.offset, meta: tt.meta}},
+				offsets: map[broker.TopicPartition]group.Committed{{Topic: "in", Partition: 0}: {Offset: tt.offset, Meta: tt.meta}},
 			}
 			got := "fits"
 			switch err := f.fit(); {
