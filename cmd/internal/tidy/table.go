@@ -62,8 +62,12 @@ func table() []Package {
 		{Pattern: "processor/internal/group", Imports: []string{
 			"processor/internal/broker", "processor/internal/task", "processor/internal/assign", "state", kgo, kmsg, kerr,
 		}},
+		{Pattern: "processor/internal/topics", Imports: []string{
+			"processor/internal/broker", "processor/internal/group", "processor/internal/task", "processor/internal/graph",
+			"state", "windowing", kgo, kadm, kmsg, kerr,
+		}, Tests: []string{"schemaregistry/serde"}},
 		{Pattern: "processor/internal/worker", Imports: []string{
-			"processor/internal/broker", "processor/internal/group",
+			"processor/internal/broker", "processor/internal/group", "processor/internal/topics",
 			"processor/internal/task", "processor/internal/graph", "processor/internal/assign", "processor/internal/partitioner",
 			"state", "windowing", kgo, kadm, kmsg, kerr, kversion,
 		}},

@@ -9,6 +9,7 @@ import (
 	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/processor/internal/group"
 	"github.com/millrace/millrace/processor/internal/task"
+	"github.com/millrace/millrace/processor/internal/topics"
 	"github.com/millrace/millrace/state"
 )
 
@@ -98,10 +99,10 @@ func (l *lease) stopped(topic string) (at []int64, ok bool) {
 }
 
 // standing is where the task itself stands, as its commits have it.
-func (l *lease) standing(c *catalog) (all []state.Input) {
+func (l *lease) standing(c *topics.Catalog) (all []state.Input) {
 	for _, in := range l.inputs {
 		all = append(all, state.Input{
-			Topic: in.Topic, TopicID: c.topicID(in.Topic), Partition: in.Partition,
+			Topic: in.Topic, TopicID: c.TopicID(in.Topic), Partition: in.Partition,
 			Offset: in.offset, Watermark: in.watermark, Highest: in.highest, Upstream: in.upstream,
 		})
 	}

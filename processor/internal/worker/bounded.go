@@ -11,6 +11,7 @@ import (
 	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/processor/internal/group"
 	"github.com/millrace/millrace/processor/internal/task"
+	"github.com/millrace/millrace/processor/internal/topics"
 )
 
 // finishPoll is how often a worker whose own tasks are finished looks whether
@@ -64,13 +65,13 @@ func (l *lease) partitions() (all []broker.TopicPartition) {
 // precheck looks at all committed offsets before the worker joins the group: a
 // run that may not go on is refused, and one that is over is not begun again.
 func (w *Worker) precheck(ctx context.Context) (over bool, err error) {
-	found, err := w.findRecords(ctx)
+	found, err := topics.FindLeftovers(ctx, w.surveyConfig(), w.fetcher.Client, w.catalog, w.group)
 	if err != nil {
 		return false, err
 	}
 	var offsets map[broker.TopicPartition]group.Committed
 	err = broker.Retry(ctx, w.cfg.Events.warning, func(ctx context.Context) (err error) {
-		offsets, err = w.group.Fetch(ctx, w.catalog.layout.Everything(), false)
+		offsets, err = w.group.Fetch(ctx, w.catalog.Layout.Everything(), false)
 		if errors.Is(err, kerr.GroupIDNotFound) { // nobody was ever here
 			offsets, err = nil, nil
 		}
@@ -84,7 +85,7 @@ func (w *Worker) precheck(ctx context.Context) (over bool, err error) {
 			return false, err
 		}
 	}
-	if err := w.clear(ctx, found, offsets); err != nil {
+	if err := found.Clear(ctx, offsets); err != nil {
 		return false, err
 	}
 	if w.cfg.run() == "" || len(offsets) == 0 || !finished(offsets, w.cfg.run()) {
@@ -139,7 +140,7 @@ func (w *Worker) over(ctx context.Context) bool {
 		}
 	}
 	w.lastLook = time.Now()
-	offsets, err := w.group.Fetch(ctx, w.catalog.layout.Everything(), false)
+	offsets, err := w.group.Fetch(ctx, w.catalog.Layout.Everything(), false)
 	if err != nil {
 		w.cfg.Events.warning(fmt.Errorf("look whether the run is over: %w", err))
 		return false

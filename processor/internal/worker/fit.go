@@ -8,6 +8,7 @@ import (
 	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/processor/internal/group"
 	"github.com/millrace/millrace/processor/internal/task"
+	"github.com/millrace/millrace/processor/internal/topics"
 	"github.com/millrace/millrace/state"
 )
 
@@ -24,7 +25,7 @@ import (
 // written.
 type fitting struct {
 	cfg     *Config
-	catalog *catalog
+	catalog *topics.Catalog
 	lease   *lease
 	offsets map[broker.TopicPartition]group.Committed
 	away    map[string]state.Position // by store
@@ -70,8 +71,8 @@ func (f *fitting) store(name, changelog string) error {
 		at, read := inputOf(p, tp)
 		c := f.offsets[tp]
 		switch note, noted := task.FindNote(c.Meta.Notes, changelog); {
-		case read && f.catalog.another(tp.Topic, at.TopicID):
-			return fmt.Errorf("store %q: topic %q was deleted and made anew: the state is of the topic of id %s, which is now of id %s: %w", name, tp.Topic, at.TopicID, f.catalog.topicID(tp.Topic), broker.ErrReset)
+		case read && f.catalog.Another(tp.Topic, at.TopicID):
+			return fmt.Errorf("store %q: topic %q was deleted and made anew: the state is of the topic of id %s, which is now of id %s: %w", name, tp.Topic, at.TopicID, f.catalog.TopicID(tp.Topic), broker.ErrReset)
 		case !read || at.Offset == c.Offset:
 		case f.cfg.Guarantee == AtLeastOnce && at.Offset > c.Offset:
 		case noted && note.Stopped != task.Following && at.Offset >= note.Stopped && at.Offset < c.Offset:

@@ -8,6 +8,7 @@ import (
 	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/processor/internal/group"
 	"github.com/millrace/millrace/processor/internal/task"
+	"github.com/millrace/millrace/processor/internal/topics"
 	"github.com/millrace/millrace/state"
 )
 
@@ -57,7 +58,7 @@ func TestFit(t *testing.T) {
 			l.stores = storesAt(t, l.sub.Stores, tt.state)
 			defer func() { _ = l.close(false) }()
 			f := fitting{
-				cfg: &Config{ApplicationID: "app", Guarantee: tt.g}, catalog: &catalog{}, lease: l,
+				cfg: &Config{ApplicationID: "app", Guarantee: tt.g}, catalog: &topics.Catalog{}, lease: l,
 				offsets: map[broker.TopicPartition]group.Committed{{Topic: "in", Partition: 0}: {Offset: tt.offset, Meta: tt.meta}},
 			}
 			got := "fits"

@@ -11,6 +11,7 @@ import (
 	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/processor/internal/group"
 	"github.com/millrace/millrace/processor/internal/task"
+	"github.com/millrace/millrace/processor/internal/topics"
 	"github.com/millrace/millrace/state"
 )
 
@@ -87,9 +88,9 @@ func (l *lease) changelogs(applicationID string) []string {
 }
 
 // setLimits tells the stores what their changelogs take.
-func (l *lease) setLimits(c *catalog, applicationID string) {
+func (l *lease) setLimits(c *topics.Catalog, applicationID string) {
 	for i, topic := range l.changelogs(applicationID) {
-		l.stores.SetLimit(l.sub.Stores[i].Name, c.largestEntry(topic))
+		l.stores.SetLimit(l.sub.Stores[i].Name, c.LargestEntry(topic))
 	}
 }
 

@@ -1,50 +1,17 @@
 package worker
 
 import (
-	"slices"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/millrace/millrace/processor/internal/broker"
-	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/processor/internal/group"
 	"github.com/millrace/millrace/processor/internal/task"
+	"github.com/millrace/millrace/processor/internal/topics"
 	"github.com/millrace/millrace/state"
 )
-
-// What is in a repartition topic is of an earlier life only where no offset can
-// have come with it.
-func TestOfThisLife(t *testing.T) {
-	r := graph.Repartition{Topic: "by", From: &graph.Subtopology{Sources: []string{"in", "also"}}}
-	in, by, other := broker.TopicPartition{Topic: "in", Partition: 1}, broker.TopicPartition{Topic: "by", Partition: 0}, broker.TopicPartition{Topic: "other", Partition: 0}
-	notes := func(topics ...string) (m task.Meta) {
-		m.Noted = true
-		for _, topic := range topics {
-			m.Notes = append(m.Notes, task.Note{Topic: task.NoteTopic(topic)})
-		}
-		return m
-	}
-	type offsets = map[broker.TopicPartition]group.Committed
-	for name, tt := range map[string]struct {
-		offsets offsets
-		want    bool
-	}{
-		"nobody was here":               {nil, false},
-		"nothing is committed":          {offsets{in: group.NoCommit(), by: group.NoCommit()}, false},
-		"the reader was there":          {offsets{by: {Offset: 0, Meta: notes()}}, true},
-		"a writer was there":            {offsets{in: {Offset: 7, Meta: notes("x", "by")}}, true},
-		"one that did not write there":  {offsets{in: {Offset: 7, Meta: notes("x")}}, false},
-		"one of a version before notes": {offsets{in: {Offset: 7}}, true},
-		"one without room for more":     {offsets{in: {Offset: 7, Meta: notes(slices.Repeat([]string{"x"}, crowded)...)}}, true},
-		"another sub-topology":          {offsets{other: {Offset: 7, Meta: notes("by")}}, false},
-	} {
-		if got := ofThisLife(r, tt.offsets); got != tt.want {
-			t.Errorf("%s: %v", name, got)
-		}
-	}
-}
 
 // Records that an earlier life has left are deleted before they are read; those
 // that a task of this life has written are not, though nobody has read them yet.
@@ -74,7 +41,7 @@ func TestLeftoversAreDeleted(t *testing.T) {
 			if w.fetcher, err = broker.NewFetcher(c.opts, &w.waker); err != nil {
 				t.Fatal(err)
 			}
-			w.catalog = &catalog{layout: group.Layout{Sources: [][]string{{"in"}, {"app-by-repartition"}}, Partitions: []int32{1, 1}}}
+			w.catalog = &topics.Catalog{Layout: group.Layout{Sources: [][]string{{"in"}, {"app-by-repartition"}}, Partitions: []int32{1, 1}}}
 			w.group = group.NewOffsets("app", w.fetcher.Client, nil)
 			if tt.note {
 				meta := task.Meta{Notes: []task.Note{{Topic: task.NoteTopic("app-by-repartition"), Stopped: task.Following}}}

@@ -55,7 +55,7 @@ func (w *Worker) assign(e group.Event) error {
 	if w.cfg.Faults.NoG3 {
 		parts = e.Added
 	} else {
-		ours := w.catalog.layout.Covered(parts)
+		ours := w.catalog.Layout.Covered(parts)
 		gone := func(l *lease) bool {
 			return !e.Who.Owns(l.owner) || !slices.Contains(ours, assign.Task{Subtopology: l.id.Subtopology, Partition: l.id.Partition})
 		}
@@ -63,7 +63,7 @@ func (w *Worker) assign(e group.Event) error {
 			return err
 		}
 	}
-	for _, t := range w.catalog.layout.Covered(parts) {
+	for _, t := range w.catalog.Layout.Covered(parts) {
 		id := task.ID{Subtopology: t.Subtopology, Partition: t.Partition}
 		if slices.ContainsFunc(w.leases, func(l *lease) bool { return l.id == id }) {
 			continue

@@ -82,7 +82,7 @@ func (w *Worker) narrow(ctx context.Context, b *batch, reason error) bool {
 	if !errors.As(reason, &refused) || !refused.ofRecord() {
 		return false
 	}
-	if w.relearn(ctx, refused.topic) || w.onlyLetters(refused.topic) && w.catalog.assume(refused.topic, refused.err) {
+	if w.relearn(ctx, refused.topic) || w.onlyLetters(refused.topic) && w.catalog.Assume(refused.topic, refused.err) {
 		return true
 	}
 	if w.cfg.Graph.Policy.OnError == graph.Fail {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/processor/internal/topics"
 )
 
 // Settings of the producing client, measured: a larger backlog only makes the
@@ -22,8 +23,6 @@ import (
 const (
 	producerBacklog  = 30_000 // records
 	producerLinger   = 5 * time.Millisecond
-	producerBatch    = 1_000_000 // bytes, where the topic does not say
-	batchBytesLimit  = 16 << 20  // what it says beyond this is not used
 	producerMetadata = 10 * time.Millisecond
 	endTimeout       = 30 * time.Second // for one request that ends a transaction
 	fenceWindow      = time.Minute
@@ -103,21 +102,21 @@ func (a *acks) answer(r *kgo.Record, err error) {
 	a.done.Add(1)
 }
 
-func newProducer(cfg *Config, txnID string, c *catalog) *producer {
+func newProducer(cfg *Config, txnID string, c *topics.Catalog) *producer {
 	opts := []kgo.Opt{kgo.ProducerBatchCompression(kgo.NoCompression())} // unless the user says otherwise
 	opts = append(opts, cfg.Client...)
 	opts = append(opts,
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.MaxBufferedRecords(producerBacklog),
 		kgo.ProducerLinger(producerLinger),
-		kgo.ProducerBatchMaxBytesFn(c.largestBatch),
+		kgo.ProducerBatchMaxBytesFn(c.LargestBatch),
 		kgo.MetadataMinAge(producerMetadata),
 		kgo.ConcurrentTransactionsBackoff(broker.ConcurrentPause),
 	)
 	if txnID != "" {
 		opts = append(opts, kgo.TransactionalID(txnID), kgo.TransactionTimeout(cfg.TransactionTimeout))
 	}
-	if c.stepped {
+	if c.Stepped {
 		opts = append(opts, kgo.MaxVersions(beforeVersion2()))
 	}
 	return &producer{opts: opts, txnID: txnID, slab: new(slab), acks: newAcks(), age: cfg.TransactionTimeout, now: time.Now}

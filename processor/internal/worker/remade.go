@@ -26,12 +26,12 @@ func (c *Config) accepts(topic string) bool { return slices.Contains(c.AcceptRem
 func (r *restorer) refuseRemade(l *lease, offsets map[broker.TopicPartition]group.Committed) error {
 	for _, in := range l.inputs {
 		c := offsets[in.TopicPartition]
-		if id := fmt.Sprintf("%x", c.Meta.TopicID); c.Offset >= 0 && r.catalog.another(in.Topic, id) {
-			return fmt.Errorf("topic %q was deleted and made anew: the group committed offset %d of partition %d of the topic of id %s, which is now of id %s, so the offset means nothing in it: %w", in.Topic, c.Offset, in.Partition, id, r.catalog.topicID(in.Topic), broker.ErrReset)
+		if id := fmt.Sprintf("%x", c.Meta.TopicID); c.Offset >= 0 && r.catalog.Another(in.Topic, id) {
+			return fmt.Errorf("topic %q was deleted and made anew: the group committed offset %d of partition %d of the topic of id %s, which is now of id %s, so the offset means nothing in it: %w", in.Topic, c.Offset, in.Partition, id, r.catalog.TopicID(in.Topic), broker.ErrReset)
 		}
 		for _, topic := range slices.Concat(l.changelogs(r.cfg.ApplicationID), l.sub.Feeds) {
 			note, noted := task.FindNote(c.Meta.Notes, topic)
-			if is := task.NoteID(r.catalog.topicID(topic)); noted && is != 0 && note.ID != 0 && note.ID != is && !r.cfg.accepts(topic) {
+			if is := task.NoteID(r.catalog.TopicID(topic)); noted && is != 0 && note.ID != 0 && note.ID != is && !r.cfg.accepts(topic) {
 				return r.remade(topic)
 			}
 		}
@@ -40,7 +40,7 @@ func (r *restorer) refuseRemade(l *lease, offsets map[broker.TopicPartition]grou
 }
 
 func (r *restorer) remade(topic string) error {
-	return fmt.Errorf("topic %q was deleted and made anew (it is now of id %s) since the offsets of group %q were committed: what was in it is not in Kafka any more; local state is left as it is; to give up what was in the topic, start with AcceptRemade naming it; to begin again: %w", topic, r.catalog.topicID(topic), r.cfg.ApplicationID, broker.ErrReset)
+	return fmt.Errorf("topic %q was deleted and made anew (it is now of id %s) since the offsets of group %q were committed: what was in it is not in Kafka any more; local state is left as it is; to give up what was in the topic, start with AcceptRemade naming it; to begin again: %w", topic, r.catalog.TopicID(topic), r.cfg.ApplicationID, broker.ErrReset)
 }
 
 // notesOf are the notes to be committed with an input: on the topics that the task
@@ -48,7 +48,7 @@ func (r *restorer) remade(topic string) error {
 func (r *restorer) notesOf(l *lease, c group.Committed) (notes []task.Note) {
 	own := slices.Concat(l.changelogs(r.cfg.ApplicationID), l.sub.Feeds)
 	for _, topic := range own {
-		n := task.Note{Topic: task.NoteTopic(topic), ID: task.NoteID(r.catalog.topicID(topic)), Stopped: task.Following}
+		n := task.Note{Topic: task.NoteTopic(topic), ID: task.NoteID(r.catalog.TopicID(topic)), Stopped: task.Following}
 		was, ok := task.FindNote(c.Meta.Notes, topic)
 		if ok && n.ID == 0 {
 			n.ID = was.ID

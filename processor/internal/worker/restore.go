@@ -65,7 +65,7 @@ func (r *restorer) readChangelogs(ctx context.Context, l *lease, offsets map[bro
 	}
 	for i, tp := range parts {
 		name := l.sub.Stores[i].Name
-		l.stores.SetChangelogID(name, r.catalog.topicID(tp.Topic))
+		l.stores.SetChangelogID(name, r.catalog.TopicID(tp.Topic))
 		if err := r.replay(ctx, l, name, tp, max(starts[tp], l.stores.ChangelogNext(name)), ends[tp]); err != nil { // R5, R6
 			return err
 		}
@@ -109,11 +109,11 @@ func (r *restorer) usable(l *lease, store, topic string, start, end int64, offse
 	if next == 0 {
 		return nil
 	}
-	if id := l.stores.ChangelogID(store); r.catalog.another(topic, id) {
+	if id := l.stores.ChangelogID(store); r.catalog.Another(topic, id) {
 		if l.good(store, offsets) && !r.cfg.accepts(topic) {
 			return r.remade(topic)
 		}
-		return fmt.Errorf("store %q: it follows topic %q of id %s, which is now of id %s: the topic was made anew: %w", store, topic, id, r.catalog.topicID(topic), errUnusable)
+		return fmt.Errorf("store %q: it follows topic %q of id %s, which is now of id %s: the topic was made anew: %w", store, topic, id, r.catalog.TopicID(topic), errUnusable)
 	}
 	if next < start {
 		return fmt.Errorf("store %q: it has read topic %q up to offset %d, and the log begins at %d: %w", store, topic, next, start, errUnusable)
@@ -121,7 +121,7 @@ func (r *restorer) usable(l *lease, store, topic string, start, end int64, offse
 	if next > end {
 		return fmt.Errorf("store %q: it has read topic %q up to offset %d, and the log ends at %d: %w", store, topic, next, end, errUnusable)
 	}
-	keep := r.catalog.deleteRetention[topic]
+	keep := r.catalog.KeepsDeletions(topic)
 	age := time.Duration(r.cfg.Now().UnixMilli()-l.stores.LastApplied()) * time.Millisecond
 	if l.stores.LastApplied() > 0 && age > keep-keep/retentionMargin {
 		return fmt.Errorf("store %q: it is %v old, and topic %q keeps deletions for %v only: %w", store, age.Round(time.Second), topic, keep, errUnusable)

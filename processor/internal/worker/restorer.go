@@ -12,6 +12,7 @@ import (
 	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/processor/internal/group"
 	"github.com/millrace/millrace/processor/internal/task"
+	"github.com/millrace/millrace/processor/internal/topics"
 	"github.com/millrace/millrace/state"
 )
 
@@ -46,7 +47,7 @@ type delivery struct {
 // and until then the next owner may have gone on.
 type restorer struct {
 	cfg     *Config
-	catalog *catalog
+	catalog *topics.Catalog
 	group   *group.Offsets
 	client  *kgo.Client // for requests; the fetcher's
 	member  *group.Member

@@ -31,7 +31,7 @@ func (r *restorer) stalled(ctx context.Context, tp broker.TopicPartition, at, to
 	req := kmsg.NewPtrFetchRequest()
 	req.ReplicaID, req.MaxBytes, req.IsolationLevel, req.SessionEpoch = -1, broker.FetchBytes, 1, -1
 	rt := kmsg.NewFetchRequestTopic()
-	rt.Topic, rt.TopicID = tp.Topic, r.catalog.ids[tp.Topic] // the client chooses the version, and with it one of them
+	rt.Topic, rt.TopicID = tp.Topic, r.catalog.IDs[tp.Topic] // the client chooses the version, and with it one of them
 	rp := kmsg.NewFetchRequestTopicPartition()
 	rp.Partition, rp.FetchOffset, rp.PartitionMaxBytes, rp.CurrentLeaderEpoch = tp.Partition, at, broker.FetchBytes, -1
 	rt.Partitions = append(rt.Partitions, rp)

@@ -2,7 +2,6 @@ package worker
 
 import (
 	"context"
-	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -163,17 +162,3 @@ type poolOfTheUser struct{}
 
 func (poolOfTheUser) GetRecords(n int) []kgo.Record { return make([]kgo.Record, n) }
 func (poolOfTheUser) PutRecords([]kgo.Record)       {}
-
-// A member knows the stores of its topology.
-func TestStoresOfTheTopologyAreKnown(t *testing.T) {
-	c := newCluster(t, 2, "in", "out")
-	cfg := c.config(counting(t, graph.ErrorPolicy{}), state.NewMemory(), newWitness(t))
-	cfg.setDefaults()
-	found, err := lookAround(context.Background(), &cfg, c.client(kgo.MetadataMinAge(topicsSeen)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got, want := found.layout.Stores, [][]string{{"counts"}}; !reflect.DeepEqual(got, want) {
-		t.Errorf("got %q, want %q", got, want)
-	}
-}

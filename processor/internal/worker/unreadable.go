@@ -1,11 +1,13 @@
 package worker
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/millrace/millrace/processor/internal/broker"
+	"github.com/millrace/millrace/processor/internal/group"
 )
 
 // readSilence is how long no more is said of a partition that cannot be read.
@@ -39,4 +41,70 @@ func (w *Worker) warnOf(e *broker.TroubledError) {
 	}
 	w.unread[e.TopicPartition] = now
 	w.cfg.Events.warning(e)
+}
+
+// outrun answers a failed read. Records that are gone from under a task are no
+// failure where the group has committed beyond them: another member has the task
+// now and has deleted what it processed, and this one is about to hear of it. Nor
+// are they one before the first was processed: retention was faster.
+func (w *Worker) outrun(ctx context.Context, err error) error {
+	var gone *broker.GoneError
+	if !errors.As(err, &gone) {
+		return w.unreadable(err)
+	}
+	if _, ok := w.routes[gone.TopicPartition]; !ok {
+		return nil
+	}
+	var offsets map[broker.TopicPartition]group.Committed
+	asked := broker.Retry(ctx, w.cfg.Events.warning, func(ctx context.Context) (err error) {
+		offsets, err = w.group.Fetch(ctx, map[string][]int32{gone.Topic: {gone.Partition}}, false)
+		return err
+	})
+	if asked == nil {
+		asked = w.land(ctx)
+	}
+	if asked != nil {
+		return asked
+	}
+	r, ok := w.routes[gone.TopicPartition]
+	if !ok {
+		return nil // what has landed has taken the task back
+	}
+	switch at := offsets[gone.TopicPartition].Offset; {
+	case r.lease.away != nil:
+		return err // the offset committed is the task's own, not where what was away is read
+	case at > r.lease.inputs[r.input].offset:
+		return nil
+	case at < 0 && r.lease.untouched(r.input):
+		return w.beginLater(ctx, r, err)
+	}
+	return err
+}
+
+// untouched says that nothing of an input was ever processed, as far as its task
+// and its state know.
+func (l *lease) untouched(index int) bool {
+	in := &l.inputs[index]
+	_, applied := l.applied(in.TopicPartition, nil)
+	return !applied && l.task.Position(index) == in.offset
+}
+
+// beginLater moves a task that has not begun with an input yet to where the log
+// begins now; gone is why.
+func (w *Worker) beginLater(ctx context.Context, r route, gone error) error {
+	l, in := r.lease, &r.lease.inputs[r.input]
+	var starts map[broker.TopicPartition]int64
+	err := broker.Retry(ctx, w.cfg.Events.warning, func(ctx context.Context) (err error) {
+		starts, err = broker.LogStart.Ask(ctx, w.fetcher.Client, []broker.TopicPartition{in.TopicPartition})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if starts[in.TopicPartition] <= in.offset { // it is the end that is not where it was
+		return gone
+	}
+	in.offset = starts[in.TopicPartition]
+	l.drop(w.cfg.Faults.KeepOverlay)
+	return w.begin(l)
 }

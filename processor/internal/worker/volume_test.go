@@ -145,7 +145,7 @@ func TestChangelogMadeAnewWhileRunning(t *testing.T) {
 	if _, err := adm.DeleteTopic(context.Background(), "app-counts-changelog"); err != nil {
 		t.Fatal(err)
 	}
-	compacted := internalSettings("compact")
+	compacted := map[string]*string{"cleanup.policy": kadm.StringPtr("compact"), "retention.ms": kadm.StringPtr("-1"), "retention.bytes": kadm.StringPtr("-1"), "message.timestamp.type": kadm.StringPtr("CreateTime")}
 	if _, err := adm.CreateTopic(context.Background(), 1, 1, compacted, "app-counts-changelog"); err != nil {
 		t.Fatal(err)
 	}

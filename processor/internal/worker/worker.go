@@ -10,6 +10,7 @@ import (
 	"github.com/millrace/millrace/processor/internal/group"
 	"github.com/millrace/millrace/processor/internal/partitioner"
 	"github.com/millrace/millrace/processor/internal/task"
+	"github.com/millrace/millrace/processor/internal/topics"
 )
 
 // A Worker runs its share of an application's tasks: one goroutine, one member
@@ -25,7 +26,7 @@ import (
 type Worker struct {
 	cfg     Config
 	waker   broker.Waker
-	catalog *catalog
+	catalog *topics.Catalog
 
 	fetcher  *broker.Fetcher
 	member   *group.Member
@@ -104,12 +105,14 @@ func (w *Worker) open(ctx context.Context) (over bool, err error) {
 	if w.fetcher, err = broker.NewFetcher(w.cfg.Client, &w.waker); err != nil {
 		return false, err
 	}
-	if w.catalog, err = lookAround(ctx, &w.cfg, w.fetcher.Client); err != nil {
+	if w.catalog, err = topics.Check(ctx, w.surveyConfig(), w.fetcher.Client); err != nil {
 		return false, err
 	}
 	w.lastRead = time.Now()
-	w.warnOfBounds()
-	w.group = group.NewOffsets(w.cfg.ApplicationID, w.fetcher.Client, w.catalog.ids)
+	for _, warning := range w.catalog.TooFar(w.cfg.Graph, w.cfg.Now(), w.cfg.run() != "") {
+		w.cfg.Events.warning(warning)
+	}
+	w.group = group.NewOffsets(w.cfg.ApplicationID, w.fetcher.Client, w.catalog.IDs)
 	if err := w.openPipe(ctx); err != nil {
 		return false, err
 	}
@@ -125,9 +128,16 @@ func (w *Worker) open(ctx context.Context) (over bool, err error) {
 	return false, nil
 }
 
+func (w *Worker) surveyConfig() topics.Config {
+	return topics.Config{
+		ApplicationID: w.cfg.ApplicationID, Graph: w.cfg.Graph, ExactlyOnce: w.cfg.Guarantee == ExactlyOnce,
+		Warn: w.cfg.Events.warning,
+	}
+}
+
 func (w *Worker) memberConfig() group.MemberConfig {
 	return group.MemberConfig{
-		Client: w.cfg.Client, Topics: w.cfg.Graph.SourceTopics(), Layout: &w.catalog.layout,
+		Client: w.cfg.Client, Topics: w.cfg.Graph.SourceTopics(), Layout: &w.catalog.Layout,
 		SessionTimeout: w.cfg.SessionTimeout, RebalanceTimeout: w.cfg.RebalanceTimeout, HeartbeatInterval: w.cfg.HeartbeatInterval,
 		Answered: w.cfg.Events.answered,
 	}
@@ -137,7 +147,7 @@ func (w *Worker) memberConfig() group.MemberConfig {
 func (w *Worker) openPipe(ctx context.Context) error {
 	var c committer = &atLeastOnce{w.group, &w.cfg.Faults}
 	if w.cfg.Guarantee == ExactlyOnce {
-		c = &exactlyOnce{w.group, w.catalog.stepped, &w.cfg.Faults}
+		c = &exactlyOnce{w.group, w.catalog.Stepped, &w.cfg.Faults}
 	}
 	for i := range w.batches {
 		txnID := ""
@@ -253,9 +263,9 @@ func (w *Worker) newTask(l *lease) error {
 	cfg := task.Config{
 		ID: l.id, ApplicationID: w.cfg.ApplicationID, Version: w.cfg.Version,
 		Subtopology: l.subtopology(), Stores: l.stores, CatchUp: l.catchUp(),
-		Partitions: w.catalog.sinkPartitions(w.cfg.Graph), Partition: partitioner.New(),
-		Tasks: w.catalog.layout.Partitions[l.id.Subtopology],
-		Skip:  l.skip, Careful: l.careful, Exact: l.exact, Limits: w.catalog.topics, MaxIdle: w.cfg.maxIdle(), Run: w.cfg.run(), LogicalNow: l.logicalNow,
+		Partitions: w.catalog.SinkPartitions(w.cfg.Graph), Partition: partitioner.New(),
+		Tasks: w.catalog.Layout.Partitions[l.id.Subtopology],
+		Skip:  l.skip, Careful: l.careful, Exact: l.exact, Limits: w.catalog.Limits(), MaxIdle: w.cfg.maxIdle(), Run: w.cfg.run(), LogicalNow: l.logicalNow,
 		Wall:    w.cfg.Now().UnixMilli(),
 		Planted: w.cfg.Faults.Planted,
 	}
@@ -263,7 +273,7 @@ func (w *Worker) newTask(l *lease) error {
 	l.setLimits(w.catalog, w.cfg.ApplicationID)
 	for _, in := range l.inputs {
 		cfg.Inputs = append(cfg.Inputs, task.Input{
-			Topic: in.Topic, TopicID: w.catalog.topicID(in.Topic), Partition: in.Partition, Offset: in.offset,
+			Topic: in.Topic, TopicID: w.catalog.TopicID(in.Topic), Partition: in.Partition, Offset: in.offset,
 			Watermark: in.watermark, Highest: in.highest, Upstream: in.upstream, Notes: in.notes, End: in.end, Finished: in.finished,
 		})
 	}

@@ -1,4 +1,4 @@
-package worker
+package topics
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/processor/internal/graph"
@@ -14,8 +15,8 @@ import (
 	"github.com/millrace/millrace/processor/internal/task"
 )
 
-// A repartition topic may have records of an earlier life of the application: the
-// group was deleted, or its offsets have expired, and the topic was kept, perhaps
+// Leftovers are what an earlier life of the application has left in a repartition
+// topic: the group was deleted, or its offsets have expired, and the topic was kept, perhaps
 // since the version that ran then did not know it. Whoever reads it from its
 // beginning counts all of them again, for what feeds it begins again too.
 //
@@ -28,67 +29,75 @@ import (
 //
 // With at-least-once a record may be there before its offset is, so nothing is
 // certain, and nothing is done.
-type leftovers struct {
-	ends map[broker.TopicPartition]int64 // of the partitions that have records
+type Leftovers struct {
+	cfg     Config
+	client  *kgo.Client
+	catalog *Catalog
+	offsets *group.Offsets
+	ends    map[broker.TopicPartition]int64 // of the partitions that have records
 }
 
-// findRecords looks what is in the repartition topics, as far as it is decided.
-func (w *Worker) findRecords(ctx context.Context) (found leftovers, err error) {
+// FindLeftovers looks what is in the repartition topics, as far as it is decided.
+// The committed offsets that Clear compares with that have to be asked for
+// afterwards.
+func FindLeftovers(ctx context.Context, cfg Config, client *kgo.Client, catalog *Catalog, offsets *group.Offsets) (*Leftovers, error) {
+	l := &Leftovers{cfg: cfg, client: client, catalog: catalog, offsets: offsets}
 	var parts []broker.TopicPartition
-	for _, r := range w.cfg.Graph.Repartitions() {
-		for _, p := range w.catalog.layout.Everything()[r.Topic] {
+	for _, r := range cfg.Graph.Repartitions() {
+		for _, p := range catalog.Layout.Everything()[r.Topic] {
 			parts = append(parts, broker.TopicPartition{Topic: r.Topic, Partition: p})
 		}
 	}
-	if len(parts) == 0 || w.cfg.Guarantee != ExactlyOnce {
-		return found, nil
+	if len(parts) == 0 || !cfg.ExactlyOnce {
+		return l, nil
 	}
 	var starts map[broker.TopicPartition]int64
-	err = broker.Retry(ctx, w.cfg.Events.warning, func(ctx context.Context) (err error) {
-		if found.ends, err = broker.StableEnd.Ask(ctx, w.fetcher.Client, parts); err != nil {
+	err := broker.Retry(ctx, cfg.Warn, func(ctx context.Context) (err error) {
+		if l.ends, err = broker.StableEnd.Ask(ctx, client, parts); err != nil {
 			return err
 		}
-		starts, err = broker.LogStart.Ask(ctx, w.fetcher.Client, parts)
+		starts, err = broker.LogStart.Ask(ctx, client, parts)
 		return err
 	})
 	for tp, start := range starts {
-		if found.ends[tp] <= start {
-			delete(found.ends, tp)
+		if l.ends[tp] <= start {
+			delete(l.ends, tp)
 		}
 	}
-	return found, err
+	return l, err
 }
 
-// clear deletes what was found in topics that the group's offsets know nothing of.
-func (w *Worker) clear(ctx context.Context, found leftovers, offsets map[broker.TopicPartition]group.Committed) error {
-	for _, r := range w.cfg.Graph.Repartitions() {
-		upTo := found.of(r.Topic)
+// Clear deletes what was found in topics that the group's offsets know nothing of,
+// and warns of it.
+func (l *Leftovers) Clear(ctx context.Context, offsets map[broker.TopicPartition]group.Committed) error {
+	for _, r := range l.cfg.Graph.Repartitions() {
+		upTo := l.of(r.Topic)
 		if len(upTo) == 0 || ofThisLife(r, offsets) {
 			continue
 		}
-		begun, err := w.begun(ctx, r)
+		begun, err := l.begun(ctx, r)
 		if err != nil {
 			return err
 		}
 		if begun {
 			continue
 		}
-		err = broker.Retry(ctx, w.cfg.Events.warning, func(ctx context.Context) error {
-			done, err := kadm.NewClient(w.fetcher.Client).DeleteRecords(ctx, upTo)
+		err = broker.Retry(ctx, l.cfg.Warn, func(ctx context.Context) error {
+			done, err := kadm.NewClient(l.client).DeleteRecords(ctx, upTo)
 			return errors.Join(err, done.Error())
 		})
 		if err != nil {
-			return fmt.Errorf("repartition topic %q has records of an earlier life of group %q, which would be counted again, and they cannot be deleted: allow it, or delete the topic while no instance runs: %w", r.Topic, w.cfg.ApplicationID, err)
+			return fmt.Errorf("repartition topic %q has records of an earlier life of group %q, which would be counted again, and they cannot be deleted: allow it, or delete the topic while no instance runs: %w", r.Topic, l.cfg.ApplicationID, err)
 		}
-		w.cfg.Events.warning(fmt.Errorf("repartition topic %q had something of an earlier life of group %q, of whose offsets none tells of it; it was deleted, as it would have been counted again", r.Topic, w.cfg.ApplicationID))
+		l.cfg.Warn(fmt.Errorf("repartition topic %q had something of an earlier life of group %q, of whose offsets none tells of it; it was deleted, as it would have been counted again", r.Topic, l.cfg.ApplicationID))
 	}
 	return nil
 }
 
 // of is what was found in one topic.
-func (f leftovers) of(topic string) kadm.Offsets {
+func (l *Leftovers) of(topic string) kadm.Offsets {
 	upTo := kadm.Offsets{}
-	for tp, end := range f.ends {
+	for tp, end := range l.ends {
 		if tp.Topic == topic {
 			upTo.AddOffset(tp.Topic, tp.Partition, end, -1)
 		}
@@ -99,19 +108,19 @@ func (f leftovers) of(topic string) kadm.Offsets {
 // begun asks once more whether a repartition topic is of this life, and answers
 // only when no transaction is about to change that: the first one of a task that
 // feeds the topic may be.
-func (w *Worker) begun(ctx context.Context, r graph.Repartition) (begun bool, err error) {
-	parts, all := map[string][]int32{}, w.catalog.layout.Everything()
+func (l *Leftovers) begun(ctx context.Context, r graph.Repartition) (begun bool, err error) {
+	parts, all := map[string][]int32{}, l.catalog.Layout.Everything()
 	for _, topic := range append([]string{r.Topic}, r.From.Sources...) {
 		parts[topic] = all[topic]
 	}
 	complain := func(err error) {
 		if !errors.Is(err, kerr.UnstableOffsetCommit) {
-			w.cfg.Events.warning(err)
+			l.cfg.Warn(err)
 		}
 	}
 	err = broker.Retry(ctx, complain, func(ctx context.Context) error {
 		for _, stable := range []bool{false, true} {
-			offsets, err := w.group.Fetch(ctx, parts, stable)
+			offsets, err := l.offsets.Fetch(ctx, parts, stable)
 			if errors.Is(err, kerr.GroupIDNotFound) { // nobody was ever here
 				offsets, err = nil, nil
 			}
