@@ -66,8 +66,12 @@ func table() []Package {
 			"processor/internal/broker", "processor/internal/group", "processor/internal/task", "processor/internal/graph",
 			"state", "windowing", kgo, kadm, kmsg, kerr,
 		}, Tests: []string{"schemaregistry/serde"}},
+		{Pattern: "processor/internal/commit", Imports: []string{
+			"processor/internal/broker", "processor/internal/group", "processor/internal/task", "processor/internal/graph",
+			"state", kgo, kmsg, kerr, kversion,
+		}},
 		{Pattern: "processor/internal/worker", Imports: []string{
-			"processor/internal/broker", "processor/internal/group", "processor/internal/topics",
+			"processor/internal/broker", "processor/internal/group", "processor/internal/topics", "processor/internal/commit",
 			"processor/internal/task", "processor/internal/graph", "processor/internal/assign", "processor/internal/partitioner",
 			"state", "windowing", kgo, kadm, kmsg, kerr, kversion,
 		}},

@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/millrace/millrace/processor/internal/commit"
 	"github.com/millrace/millrace/processor/internal/worker"
 	"github.com/millrace/millrace/state"
 )
@@ -240,7 +241,7 @@ func zombieFires(o *Options) func(*sim) {
 		}
 		var stalled atomic.Bool
 		s.watch.on(func(p *process, step worker.Step) {
-			if p.bounded && step == worker.AfterFlush && !stalled.Swap(true) {
+			if p.bounded && step == commit.AfterFlush && !stalled.Swap(true) {
 				p.stall(step, 40*time.Second)
 			}
 		}, nil)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/millrace/millrace/processor/internal/commit"
 	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/processor/internal/task"
 	"github.com/millrace/millrace/processor/internal/worker"
@@ -57,9 +58,9 @@ func (p *process) at(step worker.Step) {
 		p.crash()
 	case h.dice.hit(o.Stall):
 		p.stall(step, time.Second+h.dice.upTo(39*time.Second))
-	case step == worker.BeforePrepare && p.bounded: // all input is there at once; work takes time
+	case step == commit.BeforePrepare && p.bounded: // all input is there at once; work takes time
 		time.Sleep(h.dice.upTo(2 * time.Second))
-	case step == worker.BeforePrepare && h.dice.hit(0.3):
+	case step == commit.BeforePrepare && h.dice.hit(0.3):
 		time.Sleep(h.dice.upTo(200 * time.Millisecond))
 	}
 	p.exitIfDead()

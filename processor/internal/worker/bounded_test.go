@@ -3,6 +3,7 @@ package worker
 import (
 	"testing"
 
+	"github.com/millrace/millrace/processor/internal/commit"
 	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/state"
 )
@@ -56,7 +57,7 @@ func TestBoundedEndIsFixedOnce(t *testing.T) {
 	cfg.CommitRecords = 20
 	commits := 0
 	cfg.Faults.At = func(s Step) {
-		if s == AfterEnd {
+		if s == commit.AfterEnd {
 			both := false
 			w.locked(func() { both = len(w.restored) == 2 }) // it has looked at both partitions
 			if commits++; commits >= 3 && both {

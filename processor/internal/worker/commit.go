@@ -3,46 +3,17 @@ package worker
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
+	"github.com/millrace/millrace/processor/internal/broker"
+	"github.com/millrace/millrace/processor/internal/commit"
 	"github.com/millrace/millrace/processor/internal/group"
+	"github.com/millrace/millrace/processor/internal/task"
 )
 
-// An outcome is what became of a commit.
-type outcome uint8
-
-const (
-	done    outcome = iota // Kafka has all of it
-	undone                 // Kafka has none of it, and never will
-	unknown                // one of the two; only Kafka can say
-)
-
-// A verdict is the outcome of a commit with its reason.
-type verdict struct {
-	outcome outcome
-	err     error // the reason, unless done
-	doubt   bool  // the producer's transaction is in an unclear state: open a new client
-}
-
-// A committer brings a batch into Kafka, in the two stages of the pipe. One of
-// them gives exactly-once, the other at-least-once; everything around them is
-// the same.
-type committer interface {
-	// write sends everything but the offsets and waits until all of it is
-	// acknowledged.
-	write(ctx context.Context, b *batch) verdict
-	// finish makes final what was written.
-	finish(ctx context.Context, b *batch) verdict
-	// abandon undoes what was written, as far as it can be.
-	abandon(ctx context.Context, b *batch, reason error) verdict
-}
-
-// commitTimeout bounds a commit. What takes longer is treated as unknown or
-// given up.
-const commitTimeout = 60 * time.Second
-
-// commit puts everything dirty into the pipe, in one transaction, and goes on;
-// see landOne. There must be room in the pipe. An error ends the worker.
+// commit puts everything dirty into the pipeline, in one transaction, and goes on;
+// see landOne. There must be room in the pipeline. An error ends the worker.
 func (w *Worker) commit(ctx context.Context) error {
 	w.lastCommit = time.Now()
 	b, err := w.prepare(ctx)
@@ -57,13 +28,13 @@ func (w *Worker) commit(ctx context.Context) error {
 		if err := w.land(ctx); err != nil {
 			return err
 		}
-		b.verdict = verdict{undone, reason, false}
-		return w.undo(ctx, []*batch{b})
+		b.Verdict = commit.Verdict{Outcome: commit.Aborted, Err: reason, Doubt: false}
+		return w.undo(ctx, []*commit.WorkerCommit{b})
 	}
 	if w.cfg.Faults.ApplyBeforeCommit {
 		return w.applyEarly(ctx, b)
 	}
-	w.pipe.put(b)
+	w.pipeline.Put(b)
 	return nil
 }
 
@@ -80,14 +51,12 @@ func (w *Worker) commitAll(ctx context.Context) error {
 
 // prepare takes a commit from every task that has something to commit. It
 // returns nil if none has.
-func (w *Worker) prepare(ctx context.Context) (*batch, error) {
+func (w *Worker) prepare(ctx context.Context) (*commit.WorkerCommit, error) {
 	if !w.dirty() {
 		return nil, nil
 	}
-	b := &w.batches[w.turnOf]
-	w.turnOf = (w.turnOf + 1) % pipeDepth
-	b.clear(w.member.Identity(), w.cfg.Now())
-	w.cfg.Faults.at(BeforePrepare)
+	b := w.pipeline.Next(w.member.Identity(), w.cfg.Now())
+	w.cfg.Faults.Reach(commit.BeforePrepare)
 	for l := range w.running() {
 		if !l.task.Dirty() {
 			continue
@@ -96,16 +65,41 @@ func (w *Worker) prepare(ctx context.Context) (*batch, error) {
 		if err != nil {
 			return nil, w.unprepare(ctx, b, l, fmt.Errorf("prepare a commit: %w", err))
 		}
-		b.add(l, c, l.changelogs(w.cfg.ApplicationID))
+		b.Add(l.id, l.task, c, commit.State{Stores: l.stores, Specs: l.sub.Stores, Topics: l.changelogs(w.cfg.ApplicationID)})
+		w.pledge(b, l, c)
 	}
-	b.pledge(&w.cfg.Faults)
 	return b, nil
 }
 
-// land waits until nothing is in the pipe, and deals with what comes out.
+// pledge adds the offsets of a task to a commit, also of one that did not move (G6,
+// G10).
+func (w *Worker) pledge(b *commit.WorkerCommit, l *lease, c *task.Commit) {
+	for i, o := range c.Offsets {
+		offset, in := o.Offset, &l.inputs[i]
+		if w.cfg.Faults.CommitPolled {
+			offset = max(offset, in.polled)
+		}
+		if w.cfg.Faults.TimerWithoutOffsets && offset == in.offset {
+			continue
+		}
+		b.Offsets = append(b.Offsets, group.OffsetCommit{TopicPartition: broker.TopicPartition{Topic: o.Topic, Partition: o.Partition}, Offset: offset, Metadata: c.Metadata[i]})
+	}
+}
+
+// leaseOf returns the lease that still runs the task of a part; nil if it has been
+// given another task since, or is not the worker's any more.
+func (w *Worker) leaseOf(p *commit.TaskCommit) *lease {
+	i, found := slices.BinarySearchFunc(w.leases, p.ID, func(l *lease, id task.ID) int { return compareIDs(l.id, id) })
+	if !found || w.leases[i].task != p.Task {
+		return nil
+	}
+	return w.leases[i]
+}
+
+// land waits until nothing is in the pipeline, and deals with what comes out.
 // Whoever takes a task away, or goes back to a commit, does that first.
 func (w *Worker) land(ctx context.Context) error {
-	for w.pipe.flying > 0 {
+	for !w.pipeline.Empty() {
 		if err := w.landOne(ctx); err != nil {
 			return err
 		}
@@ -113,24 +107,24 @@ func (w *Worker) land(ctx context.Context) error {
 	return nil
 }
 
-// landOne waits for one batch to come out of the pipe and does what its outcome
+// landOne waits for one batch to come out of the pipeline and does what its outcome
 // asks for. If it failed, all behind it have too.
 func (w *Worker) landOne(ctx context.Context) error {
-	b := w.pipe.take()
-	if b.verdict.outcome == done || b.verdict.outcome == unknown && w.cfg.Faults.UnknownAsCommitted {
+	b := w.pipeline.Take()
+	if b.Verdict.Outcome == commit.Committed || b.Verdict.Outcome == commit.Unknown && w.cfg.Faults.UnknownAsCommitted {
 		return w.applied(ctx, b)
 	}
-	failed := []*batch{b}
-	for w.pipe.flying > 0 {
-		failed = append(failed, w.pipe.take())
+	failed := []*commit.WorkerCommit{b}
+	for !w.pipeline.Empty() {
+		failed = append(failed, w.pipeline.Take())
 	}
-	w.pipe.mend()
+	w.pipeline.Reset()
 	return w.undo(ctx, failed)
 }
 
-// takeLandings deals with what has come out of the pipe.
+// takeLandings deals with what has come out of the pipeline.
 func (w *Worker) takeLandings(ctx context.Context) error {
-	for len(w.pipe.out) > 0 {
+	for w.pipeline.Landed() {
 		if err := w.landOne(ctx); err != nil {
 			return err
 		}
@@ -141,13 +135,13 @@ func (w *Worker) takeLandings(ctx context.Context) error {
 // lapsed is guard G2. The group client can be thrown out of the group and join
 // again under another name without telling; the broker would then accept a
 // commit for tasks that had another owner in between.
-func (w *Worker) lapsed(b *batch) error {
+func (w *Worker) lapsed(b *commit.WorkerCommit) error {
 	if w.cfg.Faults.NoG2 {
 		return nil
 	}
-	for i := range b.parts {
-		if l := b.parts[i].lease; !b.who.Owns(l.owner) {
-			return fmt.Errorf("task %s was assigned to member %q; now the worker is member %q: %w", l.id, l.owner.Member, b.who.Member, group.ErrLapsed)
+	for i := range b.Parts {
+		if l := w.leaseOf(&b.Parts[i]); l != nil && !b.Who.Owns(l.owner) {
+			return fmt.Errorf("task %s was assigned to member %q; now the worker is member %q: %w", l.id, l.owner.Member, b.Who.Member, group.ErrLapsed)
 		}
 	}
 	return nil

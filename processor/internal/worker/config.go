@@ -7,6 +7,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/millrace/millrace/processor/internal/commit"
 	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/processor/internal/task"
 	"github.com/millrace/millrace/state"
@@ -123,7 +124,7 @@ func (c *Config) setDefaults() {
 	orDuration(&c.HeartbeatInterval, 3*time.Second)
 	orDuration(&c.TransactionTimeout, max(10*time.Second, 2*c.CommitInterval))
 	orDuration(&c.Drain, 30*time.Second)
-	orInt(&c.CommitRecords, 200_000)
+	orInt(&c.CommitRecords, commit.DefaultRecords)
 	orInt(&c.CommitBytes, 64<<20)
 	orInt(&c.TurnRecords, 2000)
 	orInt(&c.QueueRecords, 10_000)

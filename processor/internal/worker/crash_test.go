@@ -9,6 +9,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/millrace/millrace/processor/internal/commit"
 	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/processor/internal/task"
 	"github.com/millrace/millrace/state"
@@ -17,10 +18,10 @@ import (
 // A worker that dies at any step of a commit loses nothing and repeats nothing,
 // and its successor on the same storage does not wait for its session.
 func TestCrash(t *testing.T) {
-	for step := range StepCount {
+	for step := range commit.StepCount {
 		t.Run(step.String(), func(t *testing.T) {
 			c := newCluster(t, 2, "in", "out")
-			input := rows(2, 500, 5) // what is in the pipe behind the crash may commit, too
+			input := rows(2, 500, 5) // what is in the pipeline behind the crash may commit, too
 			c.load(input...)
 			storage := state.NewMemory()
 			for crash := range 3 {
@@ -55,7 +56,7 @@ func TestCrash(t *testing.T) {
 // With at-least-once a crash repeats results and loses none; and what the state
 // has counted is not counted again once its position was written.
 func TestCrashAtLeastOnce(t *testing.T) {
-	for _, step := range []Step{BeforePrepare, BeforeFlush, AfterFlush, AfterOffsets, AfterEnd, AfterApply} {
+	for _, step := range []Step{commit.BeforePrepare, commit.BeforeFlush, commit.AfterFlush, commit.AfterOffsets, commit.AfterEnd, commit.AfterApply} {
 		t.Run(step.String(), func(t *testing.T) {
 			c := newCluster(t, 1, "in", "out")
 			input := rows(1, 450, 3)

@@ -1,13 +1,17 @@
-// Package worker is the only room of the runtime that talks to Kafka. A worker
+// Package worker is the loop of the runtime and the life of a task in it. A worker
 // joins the group, reads, lets its tasks process, commits, restores, and hands
 // tasks over when the group asks for them.
+//
+// The rooms below do what each of that takes of Kafka: broker reads and asks, group
+// is the membership with its offsets, topics is what must exist before the first
+// record, commit brings results into Kafka.
 //
 // # The clients
 //
 // The member (group.Member) has the seat in the consumer group: joining,
 // heartbeats, assignment. It reads nothing. The fetcher (broker.Fetcher) reads the
 // source partitions from the offsets it is told; it knows no group. The
-// producers (producer.go), one for each commit that may be on its way, write and
+// producers of the pipeline, one for each commit that may be on its way, write and
 // hold the transactions. The restorer opens one to read changelogs when it first
 // restores from one; what else is asked of the brokers goes through the
 // fetcher's. One client that is consumer and producer at once would commit what
@@ -21,47 +25,34 @@
 // What no task waits for, where partitions end and the deletion of processed
 // records, is asked of the brokers beside it (broker.AsyncRequest).
 // Nothing in a store is ever newer than Kafka. Only the worker's goroutine
-// touches tasks and fetcher, and a batch with its producer belongs to one stage
-// of the pipe at a time, so there is no lock here; the rooms below have one, in the
-// pool of records that the reading client calls.
+// touches tasks and fetcher, so there is no lock here.
 //
 // # A commit
 //
-// Worker.commit takes what every task has to commit (Task.Prepare) into a batch
-// and puts that into the pipe, whose two stages bring it into Kafka while the
-// tasks process on. For exactly-once the committer does
+// Worker.commit takes what every task has to commit (Task.Prepare) into a
+// commit.WorkerCommit and puts that into the pipeline, which brings it into Kafka
+// while the tasks process on. Worker.landOne takes it back.
 //
-//	begin, produce outputs and changelogs, flush        exactlyOnce.write
-//	look at every answer (G1)                           producer.flush
-//	add the offsets of every task in the batch          exactlyOnce.finish
-//	end the transaction                                 producer.end
-//
-// and Worker.landOne takes the batch back.
-//
-// Everything turns on the three outcomes. Done: only now Task.Committed applies
-// the state (G8). Undone: Kafka has nothing and never will, as after a failed
+// Everything turns on the three outcomes. Committed: only now Task.Committed applies
+// the state (G8). Aborted: Kafka has nothing and never will, as after a failed
 // produce or refused offsets; the tasks are built again over the same stores at
 // the last committed positions. Unknown: the answer to the end is missing; the
 // producer's client is replaced, which makes the broker decide, and the tasks go
-// through a restore, which reads what it decided (G7). What was in the pipe behind
-// a commit that failed fails with it.
-//
-// At-least-once is the same cycle with another committer: outputs and changes
-// of state, then the position of the state, then the offsets, each flushed
-// before the next.
+// through a restore, which reads what it decided (G7). What was in the pipeline
+// behind a commit that failed fails with it.
 //
 // # The guards
 //
-//	G1  a record that was not written aborts the transaction    producer.flush
+//	G1  a record that was not written aborts the transaction    producer.flush (commit)
 //	G2  no commit under another member id than the assignment's Worker.lapsed
 //	G3  what is assigned is what the last sync said             Worker.assign
 //	G4  records follow on a task's position                     Task.Enqueue
 //	G5  restored state is where the committed offsets are       fits
-//	G6  only offsets of the worker's own tasks                  batch.pledge
+//	G6  only offsets of the worker's own tasks                  Worker.pledge
 //	G7  an unknown outcome is looked up                         Worker.undo
 //	G8  nothing is applied before Kafka has it                  Worker.applied
 //	G9  a transaction has a bound in time, records and bytes    Worker.due
-//	G10 results without records are committed with offsets      batch.pledge
+//	G10 results without records are committed with offsets      Worker.pledge
 //
 // # Assignment
 //

@@ -8,18 +8,21 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/millrace/millrace/processor/internal/broker"
+	"github.com/millrace/millrace/processor/internal/commit"
 	"github.com/millrace/millrace/processor/internal/group"
 )
 
 // refusing is a committer whose commits come from a generation that is over.
 type refusing struct{}
 
-func (refusing) write(context.Context, *batch) verdict { return verdict{outcome: done} }
-func (refusing) finish(context.Context, *batch) verdict {
-	return verdict{undone, kerr.IllegalGeneration, false}
+func (refusing) Write(context.Context, *commit.WorkerCommit) commit.Verdict {
+	return commit.Verdict{Outcome: commit.Committed}
 }
-func (refusing) abandon(_ context.Context, _ *batch, reason error) verdict {
-	return verdict{undone, reason, false}
+func (refusing) Finish(context.Context, *commit.WorkerCommit) commit.Verdict {
+	return commit.Verdict{Outcome: commit.Aborted, Err: kerr.IllegalGeneration, Doubt: false}
+}
+func (refusing) Abandon(_ context.Context, _ *commit.WorkerCommit, reason error) commit.Verdict {
+	return commit.Verdict{Outcome: commit.Aborted, Err: reason, Doubt: false}
 }
 
 // A commit that a rebalance has refused makes the worker wait for the group, but
@@ -27,11 +30,11 @@ func (refusing) abandon(_ context.Context, _ *batch, reason error) verdict {
 func TestRefusalBeforeTheGroupsWord(t *testing.T) {
 	w := Worker{
 		cfg: Config{HeartbeatInterval: time.Hour}, routes: map[broker.TopicPartition]route{},
-		member: &group.Member{Events: make(chan group.Event, 1)}, pipe: newPipe(refusing{}, &Faults{}, &broker.Waker{}),
+		member: &group.Member{Events: make(chan group.Event, 1)}, pipeline: commit.New(refusing{}, &commit.CommitFaults{}, &broker.Waker{}),
 	}
-	defer w.pipe.close()
+	defer w.pipeline.Close()
 	refuse := func() {
-		w.pipe.put(&batch{began: time.Now(), producer: &producer{now: time.Now}})
+		w.pipeline.Put(w.pipeline.Next(group.Identity{}, time.Now()))
 	}
 	refuse()
 	if err := w.land(context.Background()); err != nil || w.held.IsZero() {

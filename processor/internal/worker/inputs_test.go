@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/millrace/millrace/processor/internal/commit"
 	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/state"
 )
@@ -78,7 +79,7 @@ func TestTransactionalInput(t *testing.T) {
 		cfg.Bounded, cfg.CommitRecords = &BoundedRun{Run: "r"}, 7
 		crashed := false
 		cfg.Faults.At = func(s Step) {
-			if run && s == AfterOffsets && !crashed {
+			if run && s == commit.AfterOffsets && !crashed {
 				crashed = true
 				panic(errCrash)
 			}

@@ -5,13 +5,14 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/millrace/millrace/processor/internal/commit"
 	"github.com/millrace/millrace/state"
 )
 
 // unprepare answers a task that cannot be prepared. If its state is damaged, the
 // others go back to their last commit and it is mended; anything else ends the
 // worker.
-func (w *Worker) unprepare(ctx context.Context, b *batch, broken *lease, reason error) error {
+func (w *Worker) unprepare(ctx context.Context, b *commit.WorkerCommit, broken *lease, reason error) error {
 	var unkept *state.EntryError
 	if errors.As(reason, &unkept) {
 		return w.searchState(ctx, b, broken, unkept, reason)
@@ -23,7 +24,7 @@ func (w *Worker) unprepare(ctx context.Context, b *batch, broken *lease, reason 
 	if err := w.land(ctx); err != nil {
 		return err
 	}
-	for _, l := range w.revert([]*batch{b}) {
+	for _, l := range w.revert([]*commit.WorkerCommit{b}) {
 		if err := w.begin(l); err != nil {
 			return err
 		}

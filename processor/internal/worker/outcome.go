@@ -2,58 +2,50 @@ package worker
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/millrace/millrace/processor/internal/broker"
+	"github.com/millrace/millrace/processor/internal/commit"
 	"github.com/millrace/millrace/processor/internal/group"
 )
 
 // applied ends a commit that Kafka has: only now the state is written. Where that
 // fails the state is read back, but not before what is behind the commit has
 // landed: a restore in the middle of that would miss it.
-func (w *Worker) applied(ctx context.Context, b *batch) error {
-	w.cfg.Faults.at(AfterEnd)
-	c, mended := Committed{Tasks: len(b.parts)}, false
-	c.Outputs, c.Entries = b.records()
-	for i := range b.parts {
-		p := &b.parts[i]
-		c.Records += p.commit.Records
-		c.Offsets = append(c.Offsets, p.commit.Offsets...)
-		w.cfg.Events.counted(p.lease.id, p.commit.Counters)
-		if !p.current() {
+func (w *Worker) applied(ctx context.Context, b *commit.WorkerCommit) error {
+	w.cfg.Faults.Reach(commit.AfterEnd)
+	c, mended := Committed{Tasks: len(b.Parts)}, false
+	c.Outputs, c.Entries = b.Records()
+	for i := range b.Parts {
+		p := &b.Parts[i]
+		c.Records += p.Commit.Records
+		c.Offsets = append(c.Offsets, p.Commit.Offsets...)
+		w.cfg.Events.counted(p.ID, p.Commit.Counters)
+		l := w.leaseOf(p)
+		if l == nil {
 			continue // its state is going to be read back, this commit too
 		}
-		if !b.early {
-			if err := p.apply(b.at); err != nil {
-				if err := w.mend(p.lease, err); err != nil {
+		if !b.Early {
+			if err := p.Apply(b.At); err != nil {
+				if err := w.mend(l, err); err != nil {
 					return err
 				}
 				mended = true
 				continue
 			}
 		}
-		p.lease.settle(p.commit)
-		if p.task.CaughtUp() {
-			w.broughtUp(p.lease)
+		l.settle(p.Commit)
+		if p.Task.CaughtUp() {
+			w.broughtUp(l)
 		}
 	}
-	w.cfg.Faults.at(AfterApply)
+	w.cfg.Faults.Reach(commit.AfterApply)
 	w.undone = 0
-	c.Duration = time.Since(b.began)
+	c.Duration = time.Since(b.Began)
 	w.cfg.Events.committed(c)
 	if mended {
 		return w.land(ctx)
-	}
-	return nil
-}
-
-// apply writes a task's committed state. Kafka is right whatever happens here:
-// a state that cannot be written is read back from its changelog.
-func (p *part) apply(at time.Time) error {
-	if err := p.task.Committed(p.next, at.UnixMilli()); err != nil {
-		return fmt.Errorf("%w; the commit itself succeeded, a restart reads the state back", err)
 	}
 	return nil
 }
@@ -64,16 +56,16 @@ func (p *part) apply(at time.Time) error {
 // If it is certain that Kafka has none of them, the tasks go back to where the
 // last commit left them. If it is not (G7), nothing is assumed: a new client
 // makes the broker decide, and then the tasks read what it decided.
-func (w *Worker) undo(ctx context.Context, failed []*batch) error {
-	v := failed[0].verdict
+func (w *Worker) undo(ctx context.Context, failed []*commit.WorkerCommit) error {
+	v := failed[0].Verdict
 	certain := true
 	for _, b := range failed {
-		certain = certain && b.verdict.outcome != unknown
+		certain = certain && b.Verdict.Outcome != commit.Unknown
 	}
 	if certain {
-		w.cfg.Events.aborted(v.err)
+		w.cfg.Events.aborted(v.Err)
 	} else {
-		w.cfg.Events.unknown(v.err)
+		w.cfg.Events.unknown(v.Err)
 	}
 	if err := w.surrender(ctx, failed); err != nil {
 		return err
@@ -84,12 +76,12 @@ func (w *Worker) undo(ctx context.Context, failed []*batch) error {
 		return nil
 	}
 	w.undone++
-	if group.Refused(v.err) {
+	if group.Refused(v.Err) {
 		w.held = time.Now().Add(w.cfg.HeartbeatInterval)
 	} else {
-		w.calmDown(v.err)
+		w.calmDown(v.Err)
 	}
-	if err := reopen(ctx, failed, w.cfg.Events.warning); err != nil {
+	if err := commit.Reopen(ctx, failed, w.cfg.Events.warning); err != nil {
 		return err
 	}
 	for _, l := range leases {
@@ -123,48 +115,37 @@ func (w *Worker) calmDown(reason error) {
 
 // revert throws away everything the tasks of failed batches have done since, and
 // returns their leases.
-func (w *Worker) revert(failed []*batch) (leases []*lease) {
+func (w *Worker) revert(failed []*commit.WorkerCommit) (leases []*lease) {
 	for _, b := range failed {
-		for i := range b.parts {
-			p := &b.parts[i]
-			if !p.current() {
+		for i := range b.Parts {
+			l := w.leaseOf(&b.Parts[i])
+			if l == nil {
 				continue // was in a batch before, or is being restored
 			}
-			w.stopReading(p.lease)
-			p.lease.drop(w.cfg.Faults.KeepOverlay)
-			leases = append(leases, p.lease)
+			w.stopReading(l)
+			l.drop(w.cfg.Faults.KeepOverlay)
+			leases = append(leases, l)
 		}
 	}
 	return leases
 }
 
-// reopen replaces the producing clients that are in doubt.
-func reopen(ctx context.Context, failed []*batch, complain func(error)) error {
-	var errs []error
-	for _, b := range failed {
-		if b.verdict.doubt {
-			errs = append(errs, b.producer.reopen(ctx, complain))
-		}
-	}
-	return errors.Join(errs...)
-}
-
 // lastWord ends commits that failed where nothing is tried again: no transaction
 // is left open.
-func (w *Worker) lastWord(failed []*batch) {
+func (w *Worker) lastWord(failed []*commit.WorkerCommit) {
 	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
 	defer cancel()
-	if err := reopen(ctx, failed, nil); err != nil {
+	if err := commit.Reopen(ctx, failed, nil); err != nil {
 		w.cfg.Events.warning(fmt.Errorf("a transaction may be open until it times out: %w", err))
 	}
 }
 
 // surrender returns the error that ends the worker, if no repetition can
 // succeed.
-func (w *Worker) surrender(ctx context.Context, failed []*batch) error {
+func (w *Worker) surrender(ctx context.Context, failed []*commit.WorkerCommit) error {
 	first := failed[0]
-	reason := first.verdict.err
-	if err := first.producer.fenced(reason); err != nil {
+	reason := first.Verdict.Err
+	if err := first.Fenced(reason); err != nil {
 		return err
 	}
 	if w.narrow(ctx, first, reason) || !broker.Permanent(reason) {

@@ -73,11 +73,14 @@ func (w *Worker) assign(e group.Event) error {
 		w.cfg.Events.taskAssigned(id)
 		w.restore(l)
 	}
-	slices.SortFunc(w.leases, func(a, b *lease) int {
-		return cmp.Or(cmp.Compare(a.id.Subtopology, b.id.Subtopology), cmp.Compare(a.id.Partition, b.id.Partition))
-	})
+	slices.SortFunc(w.leases, func(a, b *lease) int { return compareIDs(a.id, b.id) })
 	w.cfg.Events.seated(e.Coming)
 	return nil
+}
+
+// compareIDs is the order of the worker's leases.
+func compareIDs(a, b task.ID) int {
+	return cmp.Or(cmp.Compare(a.Subtopology, b.Subtopology), cmp.Compare(a.Partition, b.Partition))
 }
 
 // giveUp commits everything and closes the tasks that are revoked. Only when it

@@ -1,7 +1,6 @@
 package worker
 
 import (
-	"context"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -10,33 +9,11 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/millrace/millrace/processor/internal/broker"
+	"github.com/millrace/millrace/processor/internal/commit"
 	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/processor/internal/task"
 	"github.com/millrace/millrace/state"
 )
-
-// A failure undoes what is behind it, not what is ahead: here B fails to be
-// written before A's end has begun.
-func TestPipeSparesWhatIsAhead(t *testing.T) {
-	a, b := &batch{began: time.Now()}, &batch{began: time.Now()}
-	p := &pipe{
-		committer: &scripted{fail: "write B", names: map[*batch]string{a: "A", b: "B"}, begun: make(chan string, 100)}, faults: &Faults{}, waker: &broker.Waker{}, ctx: context.Background(),
-		in: make(chan *batch, pipeDepth), mid: make(chan *batch, pipeDepth), out: make(chan landing, pipeDepth),
-	}
-	p.put(a)
-	p.put(b)
-	close(p.in)
-	p.write()
-	close(p.mid)
-	p.finish()
-	if v := p.take().verdict; v.outcome != done {
-		t.Errorf("A: %+v", v)
-	}
-	if v := p.take().verdict; v.outcome != undone || v.err.Error() != "write B fails" {
-		t.Errorf("B: %+v", v)
-	}
-}
 
 // An exposed storage shows the stores it has opened last.
 type exposed struct {
@@ -65,7 +42,7 @@ func mending(t *testing.T, turnRecords int) {
 	storage := &exposed{Storage: state.NewMemory()}
 	cfg := c.config(counting(t, graph.ErrorPolicy{}), storage, newWitness(t))
 	cfg.CommitRecords, cfg.TurnRecords = 10, turnRecords
-	var seen [StepCount]atomic.Int32
+	var seen [commit.StepCount]atomic.Int32
 	written, mended := make(chan struct{}), make(chan struct{})
 	restored, tell := 0, cfg.Events.TaskRestored
 	cfg.Events.TaskRestored = func(id task.ID, r Restoration) {
@@ -76,15 +53,15 @@ func mending(t *testing.T, turnRecords int) {
 	}
 	cfg.Faults.At = func(s Step) {
 		switch n := seen[s].Add(1); {
-		case s == AfterOffsets && n == 1:
+		case s == commit.AfterOffsets && n == 1:
 			<-written
-		case s == AfterFlush && n == 2:
+		case s == commit.AfterFlush && n == 2:
 			close(written)
 			select {
 			case <-mended:
 			case <-time.After(500 * time.Millisecond): // nobody does, as it should be
 			}
-		case s == AfterEnd && n == 1:
+		case s == commit.AfterEnd && n == 1:
 			_ = storage.stores.Close(false) // fails what is about to be applied
 		}
 	}
@@ -109,7 +86,7 @@ func TestStopWhileAProducerIsReplaced(t *testing.T) {
 	var outage *kfake.FaultHandle
 	var once atomic.Bool
 	cfg.Faults.At = func(s Step) {
-		if s == AfterOffsets && once.CompareAndSwap(false, true) {
+		if s == commit.AfterOffsets && once.CompareAndSwap(false, true) {
 			outage = c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.InitProducerID}, TopLevel: true, Err: kerr.UnknownServerError, Count: -1, When: transactional})
 			close(held)
 			<-resume
@@ -148,13 +125,13 @@ func TestDrainCountsFromTheStop(t *testing.T) {
 	written := make(chan struct{})
 	var n atomic.Int32
 	cfg.Faults.At = func(s Step) {
-		if s == AfterFlush && n.Add(1) == 2 {
+		if s == commit.AfterFlush && n.Add(1) == 2 {
 			close(written)
 		}
 	}
 	p := start(t, cfg)
 	<-written
-	for from := stuck.Hits(); stuck.Hits() < from+20; { // by now the worker waits for room in the pipe
+	for from := stuck.Hits(); stuck.Hits() < from+20; { // by now the worker waits for room in the pipeline
 		time.Sleep(time.Millisecond)
 	}
 	p.end()

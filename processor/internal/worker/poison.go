@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/millrace/millrace/processor/internal/commit"
 	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/processor/internal/task"
 )
@@ -77,26 +78,26 @@ func (l *lease) relax() {
 // if the policy has an answer to it: the batch is replayed in ever smaller
 // commits, until one that holds a single record fails. It returns false if the
 // failure has to end the worker.
-func (w *Worker) narrow(ctx context.Context, b *batch, reason error) bool {
-	var refused *produceError
-	if !errors.As(reason, &refused) || !refused.ofRecord() {
+func (w *Worker) narrow(ctx context.Context, b *commit.WorkerCommit, reason error) bool {
+	var refused *commit.ProduceError
+	if !errors.As(reason, &refused) || !refused.OfRecord() {
 		return false
 	}
-	if w.relearn(ctx, refused.topic) || w.onlyLetters(refused.topic) && w.catalog.Assume(refused.topic, refused.err) {
+	if w.relearn(ctx, refused.Topic) || w.onlyLetters(refused.Topic) && w.catalog.Assume(refused.Topic, refused.Err) {
 		return true
 	}
 	if w.cfg.Graph.Policy.OnError == graph.Fail {
 		return false
 	}
-	for i := range b.parts {
-		l, n := b.parts[i].lease, b.parts[i].commit.Records
+	for i := range b.Parts {
+		l, n := w.leaseOf(&b.Parts[i]), b.Parts[i].Commit.Records
 		switch {
-		case !b.parts[i].current():
+		case l == nil:
 		case n > 1:
 			l.slowDown(n / 2)
-		case len(b.parts) > 1, n == 1 && l.limit != 1:
+		case len(b.Parts) > 1, n == 1 && l.limit != 1:
 			l.slowDown(1) // from then on nothing is processed behind what is being committed
-		case n == 0 || !w.convict(l, &graph.RecordError{Operator: w.sinkOf(l, refused.topic), Phase: graph.PhaseProduce, Err: refused}):
+		case n == 0 || !w.convict(l, &graph.RecordError{Operator: w.sinkOf(l, refused.Topic), Phase: graph.PhaseProduce, Err: refused}):
 			return false
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/millrace/millrace/processor/internal/commit"
 	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/processor/internal/task"
 	"github.com/millrace/millrace/state"
@@ -316,7 +317,7 @@ func TestTheSearchEndsWithTheRecord(t *testing.T) {
 		t.Fatalf("%d records, %v", n, err)
 	}
 	l.slowDown(1)
-	if !w.convict(l, &graph.RecordError{Err: &produceError{topic: "out", err: kerr.InvalidRecord}}) {
+	if !w.convict(l, &graph.RecordError{Err: &commit.ProduceError{Topic: "out", Err: kerr.InvalidRecord}}) {
 		t.Fatal("nobody is to blame")
 	}
 	if l.limit != 0 || len(l.skip) != 1 || l.skip[0].Origin.Offset != 5 {

@@ -59,9 +59,9 @@ func (w *Worker) turn(ctx context.Context) error {
 	w.rereadLimits(ctx)
 	w.tellTimes()
 	switch {
-	case !w.pipe.full() && w.due():
+	case !w.pipeline.Full() && w.due():
 		return w.commit(ctx)
-	case w.pipe.full() && w.capped():
+	case w.pipeline.Full() && w.capped():
 		return w.landOne(ctx)
 	}
 	return nil
@@ -76,7 +76,7 @@ func (w *Worker) wakeAt() time.Time {
 	if w.waiting {
 		return now.Add(waitPoll)
 	}
-	if !w.pipe.full() && w.dirty() {
+	if !w.pipeline.Full() && w.dirty() {
 		return w.lastCommit.Add(w.cfg.CommitInterval)
 	}
 	if w.cfg.run() != "" {
@@ -106,7 +106,7 @@ func (w *Worker) hold(ctx context.Context) bool {
 func (w *Worker) pending() bool { return w.busy || w.spokenTo() || w.ends.Answered() }
 
 func (w *Worker) spokenTo() bool {
-	return len(w.member.Events) > 0 || len(w.member.Notes) > 0 || len(w.restorer.out) > 0 || len(w.restorer.notes) > 0 || len(w.pipe.out) > 0
+	return len(w.member.Events) > 0 || len(w.member.Notes) > 0 || len(w.restorer.out) > 0 || len(w.restorer.notes) > 0 || w.pipeline.Landed()
 }
 
 // feed hands the tasks what they may process in this turn.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/millrace/millrace/processor/internal/commit"
 	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/processor/internal/task"
 	"github.com/millrace/millrace/state"
@@ -17,13 +18,13 @@ import (
 // is left then comes of no record alone; that is searched for as narrow does.
 
 // searchState answers a task that cannot be prepared for what is in its state.
-func (w *Worker) searchState(ctx context.Context, b *batch, broken *lease, unkept *state.EntryError, reason error) error {
+func (w *Worker) searchState(ctx context.Context, b *commit.WorkerCommit, broken *lease, unkept *state.EntryError, reason error) error {
 	bad := broken.task
 	n, _ := bad.Weight()
 	if err := w.land(ctx); err != nil {
 		return err
 	}
-	leases := w.revert([]*batch{b})
+	leases := w.revert([]*commit.WorkerCommit{b})
 	if broken.task == bad {
 		exactly := false
 		switch {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/processor/internal/broker"
+	"github.com/millrace/millrace/processor/internal/commit"
 	"github.com/millrace/millrace/processor/internal/group"
 	"github.com/millrace/millrace/processor/internal/partitioner"
 	"github.com/millrace/millrace/processor/internal/task"
@@ -18,11 +19,11 @@ import (
 //
 // Everything in it belongs to the goroutine in Run, with four exceptions that
 // are reached through channels only: the group client's callbacks, the
-// restorer, the pipe that brings commits into Kafka, and requests that no task waits for.
+// restorer, the pipeline that brings commits into Kafka, and requests that no task waits for.
 //
 // Always, between two turns: every running task's inputs follow on what it was
 // handed, nothing in any store is newer than Kafka, and what is on its way into
-// Kafka is in the pipe.
+// Kafka is in the pipeline.
 type Worker struct {
 	cfg     Config
 	waker   broker.Waker
@@ -30,9 +31,7 @@ type Worker struct {
 
 	fetcher  *broker.Fetcher
 	member   *group.Member
-	batches  [pipeDepth]batch
-	turnOf   int // the batch to be used next
-	pipe     *pipe
+	pipeline *commit.Pipeline
 	group    *group.Offsets
 	restorer *restorer
 
@@ -90,8 +89,8 @@ func (w *Worker) Run(ctx context.Context) error {
 		err = nil
 	}
 	if err != nil {
-		if w.pipe != nil {
-			w.pipe.drain(leaveTimeout)
+		if w.pipeline != nil {
+			w.pipeline.Drain(leaveTimeout)
 		}
 		w.leave()
 		return fmt.Errorf("worker %d of %q: %w", w.cfg.Index, w.cfg.ApplicationID, err)
@@ -113,7 +112,7 @@ func (w *Worker) open(ctx context.Context) (over bool, err error) {
 		w.cfg.Events.warning(warning)
 	}
 	w.group = group.NewOffsets(w.cfg.ApplicationID, w.fetcher.Client, w.catalog.IDs)
-	if err := w.openPipe(ctx); err != nil {
+	if w.pipeline, err = commit.Open(ctx, w.commitConfig(), w.group, &w.waker); err != nil {
 		return false, err
 	}
 	w.buryFormer(ctx)
@@ -143,24 +142,16 @@ func (w *Worker) memberConfig() group.MemberConfig {
 	}
 }
 
-// openPipe opens the producers, one for each batch, and the pipe.
-func (w *Worker) openPipe(ctx context.Context) error {
-	var c committer = &atLeastOnce{w.group, &w.cfg.Faults}
+func (w *Worker) commitConfig() commit.Config {
+	c := commit.Config{
+		Client: w.cfg.Client, TransactionTimeout: w.cfg.TransactionTimeout,
+		Stepped: w.catalog.Stepped, LargestBatch: w.catalog.LargestBatch,
+		Faults: &w.cfg.Faults.CommitFaults, Warn: w.cfg.Events.warning,
+	}
 	if w.cfg.Guarantee == ExactlyOnce {
-		c = &exactlyOnce{w.group, w.catalog.Stepped, &w.cfg.Faults}
+		c.TransactionalID = fmt.Sprintf("%s-%s-%d", w.cfg.ApplicationID, w.cfg.Storage.ProcessID(), w.cfg.Index)
 	}
-	for i := range w.batches {
-		txnID := ""
-		if w.cfg.Guarantee == ExactlyOnce {
-			txnID = fmt.Sprintf("%s-%s-%d-%d", w.cfg.ApplicationID, w.cfg.Storage.ProcessID(), w.cfg.Index, i)
-		}
-		w.batches[i].producer = newProducer(&w.cfg, txnID, w.catalog)
-		if err := w.batches[i].producer.open(ctx, w.cfg.Events.warning); err != nil {
-			return err
-		}
-	}
-	w.pipe = newPipe(c, &w.cfg.Faults, &w.waker)
-	return nil
+	return c
 }
 
 // memberNote is where the worker's name in the group is kept between runs.
@@ -188,7 +179,7 @@ func (w *Worker) buryFormer(ctx context.Context) {
 // drainAfter bounds what is on its way into Kafka from the end of ctx on, for the
 // worker may be waiting for it then. The caller calls what it returns.
 func (w *Worker) drainAfter(ctx context.Context) (stop func() bool) {
-	return context.AfterFunc(ctx, func() { time.AfterFunc(w.cfg.Drain, w.pipe.cancel) })
+	return context.AfterFunc(ctx, func() { time.AfterFunc(w.cfg.Drain, w.pipeline.Cut) })
 }
 
 // shutdown ends an orderly run.
@@ -196,7 +187,7 @@ func (w *Worker) shutdown(ctx context.Context) error {
 	w.closing = true
 	var errs []error
 	if w.member != nil {
-		timer := time.AfterFunc(w.cfg.Drain, w.pipe.cancel)
+		timer := time.AfterFunc(w.cfg.Drain, w.pipeline.Cut)
 		errs = append(errs, w.commitAll(ctx))
 		timer.Stop()
 	}
@@ -241,13 +232,8 @@ func (w *Worker) release() {
 		for range w.restorer.out { // until it has ended
 		}
 	}
-	if w.pipe != nil {
-		w.pipe.close()
-	}
-	for i := range w.batches {
-		if p := w.batches[i].producer; p != nil {
-			p.close()
-		}
+	if w.pipeline != nil {
+		w.pipeline.Close()
 	}
 	for _, l := range w.leases {
 		_ = l.close(false) // nothing is lost: Kafka has everything

@@ -1,4 +1,4 @@
-package worker
+package commit
 
 import (
 	"context"
@@ -20,11 +20,11 @@ type scripted struct {
 	hold   string        // the step that waits for go
 	held   chan struct{} // closed when it waits
 	resume chan struct{}
-	names  map[*batch]string
+	names  map[*WorkerCommit]string
 	begun  chan string // each step as it begins
 }
 
-func (s *scripted) do(step string, b *batch) error {
+func (s *scripted) do(step string, b *WorkerCommit) error {
 	step += " " + s.names[b]
 	s.mu.Lock()
 	s.log = append(s.log, step)
@@ -40,23 +40,23 @@ func (s *scripted) do(step string, b *batch) error {
 	return nil
 }
 
-func (s *scripted) write(_ context.Context, b *batch) verdict {
+func (s *scripted) Write(_ context.Context, b *WorkerCommit) Verdict {
 	if err := s.do("write", b); err != nil {
-		return verdict{undone, err, true}
+		return Verdict{Aborted, err, true}
 	}
-	return verdict{outcome: done}
+	return Verdict{Outcome: Committed}
 }
 
-func (s *scripted) finish(_ context.Context, b *batch) verdict {
+func (s *scripted) Finish(_ context.Context, b *WorkerCommit) Verdict {
 	if err := s.do("finish", b); err != nil {
-		return verdict{unknown, err, true}
+		return Verdict{Unknown, err, true}
 	}
-	return verdict{outcome: done}
+	return Verdict{Outcome: Committed}
 }
 
-func (s *scripted) abandon(_ context.Context, b *batch, reason error) verdict {
+func (s *scripted) Abandon(_ context.Context, b *WorkerCommit, reason error) Verdict {
 	_ = s.do("abandon", b)
-	return verdict{undone, reason, false}
+	return Verdict{Aborted, reason, false}
 }
 
 // await waits until a step has begun.
@@ -71,26 +71,26 @@ func (s *scripted) steps() string {
 	return strings.Join(s.log, ", ")
 }
 
-func newScripted(fail, hold string) (*scripted, *pipe, *batch, *batch) {
-	a, b := &batch{began: time.Now()}, &batch{began: time.Now()}
-	s := &scripted{fail: fail, hold: hold, held: make(chan struct{}), resume: make(chan struct{}), names: map[*batch]string{a: "A", b: "B"}, begun: make(chan string, 100)}
-	return s, newPipe(s, &Faults{}, &broker.Waker{}), a, b
+func newScripted(fail, hold string) (*scripted, *Pipeline, *WorkerCommit, *WorkerCommit) {
+	a, b := &WorkerCommit{Began: time.Now()}, &WorkerCommit{Began: time.Now()}
+	s := &scripted{fail: fail, hold: hold, held: make(chan struct{}), resume: make(chan struct{}), names: map[*WorkerCommit]string{a: "A", b: "B"}, begun: make(chan string, 100)}
+	return s, New(s, &CommitFaults{}, &broker.Waker{}), a, b
 }
 
 // B is written while A ends; neither overtakes the other.
 func TestPipeOverlaps(t *testing.T) {
 	s, p, a, b := newScripted("", "finish A")
-	defer p.close()
-	p.put(a)
+	defer p.Close()
+	p.Put(a)
 	<-s.held
-	p.put(b)
+	p.Put(b)
 	s.await("write B")
 	if got := s.steps(); got != "write A, finish A, write B" {
 		t.Errorf("%s", got)
 	}
 	close(s.resume)
-	if first, second := p.take(), p.take(); first != a || second != b || a.verdict.outcome != done || b.verdict.outcome != done {
-		t.Errorf("landed %s %+v, then %s %+v", s.names[first], first.verdict, s.names[second], second.verdict)
+	if first, second := p.Take(), p.Take(); first != a || second != b || a.Verdict.Outcome != Committed || b.Verdict.Outcome != Committed {
+		t.Errorf("landed %s %+v, then %s %+v", s.names[first], first.Verdict, s.names[second], second.Verdict)
 	}
 	if got := s.steps(); got != "write A, finish A, write B, finish B" {
 		t.Errorf("%s", got)
@@ -100,23 +100,23 @@ func TestPipeOverlaps(t *testing.T) {
 // B is not written before A is acknowledged.
 func TestPipeWaitsForAcknowledgements(t *testing.T) {
 	s, p, a, b := newScripted("", "write A")
-	defer p.close()
-	p.put(a)
-	p.put(b)
+	defer p.Close()
+	p.Put(a)
+	p.Put(b)
 	<-s.held
 	if got := s.steps(); got != "write A" {
 		t.Errorf("%s", got)
 	}
 	close(s.resume)
-	p.take()
-	p.take()
+	p.Take()
+	p.Take()
 	if got := s.steps(); strings.Index(got, "write B") < strings.Index(got, "write A") {
 		t.Errorf("%s", got)
 	}
 }
 
 // What is behind a failure is undone, however far it has come, and nothing
-// commits until the pipe is mended.
+// commits until the pipeline is mended.
 func TestPipeFailsBehindAFailure(t *testing.T) {
 	tests := []struct{ fail, hold, steps string }{
 		{"write A", "write A", "write A"},
@@ -125,30 +125,30 @@ func TestPipeFailsBehindAFailure(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.fail, func(t *testing.T) {
 			s, p, a, b := newScripted(tt.fail, tt.hold)
-			defer p.close()
-			p.put(a)
+			defer p.Close()
+			p.Put(a)
 			<-s.held
-			p.put(b)
+			p.Put(b)
 			if strings.Contains(tt.steps, "write B") {
 				s.await("write B")
 			}
 			close(s.resume)
-			landed := []*batch{p.take(), p.take()}
-			if !slices.Equal(landed, []*batch{a, b}) || a.verdict.outcome == done || b.verdict.outcome != undone || !errors.Is(b.verdict.err, errBehind) {
-				t.Errorf("A %+v, B %+v", a.verdict, b.verdict)
+			landed := []*WorkerCommit{p.Take(), p.Take()}
+			if !slices.Equal(landed, []*WorkerCommit{a, b}) || a.Verdict.Outcome == Committed || b.Verdict.Outcome != Aborted || !errors.Is(b.Verdict.Err, errBehind) {
+				t.Errorf("A %+v, B %+v", a.Verdict, b.Verdict)
 			}
 			if got := s.steps(); got != tt.steps {
 				t.Errorf("%s, want %s", got, tt.steps)
 			}
 			s.fail, s.hold = "", ""
-			a.verdict = verdict{}
-			p.put(a)
-			if p.take().verdict.outcome != undone {
+			a.Verdict = Verdict{}
+			p.Put(a)
+			if p.Take().Verdict.Outcome != Aborted {
 				t.Error("a batch gets through before the pipe is mended")
 			}
-			p.mend()
-			p.put(a)
-			if v := p.take().verdict; v.outcome != done {
+			p.Reset()
+			p.Put(a)
+			if v := p.Take().Verdict; v.Outcome != Committed {
 				t.Errorf("mended, and still %+v", v)
 			}
 		})
@@ -157,17 +157,20 @@ func TestPipeFailsBehindAFailure(t *testing.T) {
 
 // A stage that panics takes the worker with it, and does not hold up the end.
 func TestPipePanics(t *testing.T) {
-	p := newPipe(panicking{}, &Faults{}, &broker.Waker{})
-	defer p.close()
+	p := New(panicking{}, &CommitFaults{}, &broker.Waker{})
+	defer p.Close()
 	defer func() {
-		if r := recover(); r != errCrash {
+		if r := recover(); r != errPanic {
 			t.Errorf("recovered %v", r)
 		}
 	}()
-	p.put(&batch{})
-	p.take()
+	p.Put(&WorkerCommit{})
+	p.Take()
 }
 
-type panicking struct{ committer }
+// errPanic is what a committer panics with.
+var errPanic = errors.New("panic")
 
-func (panicking) write(context.Context, *batch) verdict { panic(errCrash) }
+type panicking struct{ Committer }
+
+func (panicking) Write(context.Context, *WorkerCommit) Verdict { panic(errPanic) }

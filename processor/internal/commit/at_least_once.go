@@ -1,4 +1,4 @@
-package worker
+package commit
 
 import (
 	"context"
@@ -12,24 +12,24 @@ import (
 // work, and loses none.
 type atLeastOnce struct {
 	group  *group.Offsets
-	faults *Faults
+	faults *CommitFaults
 }
 
-func (c *atLeastOnce) write(ctx context.Context, b *batch) verdict {
+func (c *atLeastOnce) Write(ctx context.Context, b *WorkerCommit) Verdict {
 	if err := c.writeAll(ctx, b); err != nil {
-		return verdict{unknown, err, true}
+		return Verdict{Unknown, err, true}
 	}
-	c.faults.at(AfterFlush)
-	return verdict{outcome: done}
+	c.faults.Reach(AfterFlush)
+	return Verdict{Outcome: Committed}
 }
 
-func (c *atLeastOnce) writeAll(ctx context.Context, b *batch) error {
+func (c *atLeastOnce) writeAll(ctx context.Context, b *WorkerCommit) error {
 	if err := b.producer.begin(); err != nil {
 		return err
 	}
 	b.producer.sendOutputs(ctx, b)
 	b.producer.sendEntries(ctx, b, true, false)
-	c.faults.at(BeforeFlush)
+	c.faults.Reach(BeforeFlush)
 	if err := b.producer.flush(ctx, true); err != nil {
 		return err
 	}
@@ -40,17 +40,17 @@ func (c *atLeastOnce) writeAll(ctx context.Context, b *batch) error {
 	return b.producer.changelogsBehind(b)
 }
 
-func (c *atLeastOnce) finish(ctx context.Context, b *batch) verdict {
+func (c *atLeastOnce) Finish(ctx context.Context, b *WorkerCommit) Verdict {
 	v := commitOffsets(ctx, c.group, b)
-	if v.outcome == done {
-		c.faults.at(AfterOffsets)
+	if v.Outcome == Committed {
+		c.faults.Reach(AfterOffsets)
 		return v
 	}
-	return c.abandon(ctx, b, v.err)
+	return c.Abandon(ctx, b, v.Err)
 }
 
-// abandon leaves the outputs where they are; only where the tasks go on is
+// Abandon leaves the outputs where they are; only where the tasks go on is
 // undecided.
-func (c *atLeastOnce) abandon(_ context.Context, _ *batch, reason error) verdict {
-	return verdict{unknown, reason, false}
+func (c *atLeastOnce) Abandon(_ context.Context, _ *WorkerCommit, reason error) Verdict {
+	return Verdict{Unknown, reason, false}
 }

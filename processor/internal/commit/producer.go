@@ -1,4 +1,4 @@
-package worker
+package commit
 
 import (
 	"context"
@@ -14,7 +14,6 @@ import (
 
 	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/processor/internal/graph"
-	"github.com/millrace/millrace/processor/internal/topics"
 )
 
 // Settings of the producing client, measured: a larger backlog only makes the
@@ -29,8 +28,8 @@ const (
 	fencesTolerated  = 2
 )
 
-// A producer owns a client that writes, and in it the transaction of a batch. It
-// belongs to whoever has the batch; promises run on the client's goroutine.
+// A producer owns a client that writes, and in it the transaction of a commit. It
+// belongs to whoever has the commit; promises run on the client's goroutine.
 //
 // The client is replaced whenever the state of its transaction is in doubt: a
 // new one with the same transactional id makes the broker settle what the old
@@ -39,7 +38,7 @@ type producer struct {
 	opts   []kgo.Opt
 	txnID  string // empty: not transactional
 	client *kgo.Client
-	slab   *slab
+	arena  *recordArena
 	acks   *acks
 	began  time.Time
 	fences []time.Time // when somebody else took the transactional id
@@ -50,7 +49,7 @@ type producer struct {
 // acks collects the answers for the records of one commit.
 type acks struct {
 	done    atomic.Int64
-	first   atomic.Pointer[produceError]
+	first   atomic.Pointer[ProduceError]
 	promise func(*kgo.Record, error) // answer, made once and not for each record
 }
 
@@ -60,66 +59,31 @@ func newAcks() *acks {
 	return a
 }
 
-// A produceError is a record that Kafka did not take.
-type produceError struct {
-	topic     string
-	partition int32
-	size      int
-	at        time.Time // of the record
-	err       error
-}
-
-func (e *produceError) Error() string {
-	s := fmt.Sprintf("produce to topic %q partition %d: %v", e.topic, e.partition, e.err)
-	switch {
-	case errors.Is(e.err, kerr.MessageTooLarge) || errors.Is(e.err, kerr.RecordListTooLarge):
-		s += fmt.Sprintf("; the record has %d bytes: raise max.message.bytes of the topic, or make the value smaller", e.size)
-	case errors.Is(e.err, kerr.InvalidTimestamp):
-		s += fmt.Sprintf("; the time of the record, or of one beside it, is %s: raise message.timestamp.after.max.ms (or before.max.ms) of the topic, or give To the option ClampTime", e.at.UTC().Format(time.RFC3339))
-	case errors.Is(e.err, kerr.InvalidRecord):
-		s += "; a record is not valid there: a compacted topic (cleanup.policy) takes none without a key"
-	}
-	return s
-}
-
-// ofRecord reports whether the broker refuses what one record is, and not what
-// it came with: CORRUPT_MESSAGE is about the way, and the client tries again.
-func (e *produceError) ofRecord() bool {
-	for _, r := range []*kerr.Error{kerr.MessageTooLarge, kerr.RecordListTooLarge, kerr.InvalidTimestamp, kerr.InvalidRecord} {
-		if errors.Is(e.err, r) {
-			return true
-		}
-	}
-	return false
-}
-
-func (e *produceError) Unwrap() error { return e.err }
-
 func (a *acks) answer(r *kgo.Record, err error) {
 	if err != nil && a.first.Load() == nil {
-		a.first.CompareAndSwap(nil, &produceError{r.Topic, r.Partition, len(r.Key) + len(r.Value), r.Timestamp, err})
+		a.first.CompareAndSwap(nil, &ProduceError{r.Topic, r.Partition, len(r.Key) + len(r.Value), r.Timestamp, err})
 	}
 	a.done.Add(1)
 }
 
-func newProducer(cfg *Config, txnID string, c *topics.Catalog) *producer {
+func newProducer(cfg *Config, txnID string) *producer {
 	opts := []kgo.Opt{kgo.ProducerBatchCompression(kgo.NoCompression())} // unless the user says otherwise
 	opts = append(opts, cfg.Client...)
 	opts = append(opts,
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.MaxBufferedRecords(producerBacklog),
 		kgo.ProducerLinger(producerLinger),
-		kgo.ProducerBatchMaxBytesFn(c.LargestBatch),
+		kgo.ProducerBatchMaxBytesFn(cfg.LargestBatch),
 		kgo.MetadataMinAge(producerMetadata),
 		kgo.ConcurrentTransactionsBackoff(broker.ConcurrentPause),
 	)
 	if txnID != "" {
 		opts = append(opts, kgo.TransactionalID(txnID), kgo.TransactionTimeout(cfg.TransactionTimeout))
 	}
-	if c.Stepped {
+	if cfg.Stepped {
 		opts = append(opts, kgo.MaxVersions(beforeVersion2()))
 	}
-	return &producer{opts: opts, txnID: txnID, slab: new(slab), acks: newAcks(), age: cfg.TransactionTimeout, now: time.Now}
+	return &producer{opts: opts, txnID: txnID, arena: new(recordArena), acks: newAcks(), age: cfg.TransactionTimeout, now: time.Now}
 }
 
 // beforeVersion2 pins the requests whose newer versions work only where
@@ -155,7 +119,7 @@ func (p *producer) open(ctx context.Context, complain func(error)) error {
 // it.
 func (p *producer) reopen(ctx context.Context, complain func(error)) error {
 	p.close()
-	p.slab, p.acks = new(slab), newAcks()
+	p.arena, p.acks = new(recordArena), newAcks()
 	return p.open(ctx, complain)
 }
 
@@ -176,7 +140,7 @@ func (p *producer) begin() error {
 	}
 	p.acks.done.Store(0)
 	p.acks.first.Store(nil)
-	p.slab.reset()
+	p.arena.reset()
 	p.began = p.now()
 	if p.txnID == "" {
 		return nil
@@ -190,22 +154,22 @@ func (p *producer) begin() error {
 // send hands a record over and returns its number in the commit. It waits only
 // while the client's backlog is full.
 func (p *producer) send(ctx context.Context, topic string, partition int32, at time.Time, key, value []byte, headers []graph.Header) int {
-	r := p.slab.add(topic, partition, at, key, value, headers)
+	r := p.arena.add(topic, partition, at, key, value, headers)
 	p.client.Produce(ctx, r, p.acks.promise)
-	return p.slab.n - 1
+	return p.arena.n - 1
 }
 
 // flush waits for the answer to every record sent and returns the first
 // failure. A transaction in which one record failed must not commit (G1).
 func (p *producer) flush(ctx context.Context, look bool) error {
 	if err := p.client.Flush(ctx); err != nil {
-		return fmt.Errorf("flush %d records: %w", p.slab.n, err)
+		return fmt.Errorf("flush %d records: %w", p.arena.n, err)
 	}
 	if e := p.acks.first.Load(); e != nil && look {
 		return e
 	}
-	if n := p.acks.done.Load(); n != int64(p.slab.n) && look {
-		return fmt.Errorf("flush: %d of %d records were answered", n, p.slab.n)
+	if n := p.acks.done.Load(); n != int64(p.arena.n) && look {
+		return fmt.Errorf("flush: %d of %d records were answered", n, p.arena.n)
 	}
 	return nil
 }
