@@ -70,10 +70,14 @@ func table() []Package {
 			"processor/internal/broker", "processor/internal/group", "processor/internal/task", "processor/internal/graph",
 			"state", kgo, kmsg, kerr, kversion,
 		}},
+		{Pattern: "processor/internal/restore", Imports: []string{
+			"processor/internal/broker", "processor/internal/group", "processor/internal/topics",
+			"processor/internal/task", "processor/internal/graph", "state", kgo, kmsg, kerr,
+		}, Tests: []string{"schemaregistry/serde"}},
 		{Pattern: "processor/internal/worker", Imports: []string{
-			"processor/internal/broker", "processor/internal/group", "processor/internal/topics", "processor/internal/commit",
+			"processor/internal/broker", "processor/internal/group", "processor/internal/topics", "processor/internal/commit", "processor/internal/restore",
 			"processor/internal/task", "processor/internal/graph", "processor/internal/assign", "processor/internal/partitioner",
-			"state", "windowing", kgo, kadm, kmsg, kerr, kversion,
+			"state", kgo, kadm, kerr,
 		}},
 		{Pattern: "processor/internal/reset", Imports: []string{
 			"processor/internal/task", "processor/internal/graph", "state", kgo, kadm, kerr,

@@ -11,6 +11,7 @@ import (
 	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/processor/internal/group"
 	"github.com/millrace/millrace/processor/internal/partitioner"
+	"github.com/millrace/millrace/processor/internal/restore"
 	"github.com/millrace/millrace/processor/internal/task"
 )
 
@@ -19,9 +20,9 @@ import (
 func asking(t *testing.T) (w *Worker, asked chan struct{}, letGo chan struct{}) {
 	c := newCluster(t, 1, "in", "also", "out")
 	l := mergingLease(t)
-	cfg := task.Config{Subtopology: l.sub, Partitions: map[string]int32{"out": 1}, Partition: partitioner.New(), Tasks: 1}
-	w = &Worker{cfg: Config{Now: time.Now, Elapsed: func() time.Duration { return 0 }}, leases: []*lease{l}, routes: map[broker.TopicPartition]route{}, member: &group.Member{}, restorer: &restorer{}, pipeline: &commit.Pipeline{}}
-	for i, in := range l.inputs {
+	cfg := task.Config{Subtopology: l.Sub, Partitions: map[string]int32{"out": 1}, Partition: partitioner.New(), Tasks: 1}
+	w = &Worker{cfg: Config{Now: time.Now, Elapsed: func() time.Duration { return 0 }}, leases: []*lease{l}, routes: map[broker.TopicPartition]route{}, member: &group.Member{}, restorer: &restore.Restorer{}, pipeline: &commit.Pipeline{}}
+	for i, in := range l.Inputs {
 		cfg.Inputs = append(cfg.Inputs, task.Input{Topic: in.Topic})
 		w.routes[in.TopicPartition] = route{l, i}
 	}
@@ -86,7 +87,7 @@ func TestOutdatedAnswer(t *testing.T) {
 	if err := l.task.Enqueue(0, []graph.Message{{Key: []byte("k"), Value: []byte("v"), Timestamp: 1}}, 1); err != nil {
 		t.Fatal(err)
 	}
-	other := l.inputs[1].TopicPartition
+	other := l.Inputs[1].TopicPartition
 	atStart := map[broker.TopicPartition]int64{other: 0}
 	for _, c := range []struct {
 		what  string
@@ -122,7 +123,7 @@ func TestASetClockNeitherHoldsNorHurries(t *testing.T) {
 		if err := l.task.Enqueue(0, []graph.Message{{Key: []byte("k"), Value: []byte("v"), Timestamp: 1}}, 1); err != nil {
 			t.Fatal(err)
 		}
-		other := l.inputs[1].TopicPartition
+		other := l.Inputs[1].TopicPartition
 		a := answer{asked: w.moment(), parts: []broker.TopicPartition{other}, stood: []int64{0}, ends: map[broker.TopicPartition]int64{other: 0}}
 		if err := w.hearEnds(t.Context(), a); err != nil {
 			t.Fatal(err)

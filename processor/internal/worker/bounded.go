@@ -10,57 +10,12 @@ import (
 
 	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/processor/internal/group"
-	"github.com/millrace/millrace/processor/internal/task"
 	"github.com/millrace/millrace/processor/internal/topics"
 )
 
 // finishPoll is how often a worker whose own tasks are finished looks whether
 // those of the others are.
 const finishPoll = 250 * time.Millisecond
-
-// fixEnds decides, for a bounded run, where a task's inputs end: once, by the
-// first owner, in the group itself, so that every later owner reads the same.
-func (r *restorer) fixEnds(ctx context.Context, l *lease, offsets map[broker.TopicPartition]group.Committed) error {
-	run := r.cfg.run()
-	if run == "" || l.fixed(offsets, run) {
-		return nil
-	}
-	ends, err := broker.StableEnd.Ask(ctx, r.client, l.partitions())
-	if err != nil {
-		return err
-	}
-	who := r.member.Identity()
-	if !who.Owns(l.owner) {
-		return fmt.Errorf("the member %q it was assigned to is gone", l.owner.Member)
-	}
-	now := r.cfg.Now().UnixMilli()
-	var pledges []group.OffsetCommit
-	for i := range l.inputs {
-		in := &l.inputs[i]
-		in.end = max(ends[in.TopicPartition], in.offset)
-		meta := task.Meta{Watermark: in.watermark, Highest: in.highest, Upstream: in.upstream, Run: run, End: in.end, LogicalNow: now, Notes: offsets[in.TopicPartition].Meta.Notes}
-		pledges = append(pledges, group.OffsetCommit{TopicPartition: in.TopicPartition, Offset: in.offset, Metadata: task.EncodeMeta(meta)})
-	}
-	l.logicalNow = now
-	return r.group.Commit(ctx, who, pledges)
-}
-
-// fixed says that the ends of all inputs are known.
-func (l *lease) fixed(offsets map[broker.TopicPartition]group.Committed, run string) bool {
-	for _, in := range l.inputs {
-		if offsets[in.TopicPartition].Meta.Run != run {
-			return false
-		}
-	}
-	return true
-}
-
-func (l *lease) partitions() (all []broker.TopicPartition) {
-	for _, in := range l.inputs {
-		all = append(all, in.TopicPartition)
-	}
-	return all
-}
 
 // precheck looks at all committed offsets before the worker joins the group: a
 // run that may not go on is refused, and one that is over is not begun again.

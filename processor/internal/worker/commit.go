@@ -65,7 +65,7 @@ func (w *Worker) prepare(ctx context.Context) (*commit.WorkerCommit, error) {
 		if err != nil {
 			return nil, w.unprepare(ctx, b, l, fmt.Errorf("prepare a commit: %w", err))
 		}
-		b.Add(l.id, l.task, c, commit.State{Stores: l.stores, Specs: l.sub.Stores, Topics: l.changelogs(w.cfg.ApplicationID)})
+		b.Add(l.ID, l.task, c, commit.State{Stores: l.Stores, Specs: l.Sub.Stores, Topics: l.Changelogs(w.cfg.ApplicationID)})
 		w.pledge(b, l, c)
 	}
 	return b, nil
@@ -75,11 +75,11 @@ func (w *Worker) prepare(ctx context.Context) (*commit.WorkerCommit, error) {
 // G10).
 func (w *Worker) pledge(b *commit.WorkerCommit, l *lease, c *task.Commit) {
 	for i, o := range c.Offsets {
-		offset, in := o.Offset, &l.inputs[i]
+		offset := o.Offset
 		if w.cfg.Faults.CommitPolled {
-			offset = max(offset, in.polled)
+			offset = max(offset, l.queues[i].polled)
 		}
-		if w.cfg.Faults.TimerWithoutOffsets && offset == in.offset {
+		if w.cfg.Faults.TimerWithoutOffsets && offset == l.Inputs[i].Offset {
 			continue
 		}
 		b.Offsets = append(b.Offsets, group.OffsetCommit{TopicPartition: broker.TopicPartition{Topic: o.Topic, Partition: o.Partition}, Offset: offset, Metadata: c.Metadata[i]})
@@ -89,7 +89,7 @@ func (w *Worker) pledge(b *commit.WorkerCommit, l *lease, c *task.Commit) {
 // leaseOf returns the lease that still runs the task of a part; nil if it has been
 // given another task since, or is not the worker's any more.
 func (w *Worker) leaseOf(p *commit.TaskCommit) *lease {
-	i, found := slices.BinarySearchFunc(w.leases, p.ID, func(l *lease, id task.ID) int { return compareIDs(l.id, id) })
+	i, found := slices.BinarySearchFunc(w.leases, p.ID, func(l *lease, id task.ID) int { return compareIDs(l.ID, id) })
 	if !found || w.leases[i].task != p.Task {
 		return nil
 	}
@@ -140,8 +140,8 @@ func (w *Worker) lapsed(b *commit.WorkerCommit) error {
 		return nil
 	}
 	for i := range b.Parts {
-		if l := w.leaseOf(&b.Parts[i]); l != nil && !b.Who.Owns(l.owner) {
-			return fmt.Errorf("task %s was assigned to member %q; now the worker is member %q: %w", l.id, l.owner.Member, b.Who.Member, group.ErrLapsed)
+		if l := w.leaseOf(&b.Parts[i]); l != nil && !b.Who.Owns(l.Owner) {
+			return fmt.Errorf("task %s was assigned to member %q; now the worker is member %q: %w", l.ID, l.Owner.Member, b.Who.Member, group.ErrLapsed)
 		}
 	}
 	return nil

@@ -4,7 +4,7 @@
 //
 // The rooms below do what each of that takes of Kafka: broker reads and asks, group
 // is the membership with its offsets, topics is what must exist before the first
-// record, commit brings results into Kafka.
+// record, commit brings results into Kafka, restore brings state back from there.
 //
 // # The clients
 //
@@ -65,7 +65,7 @@
 //
 // # A restore
 //
-// restorer.restore runs on its own goroutine; a lease travels to it and back.
+// The restorer runs on its own goroutine; the state of a lease travels to it and back.
 // The order of its steps is what makes it right: the stable committed offsets
 // of the sources first, then the read-uncommitted end of the changelog, then a
 // read-committed reader up to there. Before a state is used it is checked

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/processor/internal/restore"
 	"github.com/millrace/millrace/processor/internal/task"
 	"github.com/millrace/millrace/state"
 )
@@ -52,11 +53,7 @@ type Events struct {
 }
 
 // A Restoration says what it took to bring a task's state up to date.
-type Restoration struct {
-	Records  int64 // read from changelogs
-	Duration time.Duration
-	Rebuilt  bool // the local state could not be used and was built anew
-}
+type Restoration = restore.Restoration
 
 // Committed describes one commit.
 type Committed struct {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/millrace/millrace/processor/internal/commit"
 	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/processor/internal/restore"
 	"github.com/millrace/millrace/processor/internal/task"
 )
 
@@ -17,10 +18,8 @@ import (
 // nothing else may set them.
 type Faults struct {
 	commit.CommitFaults // At is among them
+	restore.RestoreFaults
 
-	NoRestore           bool // changelogs are not read
-	RestoreToLSO        bool // restores to the last stable offset instead of the end
-	NoWatermark         bool // watermarks are not taken up again
 	ApplyBeforeCommit   bool // state is applied once the changelog is flushed
 	UnknownAsCommitted  bool // a commit whose answer got lost is taken for committed
 	KeepOverlay         bool // an abort keeps the uncommitted state

@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/processor/internal/restore"
 	"github.com/millrace/millrace/processor/internal/task"
 	"github.com/millrace/millrace/schemaregistry/serde"
 	"github.com/millrace/millrace/state"
@@ -227,7 +228,7 @@ type witness struct {
 	commits  int
 	aborts   int
 	unknowns int
-	restored map[task.ID]Restoration
+	restored map[task.ID]restore.Restoration
 	warnings []error
 	seats    []string // seated, unseated
 	answers  []bool
@@ -235,7 +236,7 @@ type witness struct {
 }
 
 func newWitness(t *testing.T) *witness {
-	w := &witness{restored: map[task.ID]Restoration{}, changed: make(chan struct{}, 1)}
+	w := &witness{restored: map[task.ID]restore.Restoration{}, changed: make(chan struct{}, 1)}
 	t.Cleanup(func() {
 		if t.Failed() {
 			w.locked(func() { t.Logf("the worker said:\n%s", strings.Join(w.log, "\n")) })
@@ -266,7 +267,7 @@ func (w *witness) events() Events {
 		Unseated:     func() { w.locked(func() { w.seats = append(w.seats, "unseated"); w.note("unseated") }) },
 		Answered:     func(ok bool) { w.locked(func() { w.answers = append(w.answers, ok); w.note("answered %v", ok) }) },
 		TaskAssigned: func(id task.ID) { w.locked(func() { w.note("assigned %v", id) }) },
-		TaskRestored: func(id task.ID, r Restoration) {
+		TaskRestored: func(id task.ID, r restore.Restoration) {
 			w.locked(func() { w.restored[id] = r; w.note("restored %v %+v", id, r) })
 		},
 		TaskRevoked: func(id task.ID) { w.locked(func() { w.note("revoked %v", id) }) },

@@ -14,6 +14,7 @@ import (
 	"github.com/millrace/millrace/processor/internal/commit"
 	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/processor/internal/group"
+	"github.com/millrace/millrace/processor/internal/restore"
 	"github.com/millrace/millrace/state"
 )
 
@@ -93,7 +94,7 @@ func TestLapsedOwnership(t *testing.T) {
 		{"lost in between", old, group.Identity{Member: "a", Generation: 4, Losses: 1}, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			w := &Worker{leases: []*lease{{owner: tt.owner}}}
+			w := &Worker{leases: []*lease{{TaskState: restore.TaskState{Owner: tt.owner}}}}
 			b := &commit.WorkerCommit{Who: tt.who, Parts: make([]commit.TaskCommit, 1)}
 			if err := w.lapsed(b); (err == nil) != tt.accepted {
 				t.Errorf("lapsed: %v", err)

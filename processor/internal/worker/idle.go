@@ -90,9 +90,9 @@ func (w *Worker) hearEnds(ctx context.Context, a answer) error {
 // are in them.
 func (w *Worker) quiet() (parts []broker.TopicPartition, stood []int64) {
 	for l := range w.running() {
-		for i := range l.inputs {
+		for i := range l.Inputs {
 			if l.task.WantsEnd(i) {
-				parts = append(parts, l.inputs[i].TopicPartition)
+				parts = append(parts, l.Inputs[i].TopicPartition)
 				stood = append(stood, l.task.Position(i))
 			}
 		}

@@ -16,8 +16,8 @@ func mergingLease(t *testing.T) *lease {
 	t.Helper()
 	g := merging(t)
 	l := newLease(task.ID{}, g.Subtopologies()[0], group.Identity{})
-	cfg := task.Config{Subtopology: l.sub, Partitions: map[string]int32{"out": 1}, Partition: partitioner.New(), Tasks: 1, MaxIdle: -1}
-	for _, in := range l.inputs {
+	cfg := task.Config{Subtopology: l.Sub, Partitions: map[string]int32{"out": 1}, Partition: partitioner.New(), Tasks: 1, MaxIdle: -1}
+	for _, in := range l.Inputs {
 		cfg.Inputs = append(cfg.Inputs, task.Input{Topic: in.Topic})
 	}
 	var err error
@@ -60,7 +60,7 @@ func TestFeedTwoInputs(t *testing.T) {
 		if a, b := l.task.Position(0), l.task.Position(1); a-b > 1 || b-a > 1 {
 			t.Fatalf("round %d: one input is at %d, the other at %d: not in the order of time", i, a, b)
 		}
-		if n := len(l.inputs[0].slabs); n > 3 {
+		if n := len(l.queues[0].slabs); n > 3 {
 			t.Fatalf("round %d: %d batches are lent", i, n)
 		}
 	}
@@ -81,7 +81,7 @@ func TestFeedControlRecords(t *testing.T) {
 	if err := l.feed(10, &slabs); err != nil {
 		t.Fatal(err)
 	}
-	if n := len(l.inputs[0].slabs); n != 0 || l.task.Position(0) != 2 {
+	if n := len(l.queues[0].slabs); n != 0 || l.task.Position(0) != 2 {
 		t.Errorf("%d batches are lent, the task is at %d", n, l.task.Position(0))
 	}
 }
@@ -120,9 +120,9 @@ func TestWaitingBytes(t *testing.T) {
 		}
 	}
 	want("after the last", 0)
-	l.inputs[0].rewind()
-	if in := l.inputs[0]; in.bytes != 0 || in.headers != 0 || len(in.slabs) != 0 {
-		t.Errorf("%d bytes and %d headers wait after all of it was dropped", in.bytes, in.headers)
+	l.queues[0].rewind(l.Inputs[0].Offset)
+	if q := l.queues[0]; q.bytes != 0 || q.headers != 0 || len(q.slabs) != 0 {
+		t.Errorf("%d bytes and %d headers wait after all of it was dropped", q.bytes, q.headers)
 	}
 }
 
@@ -166,7 +166,7 @@ func TestRegulate(t *testing.T) {
 		paused := func(want bool) {
 			t.Helper()
 			w.regulate()
-			if a, b := l.inputs[0].paused, l.inputs[1].paused; a != want || b {
+			if a, b := l.queues[0].paused, l.queues[1].paused; a != want || b {
 				t.Errorf("%s: with %d records of %d bytes paused is %v, and of the other input %v", name, l.waiting(0), l.waitingBytes(0), a, b)
 			}
 		}
@@ -190,7 +190,7 @@ func TestRegulate(t *testing.T) {
 
 // Each lease comes first in its turn.
 func TestInTurn(t *testing.T) {
-	w := Worker{leases: []*lease{mergingLease(t), newLease(task.ID{Partition: 1}, mergingLease(t).sub, group.Identity{}), mergingLease(t)}}
+	w := Worker{leases: []*lease{mergingLease(t), newLease(task.ID{Partition: 1}, mergingLease(t).Sub, group.Identity{}), mergingLease(t)}}
 	first := map[*lease]int{}
 	for range 6 {
 		n := 0

@@ -48,11 +48,11 @@ func (w *Worker) mend(l *lease, reason error) error {
 	w.cfg.Events.warning(fmt.Errorf("the state of the task is read back from its changelogs: %w", reason))
 	w.stopReading(l)
 	l.task = nil
-	if err := l.close(false); err != nil {
+	if err := l.Close(false); err != nil {
 		w.cfg.Events.warning(err)
 	}
 	if errors.Is(reason, state.ErrCorrupt) {
-		if err := w.cfg.Storage.Quarantine(l.id.String()); err != nil {
+		if err := w.cfg.Storage.Quarantine(l.ID.String()); err != nil {
 			return fmt.Errorf("%w; and it cannot be put aside: %w", reason, err)
 		}
 	}

@@ -154,3 +154,11 @@ func (w *Worker) surrender(ctx context.Context, failed []*commit.WorkerCommit) e
 	w.lastWord(failed)
 	return reason
 }
+
+// broughtUp lets a task go on whose stores are all there now, or brings up the next
+// of them.
+func (w *Worker) broughtUp(l *lease) {
+	w.stopReading(l)
+	l.drop(false)
+	w.restore(l)
+}

@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/processor/internal/restore"
 	"github.com/millrace/millrace/processor/internal/task"
 	"github.com/millrace/millrace/state"
 )
@@ -55,7 +56,7 @@ func TestRestoreIsOvertaken(t *testing.T) {
 	c.output("out", 40)
 	other.end()
 	close(slow.goOn)
-	var restored Restoration
+	var restored restore.Restoration
 	w.wait(t, "the restore", func() bool {
 		restored = w.restored[task.ID{}]
 		return restored.Records > 0

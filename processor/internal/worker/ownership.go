@@ -42,7 +42,7 @@ func (w *Worker) hear(ctx context.Context, e group.Event) error {
 		return w.giveUp(ctx, e.Partitions)
 	case group.Lost:
 		w.cfg.Events.unseated()
-		return w.lose(func(l *lease) bool { return group.Overlap(e.Partitions, l.sub.Sources, l.id.Partition) })
+		return w.lose(func(l *lease) bool { return group.Overlap(e.Partitions, l.Sub.Sources, l.ID.Partition) })
 	}
 	return fmt.Errorf("join the consumer group %q: %w", w.cfg.ApplicationID, e.Err)
 }
@@ -57,7 +57,7 @@ func (w *Worker) assign(e group.Event) error {
 	} else {
 		ours := w.catalog.Layout.Covered(parts)
 		gone := func(l *lease) bool {
-			return !e.Who.Owns(l.owner) || !slices.Contains(ours, assign.Task{Subtopology: l.id.Subtopology, Partition: l.id.Partition})
+			return !e.Who.Owns(l.Owner) || !slices.Contains(ours, assign.Task{Subtopology: l.ID.Subtopology, Partition: l.ID.Partition})
 		}
 		if err := w.lose(gone); err != nil {
 			return err
@@ -65,7 +65,7 @@ func (w *Worker) assign(e group.Event) error {
 	}
 	for _, t := range w.catalog.Layout.Covered(parts) {
 		id := task.ID{Subtopology: t.Subtopology, Partition: t.Partition}
-		if slices.ContainsFunc(w.leases, func(l *lease) bool { return l.id == id }) {
+		if slices.ContainsFunc(w.leases, func(l *lease) bool { return l.ID == id }) {
 			continue
 		}
 		l := newLease(id, w.cfg.Graph.Subtopologies()[id.Subtopology], e.Who)
@@ -73,7 +73,7 @@ func (w *Worker) assign(e group.Event) error {
 		w.cfg.Events.taskAssigned(id)
 		w.restore(l)
 	}
-	slices.SortFunc(w.leases, func(a, b *lease) int { return compareIDs(a.id, b.id) })
+	slices.SortFunc(w.leases, func(a, b *lease) int { return compareIDs(a.ID, b.ID) })
 	w.cfg.Events.seated(e.Coming)
 	return nil
 }
@@ -86,7 +86,7 @@ func compareIDs(a, b task.ID) int {
 // giveUp commits everything and closes the tasks that are revoked. Only when it
 // has returned does the group hear that they are free.
 func (w *Worker) giveUp(ctx context.Context, parts map[string][]int32) error {
-	ours := func(l *lease) bool { return group.Overlap(parts, l.sub.Sources, l.id.Partition) }
+	ours := func(l *lease) bool { return group.Overlap(parts, l.Sub.Sources, l.ID.Partition) }
 	if slices.ContainsFunc(w.leases, ours) {
 		if err := w.commitAll(ctx); err != nil {
 			return err
@@ -122,8 +122,8 @@ func (w *Worker) end(l *lease, flush bool) error {
 	w.takeBack(l)
 	w.stopReading(l)
 	w.leases = slices.DeleteFunc(w.leases, func(x *lease) bool { return x == l })
-	w.cfg.Events.taskRevoked(l.id)
-	if err := l.close(flush); err != nil {
+	w.cfg.Events.taskRevoked(l.ID)
+	if err := l.Close(flush); err != nil {
 		w.cfg.Events.warning(err) // Kafka has everything, the next owner reads it
 	}
 	return nil
@@ -134,21 +134,21 @@ func (w *Worker) begin(l *lease) error {
 	if err := w.newTask(l); err != nil {
 		return err
 	}
-	for i := range l.inputs {
-		in := &l.inputs[i]
-		in.rewind()
-		if in.finished {
+	for i := range l.Inputs {
+		in := &l.Inputs[i]
+		l.queues[i].rewind(in.Offset)
+		if in.Finished {
 			continue
 		}
 		w.routes[in.TopicPartition] = route{l, i}
-		w.fetcher.Seek(in.TopicPartition, in.offset)
+		w.fetcher.Seek(in.TopicPartition, in.Offset)
 	}
 	w.busy = true // a bounded task may have nothing to read and still much to do
 	return nil
 }
 
 func (w *Worker) stopReading(l *lease) {
-	for _, in := range l.inputs {
+	for _, in := range l.Inputs {
 		if _, ok := w.routes[in.TopicPartition]; ok {
 			delete(w.routes, in.TopicPartition)
 			w.fetcher.Remove(in.TopicPartition)
@@ -166,38 +166,39 @@ func (w *Worker) dispatch(ctx context.Context) {
 	}
 	w.away, w.queue = w.queue[0], w.queue[1:]
 	ctx, w.recall = context.WithCancel(ctx)
-	w.restorer.orders <- order{ctx, w.away} // never blocks: it has none
+	w.restorer.Order(ctx, &w.away.TaskState)
 }
 
 // takeDeliveries starts the tasks that the restorer has brought back.
 func (w *Worker) takeDeliveries() error {
 	w.passNotes()
 	select {
-	case d := <-w.restorer.out:
-		l := w.receive(d)
-		if d.err != nil {
-			return d.err
+	case d := <-w.restorer.Deliveries:
+		l := w.receive()
+		if d.Err != nil {
+			return d.Err
 		}
-		l.rebuilt = false
 		if err := w.begin(l); err != nil {
 			return err
 		}
-		w.cfg.Events.taskRestored(l.id, d.restored)
+		w.cfg.Events.taskRestored(l.ID, d.Restored)
 	default:
 	}
 	return nil
 }
 
-func (w *Worker) receive(d delivery) *lease {
+// receive makes the lease that the restorer has delivered the worker's own again.
+func (w *Worker) receive() *lease {
+	l := w.away
 	w.recall()
 	w.away = nil
-	return d.lease
+	return l
 }
 
 func (w *Worker) passNotes() {
 	for {
 		select {
-		case note := <-w.restorer.notes:
+		case note := <-w.restorer.Notes:
 			w.cfg.Events.warning(note)
 		case note := <-w.member.Notes:
 			w.cfg.Events.warning(note)
@@ -212,7 +213,8 @@ func (w *Worker) takeBack(l *lease) {
 	w.queue = slices.DeleteFunc(w.queue, func(x *lease) bool { return x == l })
 	if w.away == l {
 		w.recall()
-		w.receive(<-w.restorer.out)
+		<-w.restorer.Deliveries
+		w.receive()
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/millrace/millrace/processor/internal/commit"
 	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/processor/internal/restore"
 	"github.com/millrace/millrace/processor/internal/task"
 	"github.com/millrace/millrace/state"
 )
@@ -45,7 +46,7 @@ func mending(t *testing.T, turnRecords int) {
 	var seen [commit.StepCount]atomic.Int32
 	written, mended := make(chan struct{}), make(chan struct{})
 	restored, tell := 0, cfg.Events.TaskRestored
-	cfg.Events.TaskRestored = func(id task.ID, r Restoration) {
+	cfg.Events.TaskRestored = func(id task.ID, r restore.Restoration) {
 		tell(id, r)
 		if restored++; restored == 2 {
 			close(mended)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/millrace/millrace/processor/internal/commit"
 	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/processor/internal/restore"
 	"github.com/millrace/millrace/processor/internal/task"
 )
 
@@ -25,8 +26,8 @@ func (l *lease) blame(p task.Poison) error {
 		return nil
 	}
 	l.slowDown(1)
-	for i := range l.inputs {
-		if l.inputs[i].Topic == p.Origin.Topic {
+	for i := range l.Inputs {
+		if l.Inputs[i].Topic == p.Origin.Topic {
 			l.until[i] = max(l.until[i], p.Origin.Offset+1)
 		}
 	}
@@ -37,11 +38,11 @@ func (l *lease) blame(p task.Poison) error {
 func (l *lease) skipOver(p task.Poison) error {
 	for _, known := range l.skip {
 		if known.Origin == p.Origin {
-			return fmt.Errorf("task %s: topic %q partition %d offset %d fails although it is skipped: %w", l.id, p.Origin.Topic, p.Origin.Partition, p.Origin.Offset, p.Failure)
+			return fmt.Errorf("task %s: topic %q partition %d offset %d fails although it is skipped: %w", l.ID, p.Origin.Topic, p.Origin.Partition, p.Origin.Offset, p.Failure)
 		}
 	}
 	if len(l.skip) >= skipLimit {
-		return fmt.Errorf("task %s: more than %d records failed within one commit interval, the last at topic %q partition %d offset %d: %w", l.id, skipLimit, p.Origin.Topic, p.Origin.Partition, p.Origin.Offset, p.Failure)
+		return fmt.Errorf("task %s: more than %d records failed within one commit interval, the last at topic %q partition %d offset %d: %w", l.ID, skipLimit, p.Origin.Topic, p.Origin.Partition, p.Origin.Offset, p.Failure)
 	}
 	l.skip = append(l.skip, p)
 	return nil
@@ -51,7 +52,7 @@ func (l *lease) skipOver(p task.Poison) error {
 // been already. An input that had nothing new since the last commit is there.
 func (l *lease) slowDown(limit int) {
 	l.limit = limit
-	l.until = append(l.until, make([]int64, len(l.inputs)-len(l.until))...)
+	l.until = append(l.until, make([]int64, len(l.Inputs)-len(l.until))...)
 	for i := range l.until {
 		l.until[i] = max(l.until[i], l.task.Position(i))
 	}
@@ -60,12 +61,12 @@ func (l *lease) slowDown(limit int) {
 // relax forgets what the committed positions have passed.
 func (l *lease) relax() {
 	l.skip = slices.DeleteFunc(l.skip, func(p task.Poison) bool {
-		return !slices.ContainsFunc(l.inputs, func(in source) bool {
-			return in.Topic == p.Origin.Topic && in.offset <= p.Origin.Offset
+		return !slices.ContainsFunc(l.Inputs, func(in restore.Input) bool {
+			return in.Topic == p.Origin.Topic && in.Offset <= p.Origin.Offset
 		})
 	})
 	for i, until := range l.until {
-		if l.inputs[i].offset < until {
+		if l.Inputs[i].Offset < until {
 			return
 		}
 	}
@@ -122,7 +123,7 @@ func (w *Worker) convict(l *lease, failure *graph.RecordError) bool {
 	if !ok {
 		return false
 	}
-	p := task.Poison{Task: l.id, Origin: origin, Failure: failure}
+	p := task.Poison{Task: l.ID, Origin: origin, Failure: failure}
 	w.cfg.Events.poisoned(p)
 	if l.skipOver(p) != nil {
 		return false
@@ -135,7 +136,7 @@ func (w *Worker) convict(l *lease, failure *graph.RecordError) bool {
 
 // sinkOf names the operator of a task that writes a topic.
 func (w *Worker) sinkOf(l *lease, topic string) string {
-	for _, n := range l.sub.Nodes {
+	for _, n := range l.Sub.Nodes {
 		if n.Kind == graph.SinkNode && n.Topic == topic {
 			return n.Name
 		}
@@ -145,11 +146,11 @@ func (w *Worker) sinkOf(l *lease, topic string) string {
 
 // latest finds the record that was processed last.
 func (l *lease) latest() (graph.Origin, bool) {
-	for i := range l.inputs {
-		in := &l.inputs[i]
-		for _, slab := range slices.Backward(in.slabs) {
+	for i := range l.Inputs {
+		in := &l.Inputs[i]
+		for _, slab := range slices.Backward(l.queues[i].slabs) {
 			for _, m := range slices.Backward(slab.messages) {
-				if m.Offset < l.task.Position(i) && m.Offset >= in.offset {
+				if m.Offset < l.task.Position(i) && m.Offset >= in.Offset {
 					return graph.Origin{Topic: in.Topic, Partition: in.Partition, Offset: m.Offset}, true
 				}
 			}

@@ -65,7 +65,7 @@ func TestSlowUntilPastTheFailures(t *testing.T) {
 		t.Fatalf("%d records, %v", n, err)
 	}
 	for i, limit := range []int{0, 1} {
-		bad := graph.Origin{Topic: l.inputs[0].Topic, Offset: int64(5 + i)}
+		bad := graph.Origin{Topic: l.Inputs[0].Topic, Offset: int64(5 + i)}
 		if err := l.blame(task.Poison{Origin: bad, Failure: &graph.RecordError{}}); err != nil || l.limit != limit {
 			t.Fatalf("after failure %d: %v, limit %d", i+1, err, l.limit)
 		}

@@ -39,14 +39,14 @@ func (w *Worker) poll(ctx context.Context) error {
 func (w *Worker) regulate() {
 	share := w.queueShare()
 	for l := range w.running() {
-		for i := range l.inputs {
-			switch in, n, bytes := &l.inputs[i], l.waiting(i), l.waitingBytes(i); {
-			case !in.paused && (n >= w.cfg.QueueRecords || bytes >= share):
-				in.paused = true
-				w.fetcher.Pause(in.TopicPartition)
-			case in.paused && n <= w.cfg.QueueRecords/2 && bytes <= share/2:
-				in.paused = false
-				w.fetcher.Resume(in.TopicPartition)
+		for i := range l.queues {
+			switch q, n, bytes := &l.queues[i], l.waiting(i), l.waitingBytes(i); {
+			case !q.paused && (n >= w.cfg.QueueRecords || bytes >= share):
+				q.paused = true
+				w.fetcher.Pause(l.Inputs[i].TopicPartition)
+			case q.paused && n <= w.cfg.QueueRecords/2 && bytes <= share/2:
+				q.paused = false
+				w.fetcher.Resume(l.Inputs[i].TopicPartition)
 			}
 		}
 	}
@@ -55,7 +55,7 @@ func (w *Worker) regulate() {
 // waitingBytes is the memory of everything that was fetched and waits.
 func (w *Worker) waitingBytes() (n int) {
 	for l := range w.running() {
-		for i := range l.inputs {
+		for i := range l.Inputs {
 			n += l.waitingBytes(i)
 		}
 	}
@@ -66,7 +66,7 @@ func (w *Worker) waitingBytes() (n int) {
 func (w *Worker) queueShare() int {
 	n := 0
 	for l := range w.running() {
-		n += len(l.inputs)
+		n += len(l.Inputs)
 	}
 	return max(w.cfg.QueueBytes/max(n, 1), 1)
 }

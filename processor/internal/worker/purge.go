@@ -9,6 +9,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 
+	"github.com/millrace/millrace/processor/internal/restore"
 	"github.com/millrace/millrace/processor/internal/task"
 )
 
@@ -47,11 +48,11 @@ func (w *Worker) purge(ctx context.Context) {
 }
 
 // deletable is the offset below which nobody needs an input's records any more.
-func (in *source) deletable() int64 {
-	upTo := in.offset
-	for _, n := range in.notes {
+func deletable(in *restore.Input) int64 {
+	upTo := in.Offset
+	for _, n := range in.Notes {
 		if n.Stopped != task.Following {
-			upTo = min(upTo, max(n.Stopped, in.offset-awayRecordsKept))
+			upTo = min(upTo, max(n.Stopped, in.Offset-awayRecordsKept))
 		}
 	}
 	return upTo
@@ -62,8 +63,8 @@ func (in *source) deletable() int64 {
 func (w *Worker) processedOffsets() kadm.Offsets {
 	offsets := kadm.Offsets{}
 	for l := range w.running() {
-		for _, in := range l.inputs {
-			if upTo := in.deletable(); upTo > 0 && slices.Contains(l.sub.Fed, in.Topic) {
+		for _, in := range l.Inputs {
+			if upTo := deletable(&in); upTo > 0 && slices.Contains(l.Sub.Fed, in.Topic) {
 				offsets.AddOffset(in.Topic, in.Partition, upTo, -1)
 			}
 		}

@@ -38,7 +38,7 @@ func TestPurge(t *testing.T) {
 		committed, starts int64
 		warning           string
 	}{{7, 7, ""}, {99, 7, "delete processed records"}} {
-		l.inputs[0].offset, w.lastPurge = c.committed, w.lastPurge.AddDate(-1, 0, 0)
+		l.Inputs[0].Offset, w.lastPurge = c.committed, w.lastPurge.AddDate(-1, 0, 0)
 		w.purge(context.Background())
 		comeBack(t, w, &w.purged)
 		w.purge(context.Background())

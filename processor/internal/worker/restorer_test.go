@@ -6,6 +6,7 @@ import (
 
 	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/processor/internal/group"
+	"github.com/millrace/millrace/processor/internal/restore"
 	"github.com/millrace/millrace/processor/internal/task"
 )
 
@@ -18,8 +19,8 @@ func TestTurnLeavesRestoring(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		for i := range l.inputs {
-			l.inputs[i] = source{TopicPartition: l.inputs[i].TopicPartition, offset: 7}
+		for i := range l.Inputs {
+			l.Inputs[i] = restore.Input{TopicPartition: l.Inputs[i].TopicPartition, Offset: 7}
 		}
 	}()
 	w.purge(context.Background())

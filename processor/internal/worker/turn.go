@@ -106,7 +106,7 @@ func (w *Worker) hold(ctx context.Context) bool {
 func (w *Worker) pending() bool { return w.busy || w.spokenTo() || w.ends.Answered() }
 
 func (w *Worker) spokenTo() bool {
-	return len(w.member.Events) > 0 || len(w.member.Notes) > 0 || len(w.restorer.out) > 0 || len(w.restorer.notes) > 0 || w.pipeline.Landed()
+	return len(w.member.Events) > 0 || len(w.member.Notes) > 0 || len(w.restorer.Deliveries) > 0 || len(w.restorer.Notes) > 0 || w.pipeline.Landed()
 }
 
 // feed hands the tasks what they may process in this turn.

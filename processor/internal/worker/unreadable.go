@@ -23,7 +23,7 @@ func (w *Worker) unreadable(err error) error {
 	var damage *broker.DamagedError
 	if errors.As(err, &damage) {
 		if r, ok := w.routes[damage.TopicPartition]; ok {
-			return fmt.Errorf("task %s, behind offset %d: %w", r.lease.id, r.lease.inputs[r.input].polled, err)
+			return fmt.Errorf("task %s, behind offset %d: %w", r.lease.ID, r.lease.queues[r.input].polled, err)
 		}
 	}
 	return err
@@ -71,9 +71,9 @@ func (w *Worker) outrun(ctx context.Context, err error) error {
 		return nil // what has landed has taken the task back
 	}
 	switch at := offsets[gone.TopicPartition].Offset; {
-	case r.lease.away != nil:
+	case r.lease.BringsUp():
 		return err // the offset committed is the task's own, not where what was away is read
-	case at > r.lease.inputs[r.input].offset:
+	case at > r.lease.Inputs[r.input].Offset:
 		return nil
 	case at < 0 && r.lease.untouched(r.input):
 		return w.beginLater(ctx, r, err)
@@ -84,15 +84,15 @@ func (w *Worker) outrun(ctx context.Context, err error) error {
 // untouched says that nothing of an input was ever processed, as far as its task
 // and its state know.
 func (l *lease) untouched(index int) bool {
-	in := &l.inputs[index]
-	_, applied := l.applied(in.TopicPartition, nil)
-	return !applied && l.task.Position(index) == in.offset
+	in := &l.Inputs[index]
+	_, applied := l.Applied(in.TopicPartition, nil)
+	return !applied && l.task.Position(index) == in.Offset
 }
 
 // beginLater moves a task that has not begun with an input yet to where the log
 // begins now; gone is why.
 func (w *Worker) beginLater(ctx context.Context, r route, gone error) error {
-	l, in := r.lease, &r.lease.inputs[r.input]
+	l, in := r.lease, &r.lease.Inputs[r.input]
 	var starts map[broker.TopicPartition]int64
 	err := broker.Retry(ctx, w.cfg.Events.warning, func(ctx context.Context) (err error) {
 		starts, err = broker.LogStart.Ask(ctx, w.fetcher.Client, []broker.TopicPartition{in.TopicPartition})
@@ -101,10 +101,10 @@ func (w *Worker) beginLater(ctx context.Context, r route, gone error) error {
 	if err != nil {
 		return err
 	}
-	if starts[in.TopicPartition] <= in.offset { // it is the end that is not where it was
+	if starts[in.TopicPartition] <= in.Offset { // it is the end that is not where it was
 		return gone
 	}
-	in.offset = starts[in.TopicPartition]
+	in.Offset = starts[in.TopicPartition]
 	l.drop(w.cfg.Faults.KeepOverlay)
 	return w.begin(l)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/millrace/millrace/processor/internal/commit"
 	"github.com/millrace/millrace/processor/internal/group"
 	"github.com/millrace/millrace/processor/internal/partitioner"
+	"github.com/millrace/millrace/processor/internal/restore"
 	"github.com/millrace/millrace/processor/internal/task"
 	"github.com/millrace/millrace/processor/internal/topics"
 )
@@ -33,7 +34,7 @@ type Worker struct {
 	member   *group.Member
 	pipeline *commit.Pipeline
 	group    *group.Offsets
-	restorer *restorer
+	restorer *restore.Restorer
 
 	leases []*lease // by task id
 	first  int      // see inTurn
@@ -122,8 +123,7 @@ func (w *Worker) open(ctx context.Context) (over bool, err error) {
 	if w.member, err = group.Join(w.memberConfig(), w.group, &w.waker); err != nil {
 		return false, err
 	}
-	w.restorer = newRestorer(w)
-	go w.restorer.run()
+	w.restorer = restore.Start(w.restoreConfig(), &w.waker)
 	return false, nil
 }
 
@@ -152,6 +152,15 @@ func (w *Worker) commitConfig() commit.Config {
 		c.TransactionalID = fmt.Sprintf("%s-%s-%d", w.cfg.ApplicationID, w.cfg.Storage.ProcessID(), w.cfg.Index)
 	}
 	return c
+}
+
+func (w *Worker) restoreConfig() restore.Config {
+	return restore.Config{
+		ApplicationID: w.cfg.ApplicationID, Client: w.cfg.Client, Storage: w.cfg.Storage,
+		AtLeastOnce: w.cfg.Guarantee == AtLeastOnce, Run: w.cfg.run(), AcceptRemade: w.cfg.AcceptRemade,
+		Now: w.cfg.Now, Faults: &w.cfg.Faults.RestoreFaults,
+		Topics: w.catalog, Offsets: w.group, Requests: w.fetcher.Client, Who: w.member.Identity,
+	}
 }
 
 // memberNote is where the worker's name in the group is kept between runs.
@@ -228,15 +237,13 @@ func (w *Worker) release() {
 	}
 	if w.restorer != nil {
 		w.takeAllBack()
-		close(w.restorer.orders)
-		for range w.restorer.out { // until it has ended
-		}
+		w.restorer.Close()
 	}
 	if w.pipeline != nil {
 		w.pipeline.Close()
 	}
 	for _, l := range w.leases {
-		_ = l.close(false) // nothing is lost: Kafka has everything
+		_ = l.Close(false) // nothing is lost: Kafka has everything
 	}
 	w.leases = nil
 	if w.fetcher != nil {
@@ -247,20 +254,20 @@ func (w *Worker) release() {
 // newTask builds a lease's task at the lease's positions.
 func (w *Worker) newTask(l *lease) error {
 	cfg := task.Config{
-		ID: l.id, ApplicationID: w.cfg.ApplicationID, Version: w.cfg.Version,
-		Subtopology: l.subtopology(), Stores: l.stores, CatchUp: l.catchUp(),
+		ID: l.ID, ApplicationID: w.cfg.ApplicationID, Version: w.cfg.Version,
+		Subtopology: l.Subtopology(), Stores: l.Stores, CatchUp: l.CatchUp(),
 		Partitions: w.catalog.SinkPartitions(w.cfg.Graph), Partition: partitioner.New(),
-		Tasks: w.catalog.Layout.Partitions[l.id.Subtopology],
-		Skip:  l.skip, Careful: l.careful, Exact: l.exact, Limits: w.catalog.Limits(), MaxIdle: w.cfg.maxIdle(), Run: w.cfg.run(), LogicalNow: l.logicalNow,
+		Tasks: w.catalog.Layout.Partitions[l.ID.Subtopology],
+		Skip:  l.skip, Careful: l.careful, Exact: l.exact, Limits: w.catalog.Limits(), MaxIdle: w.cfg.maxIdle(), Run: w.cfg.run(), LogicalNow: l.LogicalNow,
 		Wall:    w.cfg.Now().UnixMilli(),
 		Planted: w.cfg.Faults.Planted,
 	}
-	l.setAside()
+	l.SetAside()
 	l.setLimits(w.catalog, w.cfg.ApplicationID)
-	for _, in := range l.inputs {
+	for _, in := range l.Inputs {
 		cfg.Inputs = append(cfg.Inputs, task.Input{
-			Topic: in.Topic, TopicID: w.catalog.TopicID(in.Topic), Partition: in.Partition, Offset: in.offset,
-			Watermark: in.watermark, Highest: in.highest, Upstream: in.upstream, Notes: in.notes, End: in.end, Finished: in.finished,
+			Topic: in.Topic, TopicID: w.catalog.TopicID(in.Topic), Partition: in.Partition, Offset: in.Offset,
+			Watermark: in.Watermark, Highest: in.Highest, Upstream: in.Upstream, Notes: in.Notes, End: in.End, Finished: in.Finished,
 		})
 	}
 	t, err := task.New(cfg)

@@ -1,4 +1,4 @@
-package worker
+package restore
 
 import (
 	"context"
@@ -25,76 +25,54 @@ const (
 	retentionMargin = 10
 )
 
-// errUnusable says that a state cannot be brought up to date and has to be built
-// anew.
-var errUnusable = errors.New("the local state cannot be used")
-
-func unusable(err error) bool {
-	return errors.Is(err, errUnusable) || errors.Is(err, state.ErrCorrupt)
-}
-
-// readChangelogs reads the changelogs of a lease from where its state is to their ends.
-func (r *restorer) readChangelogs(ctx context.Context, l *lease, offsets map[broker.TopicPartition]group.Committed) error {
-	if l.stores == nil || r.cfg.Faults.NoRestore {
+// readChangelogs reads the changelogs of a task from where its state is to their ends.
+func (r *Restorer) readChangelogs(ctx context.Context, t *TaskState, offsets map[broker.TopicPartition]group.Committed) error {
+	if t.Stores == nil || r.cfg.Faults.NoRestore {
 		return nil
 	}
 	began := r.cfg.Now().UnixMilli()
 	var parts []broker.TopicPartition
-	for _, topic := range l.changelogs(r.cfg.ApplicationID) {
-		parts = append(parts, broker.TopicPartition{Topic: topic, Partition: l.id.Partition})
+	for _, topic := range t.Changelogs(r.cfg.ApplicationID) {
+		parts = append(parts, broker.TopicPartition{Topic: topic, Partition: t.ID.Partition})
 	}
 	end := broker.LogEnd
 	if r.cfg.Faults.RestoreToLSO {
 		end = broker.StableEnd
 	}
-	ends, err := end.Ask(ctx, r.client, parts) // R3: after the offsets of the sources
+	ends, err := end.Ask(ctx, r.cfg.Requests, parts) // R3: after the offsets of the sources
 	if err != nil {
 		return err
 	}
-	starts, err := broker.LogStart.Ask(ctx, r.client, parts)
+	starts, err := broker.LogStart.Ask(ctx, r.cfg.Requests, parts)
 	if err != nil {
 		return err
 	}
 	for i, tp := range parts {
-		if err := r.usable(l, l.sub.Stores[i].Name, tp.Topic, starts[tp], ends[tp], offsets); err != nil { // R4
+		if err := r.usable(t, t.Sub.Stores[i].Name, tp.Topic, starts[tp], ends[tp], offsets); err != nil { // R4
 			return err
 		}
 	}
-	if l.fresh() {
-		l.stores.SetLastApplied(began)
+	if t.fresh() {
+		t.Stores.SetLastApplied(began)
 	}
 	for i, tp := range parts {
-		name := l.sub.Stores[i].Name
-		l.stores.SetChangelogID(name, r.catalog.TopicID(tp.Topic))
-		if err := r.replay(ctx, l, name, tp, max(starts[tp], l.stores.ChangelogNext(name)), ends[tp]); err != nil { // R5, R6
+		name := t.Sub.Stores[i].Name
+		t.Stores.SetChangelogID(name, r.cfg.Topics.TopicID(tp.Topic))
+		if err := r.replay(ctx, t, name, tp, max(starts[tp], t.Stores.ChangelogNext(name)), ends[tp]); err != nil { // R5, R6
 			return err
 		}
 	}
-	l.stores.SetLastApplied(r.cfg.Now().UnixMilli())
-	if err := l.stores.FinishRestore(); err != nil {
-		return storeFailed(l, err)
+	t.Stores.SetLastApplied(r.cfg.Now().UnixMilli())
+	if err := t.Stores.FinishRestore(); err != nil {
+		return storeFailed(t, err)
 	}
 	return nil
 }
 
-// storeFailed sorts errors of the state: what a new attempt on reopened stores
-// can heal, what building anew heals, and what nothing heals.
-func storeFailed(l *lease, err error) error {
-	switch {
-	case unusable(err):
-		return err
-	case errors.Is(err, state.ErrMeaning):
-		return changedMeaning(l, err)
-	case errors.Is(err, state.ErrForeign), errors.Is(err, state.ErrNewerFormat):
-		return fmt.Errorf("%w: %w", err, broker.ErrPermanent)
-	}
-	return errors.Join(err, l.close(false))
-}
-
-// fresh says that nothing was ever applied to the lease's stores.
-func (l *lease) fresh() bool {
-	for _, s := range l.sub.Stores {
-		if l.stores.ChangelogNext(s.Name) > 0 {
+// fresh reports whether nothing was ever applied to the stores.
+func (t *TaskState) fresh() bool {
+	for _, s := range t.Sub.Stores {
+		if t.Stores.ChangelogNext(s.Name) > 0 {
 			return false
 		}
 	}
@@ -104,16 +82,16 @@ func (l *lease) fresh() bool {
 // usable is the rule for volumes that were away: what was not followed long
 // enough to miss a deletion, or belongs to another changelog, comes back to
 // life if it is used.
-func (r *restorer) usable(l *lease, store, topic string, start, end int64, offsets map[broker.TopicPartition]group.Committed) error {
-	next := l.stores.ChangelogNext(store)
+func (r *Restorer) usable(t *TaskState, store, topic string, start, end int64, offsets map[broker.TopicPartition]group.Committed) error {
+	next := t.Stores.ChangelogNext(store)
 	if next == 0 {
 		return nil
 	}
-	if id := l.stores.ChangelogID(store); r.catalog.Another(topic, id) {
-		if l.good(store, offsets) && !r.cfg.accepts(topic) {
+	if id := t.Stores.ChangelogID(store); r.cfg.Topics.Another(topic, id) {
+		if t.good(store, offsets) && !r.cfg.accepts(topic) {
 			return r.remade(topic)
 		}
-		return fmt.Errorf("store %q: it follows topic %q of id %s, which is now of id %s: the topic was made anew: %w", store, topic, id, r.catalog.TopicID(topic), errUnusable)
+		return fmt.Errorf("store %q: it follows topic %q of id %s, which is now of id %s: the topic was made anew: %w", store, topic, id, r.cfg.Topics.TopicID(topic), errUnusable)
 	}
 	if next < start {
 		return fmt.Errorf("store %q: it has read topic %q up to offset %d, and the log begins at %d: %w", store, topic, next, start, errUnusable)
@@ -121,21 +99,21 @@ func (r *restorer) usable(l *lease, store, topic string, start, end int64, offse
 	if next > end {
 		return fmt.Errorf("store %q: it has read topic %q up to offset %d, and the log ends at %d: %w", store, topic, next, end, errUnusable)
 	}
-	keep := r.catalog.KeepsDeletions(topic)
-	age := time.Duration(r.cfg.Now().UnixMilli()-l.stores.LastApplied()) * time.Millisecond
-	if l.stores.LastApplied() > 0 && age > keep-keep/retentionMargin {
+	keep := r.cfg.Topics.KeepsDeletions(topic)
+	age := time.Duration(r.cfg.Now().UnixMilli()-t.Stores.LastApplied()) * time.Millisecond
+	if t.Stores.LastApplied() > 0 && age > keep-keep/retentionMargin {
 		return fmt.Errorf("store %q: it is %v old, and topic %q keeps deletions for %v only: %w", store, age.Round(time.Second), topic, keep, errUnusable)
 	}
 	return nil
 }
 
-// good says that the local state of a store is where the offsets are that were
+// good reports whether the local state of a store is where the offsets are that were
 // committed by a version that did not note the ids of its topics. With notes,
 // refuseRemade has looked already, and what follows another topic is a state from
 // before the application was started over.
-func (l *lease) good(store string, offsets map[broker.TopicPartition]group.Committed) bool {
-	p, ok := l.stores.Position(store)
-	for _, in := range l.inputs {
+func (t *TaskState) good(store string, offsets map[broker.TopicPartition]group.Committed) bool {
+	p, ok := t.Stores.Position(store)
+	for _, in := range t.Inputs {
 		c := offsets[in.TopicPartition]
 		at, read := inputOf(p, in.TopicPartition)
 		ok = ok && c.Offset >= 0 && !c.Meta.Noted && read && at.Offset == c.Offset
@@ -145,7 +123,7 @@ func (l *lease) good(store string, offsets map[broker.TopicPartition]group.Commi
 
 // replay restores one store from the records [from, to) of its changelog that
 // are committed. Markers and aborted records move the position like any other.
-func (r *restorer) replay(ctx context.Context, l *lease, store string, tp broker.TopicPartition, from, to int64) error {
+func (r *Restorer) replay(ctx context.Context, t *TaskState, store string, tp broker.TopicPartition, from, to int64) error {
 	if from >= to {
 		return nil
 	}
@@ -176,15 +154,15 @@ func (r *restorer) replay(ctx context.Context, l *lease, store string, tp broker
 				at = to
 			}
 		}
-		if err := l.stores.Restore(store, batch, at); err != nil {
-			return storeFailed(l, err)
+		if err := t.Stores.Restore(store, batch, at); err != nil {
+			return storeFailed(t, err)
 		}
-		r.current.restored.Records += int64(len(batch))
+		r.current.Restored.Records += int64(len(batch))
 	}
 	return nil
 }
 
-func (r *restorer) openReader() (err error) {
+func (r *Restorer) openReader() (err error) {
 	if r.reader != nil {
 		return nil
 	}
@@ -201,7 +179,7 @@ func (r *restorer) openReader() (err error) {
 }
 
 // read returns the next records, none if there are none for a while.
-func (r *restorer) read(ctx context.Context, tp broker.TopicPartition) ([]*kgo.Record, error) {
+func (r *Restorer) read(ctx context.Context, tp broker.TopicPartition) ([]*kgo.Record, error) {
 	wait, cancel := context.WithTimeout(ctx, stallWait)
 	defer cancel()
 	var records []*kgo.Record

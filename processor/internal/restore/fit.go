@@ -1,4 +1,4 @@
-package worker
+package restore
 
 import (
 	"errors"
@@ -8,12 +8,11 @@ import (
 	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/processor/internal/group"
 	"github.com/millrace/millrace/processor/internal/task"
-	"github.com/millrace/millrace/processor/internal/topics"
 	"github.com/millrace/millrace/state"
 )
 
 // A fitting compares the state of one task with the offsets that the group has
-// committed for it, store by store (invariant I2). It finds for each store that it
+// committed for it, store by store. It finds for each store that it
 //
 //   - is where the offsets are, or with at-least-once beyond them;
 //   - is new: nothing is known of it, and it begins empty where the task stands;
@@ -25,8 +24,7 @@ import (
 // written.
 type fitting struct {
 	cfg     *Config
-	catalog *topics.Catalog
-	lease   *lease
+	task    *TaskState
 	offsets map[broker.TopicPartition]group.Committed
 	away    map[string]state.Position // by store
 	fresh   []string                  // stores that are new
@@ -35,46 +33,40 @@ type fitting struct {
 // fit compares all stores.
 func (f *fitting) fit() error {
 	f.away, f.fresh = map[string]state.Position{}, nil
-	if f.lease.stores == nil {
+	if f.task.Stores == nil {
 		return nil
 	}
 	var changed []string
-	for i, topic := range f.lease.changelogs(f.cfg.ApplicationID) {
-		name := f.lease.sub.Stores[i].Name
+	for i, topic := range f.task.Changelogs(f.cfg.ApplicationID) {
+		name := f.task.Sub.Stores[i].Name
 		if err := f.store(name, topic); err != nil {
 			return err
 		}
-		for _, d := range f.lease.stores.Differences(name) {
+		for _, d := range f.task.Stores.Differences(name) {
 			changed = append(changed, fmt.Sprintf("store %q: %v", name, d))
 		}
 	}
 	if len(changed) > 0 {
-		return changedMeaning(f.lease, errors.New(strings.Join(changed, "; ")))
+		return changedMeaning(f.task, errors.New(strings.Join(changed, "; ")))
 	}
 	return nil
 }
 
-// changedMeaning refuses state that was written with another meaning. Nothing was
-// changed: the version that wrote it can go on.
-func changedMeaning(l *lease, err error) error {
-	return fmt.Errorf("task %s: the state is kept as another version of the application wrote it, and this one would read it as something else: %w; go back to that version, or give the operator another name, under which it begins empty (what is kept under this one and was not sent is not sent then), or: %w", l.id, err, broker.ErrReset)
-}
-
 // store compares one store.
 func (f *fitting) store(name, changelog string) error {
-	p, ok := f.lease.stores.Position(name)
+	p, ok := f.task.Stores.Position(name)
 	if !ok {
 		return f.without(name, changelog)
 	}
-	for i := range f.lease.inputs {
-		tp := f.lease.inputs[i].TopicPartition
+	for i := range f.task.Inputs {
+		tp := f.task.Inputs[i].TopicPartition
 		at, read := inputOf(p, tp)
 		c := f.offsets[tp]
 		switch note, noted := task.FindNote(c.Meta.Notes, changelog); {
-		case read && f.catalog.Another(tp.Topic, at.TopicID):
-			return fmt.Errorf("store %q: topic %q was deleted and made anew: the state is of the topic of id %s, which is now of id %s: %w", name, tp.Topic, at.TopicID, f.catalog.TopicID(tp.Topic), broker.ErrReset)
+		case read && f.cfg.Topics.Another(tp.Topic, at.TopicID):
+			return fmt.Errorf("store %q: topic %q was deleted and made anew: the state is of the topic of id %s, which is now of id %s: %w", name, tp.Topic, at.TopicID, f.cfg.Topics.TopicID(tp.Topic), broker.ErrReset)
 		case !read || at.Offset == c.Offset:
-		case f.cfg.Guarantee == AtLeastOnce && at.Offset > c.Offset:
+		case f.cfg.AtLeastOnce && at.Offset > c.Offset:
 		case noted && note.Stopped != task.Following && at.Offset >= note.Stopped && at.Offset < c.Offset:
 			f.away[name] = p
 		default:
@@ -87,8 +79,8 @@ func (f *fitting) store(name, changelog string) error {
 // without answers a store that has no position: it is new, unless the offsets were
 // committed with it, or by a version that did not say which stores it had.
 func (f *fitting) without(name, changelog string) error {
-	for i := range f.lease.inputs {
-		tp := f.lease.inputs[i].TopicPartition
+	for i := range f.task.Inputs {
+		tp := f.task.Inputs[i].TopicPartition
 		c := f.offsets[tp]
 		_, noted := task.FindNote(c.Meta.Notes, changelog)
 		switch {
@@ -98,19 +90,9 @@ func (f *fitting) without(name, changelog string) error {
 		}
 	}
 	f.fresh = append(f.fresh, name)
-	empty, err := f.lease.stores.Empty(name)
-	if err == nil && !empty && f.cfg.Guarantee == ExactlyOnce { // else a crash came between changes and position
+	empty, err := f.task.Stores.Empty(name)
+	if err == nil && !empty && !f.cfg.AtLeastOnce { // else a crash came between changes and position
 		err = fmt.Errorf("store %q: the changelog %q has records and does not say how far the store had followed: %w", name, changelog, errUnusable)
 	}
 	return err
-}
-
-// inputOf is what a position says of a source partition.
-func inputOf(p state.Position, tp broker.TopicPartition) (state.Input, bool) {
-	for _, in := range p.Inputs {
-		if in.Topic == tp.Topic && in.Partition == tp.Partition {
-			return in, true
-		}
-	}
-	return state.Input{}, false
 }

@@ -1,4 +1,4 @@
-package worker
+package restore
 
 import (
 	"context"
@@ -15,8 +15,8 @@ import (
 // transaction is in the way, and it has to be waited for; or compaction has
 // left nothing but empty batches, which a client never shows: then the position
 // behind them is returned.
-func (r *restorer) stalled(ctx context.Context, tp broker.TopicPartition, at, to int64) (int64, error) {
-	stable, err := broker.StableEnd.Ask(ctx, r.client, []broker.TopicPartition{tp})
+func (r *Restorer) stalled(ctx context.Context, tp broker.TopicPartition, at, to int64) (int64, error) {
+	stable, err := broker.StableEnd.Ask(ctx, r.cfg.Requests, []broker.TopicPartition{tp})
 	if err != nil {
 		return at, err
 	}
@@ -31,7 +31,7 @@ func (r *restorer) stalled(ctx context.Context, tp broker.TopicPartition, at, to
 	req := kmsg.NewPtrFetchRequest()
 	req.ReplicaID, req.MaxBytes, req.IsolationLevel, req.SessionEpoch = -1, broker.FetchBytes, 1, -1
 	rt := kmsg.NewFetchRequestTopic()
-	rt.Topic, rt.TopicID = tp.Topic, r.catalog.IDs[tp.Topic] // the client chooses the version, and with it one of them
+	rt.Topic, rt.TopicID = tp.Topic, r.cfg.Topics.IDs[tp.Topic] // the client chooses the version, and with it one of them
 	rp := kmsg.NewFetchRequestTopicPartition()
 	rp.Partition, rp.FetchOffset, rp.PartitionMaxBytes, rp.CurrentLeaderEpoch = tp.Partition, at, broker.FetchBytes, -1
 	rt.Partitions = append(rt.Partitions, rp)
@@ -40,13 +40,13 @@ func (r *restorer) stalled(ctx context.Context, tp broker.TopicPartition, at, to
 	if err != nil {
 		return at, err
 	}
-	return behindEmpty(resp.(*kmsg.FetchResponse), at)
+	return skipEmpty(resp.(*kmsg.FetchResponse), at)
 }
 
-// behindEmpty returns the position behind the batches of an answer for one
+// skipEmpty returns the position behind the batches of an answer for one
 // partition if none of them has a record, else at, or the position behind those
 // before the first that has one.
-func behindEmpty(resp *kmsg.FetchResponse, at int64) (int64, error) {
+func skipEmpty(resp *kmsg.FetchResponse, at int64) (int64, error) {
 	const lengthAt, deltaAt, countAt, headerLen = 8, 23, 57, 61
 	if len(resp.Topics) == 0 || len(resp.Topics[0].Partitions) == 0 {
 		return at, nil

@@ -1,4 +1,4 @@
-package worker
+package restore
 
 import (
 	"context"
@@ -23,19 +23,19 @@ import (
 // may rename them.
 
 // fedByOthers compares the topics that have fed a store with those that feed it now.
-func (r *restorer) fedByOthers(ctx context.Context, l *lease, f *fitting) error {
-	if l.stores == nil {
+func (r *Restorer) fedByOthers(ctx context.Context, t *TaskState, f *fitting) error {
+	if t.Stores == nil {
 		return nil
 	}
-	for _, s := range l.sub.Stores {
-		p, ok := l.stores.Position(s.Name)
+	for _, s := range t.Sub.Stores {
+		p, ok := t.Stores.Position(s.Name)
 		if !ok || len(p.Inputs) == 0 {
 			continue
 		}
-		if err := r.fedBefore(ctx, l, s.Name, p); err != nil {
+		if err := r.fedBefore(ctx, t, s.Name, p); err != nil {
 			return err
 		}
-		if err := r.fedAgain(l, s.Name, p, f); err != nil {
+		if err := r.fedAgain(t, s.Name, p, f); err != nil {
 			return err
 		}
 	}
@@ -44,9 +44,9 @@ func (r *restorer) fedByOthers(ctx context.Context, l *lease, f *fitting) error 
 
 // fedBefore refuses a store whose former repartition topic has records that it never
 // saw.
-func (r *restorer) fedBefore(ctx context.Context, l *lease, store string, p state.Position) error {
+func (r *Restorer) fedBefore(ctx context.Context, t *TaskState, store string, p state.Position) error {
 	for _, in := range p.Inputs {
-		if slices.Contains(l.sub.Sources, in.Topic) || !r.repartition(in.Topic) {
+		if slices.Contains(t.Sub.Sources, in.Topic) || !r.repartition(in.Topic) {
 			continue
 		}
 		left, err := r.holdsRecords(ctx, broker.TopicPartition{Topic: in.Topic, Partition: in.Partition}, in.Offset)
@@ -54,7 +54,7 @@ func (r *restorer) fedBefore(ctx context.Context, l *lease, store string, p stat
 			return err
 		}
 		if left {
-			return fmt.Errorf("task %s: store %q was fed by topic %q, which this version does not read, and partition %d of it has records from offset %d on that were not processed: go back to the version that reads it and let it process them, or: %w", l.id, store, in.Topic, in.Partition, in.Offset, broker.ErrReset)
+			return fmt.Errorf("task %s: store %q was fed by topic %q, which this version does not read, and partition %d of it has records from offset %d on that were not processed: go back to the version that reads it and let it process them, or: %w", t.ID, store, in.Topic, in.Partition, in.Offset, broker.ErrReset)
 		}
 	}
 	return nil
@@ -63,37 +63,37 @@ func (r *restorer) fedBefore(ctx context.Context, l *lease, store string, p stat
 // fedAgain refuses a store that shares no topic with its former self, where a
 // repartition topic that feeds it now was read before: which of its records the store
 // has got by another way is not known.
-func (r *restorer) fedAgain(l *lease, store string, p state.Position, f *fitting) error {
-	for _, in := range l.inputs {
+func (r *Restorer) fedAgain(t *TaskState, store string, p state.Position, f *fitting) error {
+	for _, in := range t.Inputs {
 		if _, shared := inputOf(p, in.TopicPartition); shared {
 			return nil
 		}
 	}
-	for _, in := range l.inputs {
+	for _, in := range t.Inputs {
 		if r.repartition(in.Topic) && f.offsets[in.TopicPartition].Offset >= 0 {
-			return fmt.Errorf("task %s: store %q was fed by topic %q and is fed by topic %q now, which an earlier version has read: it cannot be known which of its records the store has already: give the GroupBy or Repartition another name, or: %w", l.id, store, p.Inputs[0].Topic, in.Topic, broker.ErrReset)
+			return fmt.Errorf("task %s: store %q was fed by topic %q and is fed by topic %q now, which an earlier version has read: it cannot be known which of its records the store has already: give the GroupBy or Repartition another name, or: %w", t.ID, store, p.Inputs[0].Topic, in.Topic, broker.ErrReset)
 		}
 	}
 	return nil
 }
 
 // repartition reports whether a topic is a repartition topic of the application.
-func (r *restorer) repartition(topic string) bool {
+func (r *Restorer) repartition(topic string) bool {
 	name, ok := strings.CutPrefix(topic, r.cfg.ApplicationID+"-")
 	return ok && topic == graph.RepartitionTopic(r.cfg.ApplicationID, strings.TrimSuffix(name, "-repartition"))
 }
 
 // holdsRecords reports whether there are records from an offset on, other than those
 // that only tell the time. A topic that is no more holds none.
-func (r *restorer) holdsRecords(ctx context.Context, tp broker.TopicPartition, from int64) (bool, error) {
-	ends, err := broker.StableEnd.Ask(ctx, r.client, []broker.TopicPartition{tp})
+func (r *Restorer) holdsRecords(ctx context.Context, tp broker.TopicPartition, from int64) (bool, error) {
+	ends, err := broker.StableEnd.Ask(ctx, r.cfg.Requests, []broker.TopicPartition{tp})
 	if errors.Is(err, kerr.UnknownTopicOrPartition) {
 		return false, nil
 	}
 	if err != nil {
 		return false, err
 	}
-	starts, err := broker.LogStart.Ask(ctx, r.client, []broker.TopicPartition{tp})
+	starts, err := broker.LogStart.Ask(ctx, r.cfg.Requests, []broker.TopicPartition{tp})
 	if err == nil {
 		err = r.openReader()
 	}

@@ -1,4 +1,4 @@
-package worker
+package restore
 
 import (
 	"fmt"
@@ -18,20 +18,17 @@ import (
 // is empty, nor are offsets applied to other records. Config.AcceptRemade names the
 // topics whose loss is accepted.
 
-// accepts reports whether the loss of what was in a topic is accepted.
-func (c *Config) accepts(topic string) bool { return slices.Contains(c.AcceptRemade, topic) }
-
 // refuseRemade looks whether the topics are those that the offsets were committed
 // with.
-func (r *restorer) refuseRemade(l *lease, offsets map[broker.TopicPartition]group.Committed) error {
-	for _, in := range l.inputs {
+func (r *Restorer) refuseRemade(t *TaskState, offsets map[broker.TopicPartition]group.Committed) error {
+	for _, in := range t.Inputs {
 		c := offsets[in.TopicPartition]
-		if id := fmt.Sprintf("%x", c.Meta.TopicID); c.Offset >= 0 && r.catalog.Another(in.Topic, id) {
-			return fmt.Errorf("topic %q was deleted and made anew: the group committed offset %d of partition %d of the topic of id %s, which is now of id %s, so the offset means nothing in it: %w", in.Topic, c.Offset, in.Partition, id, r.catalog.TopicID(in.Topic), broker.ErrReset)
+		if id := fmt.Sprintf("%x", c.Meta.TopicID); c.Offset >= 0 && r.cfg.Topics.Another(in.Topic, id) {
+			return fmt.Errorf("topic %q was deleted and made anew: the group committed offset %d of partition %d of the topic of id %s, which is now of id %s, so the offset means nothing in it: %w", in.Topic, c.Offset, in.Partition, id, r.cfg.Topics.TopicID(in.Topic), broker.ErrReset)
 		}
-		for _, topic := range slices.Concat(l.changelogs(r.cfg.ApplicationID), l.sub.Feeds) {
+		for _, topic := range slices.Concat(t.Changelogs(r.cfg.ApplicationID), t.Sub.Feeds) {
 			note, noted := task.FindNote(c.Meta.Notes, topic)
-			if is := task.NoteID(r.catalog.TopicID(topic)); noted && is != 0 && note.ID != 0 && note.ID != is && !r.cfg.accepts(topic) {
+			if is := task.NoteID(r.cfg.Topics.TopicID(topic)); noted && is != 0 && note.ID != 0 && note.ID != is && !r.cfg.accepts(topic) {
 				return r.remade(topic)
 			}
 		}
@@ -39,16 +36,16 @@ func (r *restorer) refuseRemade(l *lease, offsets map[broker.TopicPartition]grou
 	return nil
 }
 
-func (r *restorer) remade(topic string) error {
-	return fmt.Errorf("topic %q was deleted and made anew (it is now of id %s) since the offsets of group %q were committed: what was in it is not in Kafka any more; local state is left as it is; to give up what was in the topic, start with AcceptRemade naming it; to begin again: %w", topic, r.catalog.TopicID(topic), r.cfg.ApplicationID, broker.ErrReset)
+func (r *Restorer) remade(topic string) error {
+	return fmt.Errorf("topic %q was deleted and made anew (it is now of id %s) since the offsets of group %q were committed: what was in it is not in Kafka any more; local state is left as it is; to give up what was in the topic, start with AcceptRemade naming it; to begin again: %w", topic, r.cfg.Topics.TopicID(topic), r.cfg.ApplicationID, broker.ErrReset)
 }
 
 // notesOf are the notes to be committed with an input: on the topics that the task
 // writes, and on those that only other versions of the application know.
-func (r *restorer) notesOf(l *lease, c group.Committed) (notes []task.Note) {
-	own := slices.Concat(l.changelogs(r.cfg.ApplicationID), l.sub.Feeds)
+func (r *Restorer) notesOf(t *TaskState, c group.Committed) (notes []task.Note) {
+	own := slices.Concat(t.Changelogs(r.cfg.ApplicationID), t.Sub.Feeds)
 	for _, topic := range own {
-		n := task.Note{Topic: task.NoteTopic(topic), ID: task.NoteID(r.catalog.TopicID(topic)), Stopped: task.Following}
+		n := task.Note{Topic: task.NoteTopic(topic), ID: task.NoteID(r.cfg.Topics.TopicID(topic)), Stopped: task.Following}
 		was, ok := task.FindNote(c.Meta.Notes, topic)
 		if ok && n.ID == 0 {
 			n.ID = was.ID
