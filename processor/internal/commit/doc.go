@@ -23,7 +23,7 @@
 //
 // Commits land in the order in which they were put. The records of one are sent
 // after those of the one before are acknowledged, so that no change of a key
-// overtakes an older one. What is behind a commit that failed fails with it.
+// overtakes an older one. What follows a commit that failed fails with it.
 //
 // # Who owns what
 //

@@ -29,9 +29,9 @@ const commitTimeout = 60 * time.Second
 // Always: commits leave the pipeline in the order in which they came. The records of
 // one are sent only after those of the one before are acknowledged, so that no
 // change of state overtakes an older one of the same key. No transaction is
-// committed behind one that was not: what follows a failure is undone, until the
+// committed after one that was not: what follows a failure is aborted, until the
 // worker has seen all of it and calls Reset. An aborted transaction was the base
-// of everything behind it.
+// of everything after it.
 type Pipeline struct {
 	commits [depth]WorkerCommit
 	turn    int // the commit to be used next; the worker's
@@ -132,7 +132,7 @@ func (p *Pipeline) finish() {
 	}
 }
 
-// heed keeps what is behind a failure from being written.
+// heed keeps what follows a failure from being written.
 func (p *Pipeline) heed(b *WorkerCommit) {
 	if b.Verdict.Outcome != Committed {
 		p.broken.Store(true)

@@ -203,7 +203,7 @@ func (p *producer) fenced(err error) error {
 	return fmt.Errorf("another process uses transactional id %q, it took it over %d times within a minute: %w; is the state directory a copy of another process's? give each process its own", p.txnID, len(p.fences), err)
 }
 
-// fencedOff says that another holder of the transactional id, or the broker's
+// fencedOff reports whether another holder of the transactional id, or the broker's
 // transaction timeout, has ended what we had open.
 func fencedOff(err error) bool {
 	return errors.Is(err, kerr.ProducerFenced) || errors.Is(err, kerr.InvalidProducerEpoch)

@@ -40,7 +40,7 @@ func (p *producer) sendEntries(ctx context.Context, b *WorkerCommit, changes, po
 func isPosition(e *state.Entry) bool { return len(e.Key) == 1 && e.Key[0] == 0 }
 
 // changelogsBehind fills in, for each task of the commit, the changelog offsets
-// behind what was just acknowledged.
+// after what was just acknowledged.
 func (p *producer) changelogsBehind(b *WorkerCommit) error {
 	for i := range b.Parts {
 		part := &b.Parts[i]

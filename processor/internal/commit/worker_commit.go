@@ -43,7 +43,7 @@ type TaskCommit struct {
 	stores []state.Spec // in the order of the commit's entries
 	topics []string     // their changelogs
 	sent   []int        // the number of each of the commit's entries in the producer
-	next   []int64      // changelog offsets behind them, by store
+	next   []int64      // changelog offsets after them, by store
 	known  []int64      // changelog offsets that the stores have followed to
 }
 

@@ -14,7 +14,7 @@ import (
 // stalled looks why a changelog gives nothing between at and to. Either an open
 // transaction is in the way, and it has to be waited for; or compaction has
 // left nothing but empty batches, which a client never shows: then the position
-// behind them is returned.
+// after them is returned.
 func (r *Restorer) stalled(ctx context.Context, tp broker.TopicPartition, at, to int64) (int64, error) {
 	stable, err := broker.StableEnd.Ask(ctx, r.cfg.Requests, []broker.TopicPartition{tp})
 	if err != nil {
@@ -43,8 +43,8 @@ func (r *Restorer) stalled(ctx context.Context, tp broker.TopicPartition, at, to
 	return skipEmpty(resp.(*kmsg.FetchResponse), at)
 }
 
-// skipEmpty returns the position behind the batches of an answer for one
-// partition if none of them has a record, else at, or the position behind those
+// skipEmpty returns the position after the batches of an answer for one
+// partition if none of them has a record, else at, or the position after those
 // before the first that has one.
 func skipEmpty(resp *kmsg.FetchResponse, at int64) (int64, error) {
 	const lengthAt, deltaAt, countAt, headerLen = 8, 23, 57, 61

@@ -13,8 +13,8 @@ import (
 	"github.com/millrace/millrace/state"
 )
 
-// Each case of a fitting. An offset of none is that of a partition nobody has committed, a state of none that of a store
-// without a position.
+// Each case of a fitting. An offset of none is that of a partition nobody has
+// committed, a state of none that of a store without a position.
 func TestFit(t *testing.T) {
 	const none = -1
 	specs := []state.Spec{state.KV[string, int64]{Name: "counts", Key: serde.String, Value: serde.Int64}.Spec()}

@@ -20,7 +20,7 @@ const finishPoll = 250 * time.Millisecond
 // precheck looks at all committed offsets before the worker joins the group: a
 // run that may not go on is refused, and one that is over is not begun again.
 func (w *Worker) precheck(ctx context.Context) (over bool, err error) {
-	found, err := topics.FindLeftovers(ctx, w.surveyConfig(), w.fetcher.Client, w.catalog, w.group)
+	found, err := topics.FindLeftovers(ctx, w.topicsConfig(), w.fetcher.Client, w.catalog, w.group)
 	if err != nil {
 		return false, err
 	}

@@ -86,7 +86,7 @@ func (w *Worker) pledge(b *commit.WorkerCommit, l *lease, c *task.Commit) {
 	}
 }
 
-// leaseOf returns the lease that still runs the task of a part; nil if it has been
+// leaseOf returns the lease that still runs the task of a commit; nil if it has been
 // given another task since, or is not the worker's any more.
 func (w *Worker) leaseOf(p *commit.TaskCommit) *lease {
 	i, found := slices.BinarySearchFunc(w.leases, p.ID, func(l *lease, id task.ID) int { return compareIDs(l.ID, id) })
@@ -107,7 +107,7 @@ func (w *Worker) land(ctx context.Context) error {
 	return nil
 }
 
-// landOne waits for one batch to come out of the pipeline and does what its outcome
+// landOne waits for one commit to come out of the pipeline and does what its outcome
 // asks for. If it failed, all behind it have too.
 func (w *Worker) landOne(ctx context.Context) error {
 	b := w.pipeline.Take()

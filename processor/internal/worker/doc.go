@@ -47,7 +47,7 @@
 //	G2  no commit under another member id than the assignment's Worker.lapsed
 //	G3  what is assigned is what the last sync said             Worker.assign
 //	G4  records follow on a task's position                     Task.Enqueue
-//	G5  restored state is where the committed offsets are       fits
+//	G5  restored state is where the committed offsets are       fitting.fit (restore)
 //	G6  only offsets of the worker's own tasks                  Worker.pledge
 //	G7  an unknown outcome is looked up                         Worker.undo
 //	G8  nothing is applied before Kafka has it                  Worker.applied
@@ -65,7 +65,8 @@
 //
 // # A restore
 //
-// The restorer runs on its own goroutine; the state of a lease travels to it and back.
+// The restorer runs on its own goroutine; the state of a lease travels to it and
+// back.
 // The order of its steps is what makes it right: the stable committed offsets
 // of the sources first, then the read-uncommitted end of the changelog, then a
 // read-committed reader up to there. Before a state is used it is checked

@@ -12,7 +12,7 @@ import (
 
 // A lease is one task this worker owns, from its assignment until it is revoked
 // or lost. It belongs to the worker's goroutine. Its state is with the restorer for
-// a time; then the worker looks at id, sub and owner only, which never change.
+// a time; then the worker looks at ID, Sub and Owner only, which never change.
 //
 // Always: the stores reflect what Kafka has committed and nothing else;
 // everything newer is in the task and its overlay, and is gone after drop.

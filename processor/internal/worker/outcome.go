@@ -113,14 +113,14 @@ func (w *Worker) calmDown(reason error) {
 	w.cfg.Events.warning(fmt.Errorf("%d commits in a row were undone and are repeated, the next in %v: %w", w.undone, pause, reason))
 }
 
-// revert throws away everything the tasks of failed batches have done since, and
+// revert throws away everything the tasks of failed commits have done since, and
 // returns their leases.
 func (w *Worker) revert(failed []*commit.WorkerCommit) (leases []*lease) {
 	for _, b := range failed {
 		for i := range b.Parts {
 			l := w.leaseOf(&b.Parts[i])
 			if l == nil {
-				continue // was in a batch before, or is being restored
+				continue // was in a commit before, or is being restored
 			}
 			w.stopReading(l)
 			l.drop(w.cfg.Faults.KeepOverlay)

@@ -76,7 +76,7 @@ func (l *lease) relax() {
 // narrow answers a commit that failed because a topic refuses a record in it. If
 // the topic has other settings by now than when they were read, the replay finds
 // the record by them. Otherwise it looks for the source record that it comes of,
-// if the policy has an answer to it: the batch is replayed in ever smaller
+// if the policy has an answer to it: the commit is replayed in ever smaller
 // commits, until one that holds a single record fails. It returns false if the
 // failure has to end the worker.
 func (w *Worker) narrow(ctx context.Context, b *commit.WorkerCommit, reason error) bool {

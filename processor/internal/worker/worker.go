@@ -20,7 +20,8 @@ import (
 //
 // Everything in it belongs to the goroutine in Run, with four exceptions that
 // are reached through channels only: the group client's callbacks, the
-// restorer, the pipeline that brings commits into Kafka, and requests that no task waits for.
+// restorer, the pipeline that brings commits into Kafka, and requests that no task
+// waits for.
 //
 // Always, between two turns: every running task's inputs follow on what it was
 // handed, nothing in any store is newer than Kafka, and what is on its way into
@@ -97,70 +98,6 @@ func (w *Worker) Run(ctx context.Context) error {
 		return fmt.Errorf("worker %d of %q: %w", w.cfg.Index, w.cfg.ApplicationID, err)
 	}
 	return w.shutdown(ctx)
-}
-
-// open connects, looks around, settles what a former incarnation left, and
-// joins the group.
-func (w *Worker) open(ctx context.Context) (over bool, err error) {
-	if w.fetcher, err = broker.NewFetcher(w.cfg.Client, &w.waker); err != nil {
-		return false, err
-	}
-	if w.catalog, err = topics.Check(ctx, w.surveyConfig(), w.fetcher.Client); err != nil {
-		return false, err
-	}
-	w.lastRead = time.Now()
-	for _, warning := range w.catalog.TooFar(w.cfg.Graph, w.cfg.Now(), w.cfg.run() != "") {
-		w.cfg.Events.warning(warning)
-	}
-	w.group = group.NewOffsets(w.cfg.ApplicationID, w.fetcher.Client, w.catalog.IDs)
-	if w.pipeline, err = commit.Open(ctx, w.commitConfig(), w.group, &w.waker); err != nil {
-		return false, err
-	}
-	w.buryFormer(ctx)
-	if over, err := w.precheck(ctx); over || err != nil {
-		return over, err
-	}
-	if w.member, err = group.Join(w.memberConfig(), w.group, &w.waker); err != nil {
-		return false, err
-	}
-	w.restorer = restore.Start(w.restoreConfig(), &w.waker)
-	return false, nil
-}
-
-func (w *Worker) surveyConfig() topics.Config {
-	return topics.Config{
-		ApplicationID: w.cfg.ApplicationID, Graph: w.cfg.Graph, ExactlyOnce: w.cfg.Guarantee == ExactlyOnce,
-		Warn: w.cfg.Events.warning,
-	}
-}
-
-func (w *Worker) memberConfig() group.MemberConfig {
-	return group.MemberConfig{
-		Client: w.cfg.Client, Topics: w.cfg.Graph.SourceTopics(), Layout: &w.catalog.Layout,
-		SessionTimeout: w.cfg.SessionTimeout, RebalanceTimeout: w.cfg.RebalanceTimeout, HeartbeatInterval: w.cfg.HeartbeatInterval,
-		Answered: w.cfg.Events.answered,
-	}
-}
-
-func (w *Worker) commitConfig() commit.Config {
-	c := commit.Config{
-		Client: w.cfg.Client, TransactionTimeout: w.cfg.TransactionTimeout,
-		Stepped: w.catalog.Stepped, LargestBatch: w.catalog.LargestBatch,
-		Faults: &w.cfg.Faults.CommitFaults, Warn: w.cfg.Events.warning,
-	}
-	if w.cfg.Guarantee == ExactlyOnce {
-		c.TransactionalID = fmt.Sprintf("%s-%s-%d", w.cfg.ApplicationID, w.cfg.Storage.ProcessID(), w.cfg.Index)
-	}
-	return c
-}
-
-func (w *Worker) restoreConfig() restore.Config {
-	return restore.Config{
-		ApplicationID: w.cfg.ApplicationID, Client: w.cfg.Client, Storage: w.cfg.Storage,
-		AtLeastOnce: w.cfg.Guarantee == AtLeastOnce, Run: w.cfg.run(), AcceptRemade: w.cfg.AcceptRemade,
-		Now: w.cfg.Now, Faults: &w.cfg.Faults.RestoreFaults,
-		Topics: w.catalog, Offsets: w.group, Requests: w.fetcher.Client, Who: w.member.Identity,
-	}
 }
 
 // memberNote is where the worker's name in the group is kept between runs.
