@@ -4,12 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/processor/internal/task"
+	"github.com/millrace/millrace/state"
 )
 
 // A repartition topic may have records of an earlier life of the application: the
@@ -25,7 +29,11 @@ import (
 // member: nobody writes there before one has looked.
 //
 // With at-least-once a record may be there before its offset is, so nothing is
-// certain, and nothing is done.
+// certain, and nothing is done. Nor is anything deleted where a changelog says that
+// an earlier life is not over: then the offsets alone are lost, the start is going to
+// be refused, and who restores them needs the records. And the name of a topic can be
+// read in two ways: app-2-x-repartition is x of app-2, or 2-x of app. Where there is a
+// group of the other reading the start is refused.
 type leftovers struct {
 	ends map[topicPartition]int64 // of the partitions that have records
 }
@@ -71,6 +79,12 @@ func (w *Worker) clear(ctx context.Context, found leftovers, offsets map[topicPa
 		if begun {
 			continue
 		}
+		if remembered, err := w.remembered(ctx, r, offsets); remembered || err != nil {
+			return err // a task of this start is going to refuse it
+		}
+		if err := w.disputed(ctx, r.Topic); err != nil {
+			return err
+		}
 		err = retry(ctx, w.cfg.Events.warning, func(ctx context.Context) error {
 			done, err := kadm.NewClient(w.fetcher.client).DeleteRecords(ctx, upTo)
 			return errors.Join(err, done.Error())
@@ -79,6 +93,61 @@ func (w *Worker) clear(ctx context.Context, found leftovers, offsets map[topicPa
 			return fmt.Errorf("repartition topic %q has records of an earlier life of group %q, which would be counted again, and they cannot be deleted: allow it, or delete the topic while no instance runs: %w", r.Topic, w.cfg.ApplicationID, err)
 		}
 		w.cfg.Events.warning(fmt.Errorf("repartition topic %q had something of an earlier life of group %q, of whose offsets none tells of it; it was deleted, as it would have been counted again", r.Topic, w.cfg.ApplicationID))
+	}
+	return nil
+}
+
+// remembered reports whether state tells of an earlier life that may have written
+// what is in a repartition topic: that of its reader, and where the group has no
+// offset at all that of any task.
+func (w *Worker) remembered(ctx context.Context, r graph.Repartition, offsets map[topicPartition]committed) (bool, error) {
+	anew := !slices.ContainsFunc(slices.Collect(maps.Values(offsets)), func(c committed) bool { return c.offset >= 0 })
+	var parts []topicPartition
+	for _, sub := range w.cfg.Graph.Subtopologies() {
+		if !anew && !slices.Contains(sub.Sources, r.Topic) {
+			continue
+		}
+		for _, s := range sub.Stores {
+			changelog := state.ChangelogTopic(w.cfg.ApplicationID, s.Name)
+			for p := range w.catalog.partitions[changelog] {
+				parts = append(parts, topicPartition{changelog, p})
+			}
+		}
+	}
+	if len(parts) == 0 {
+		return false, nil
+	}
+	var starts, ends map[topicPartition]int64
+	err := retry(ctx, w.cfg.Events.warning, func(ctx context.Context) (err error) {
+		if ends, err = logEnd.offsets(ctx, w.fetcher.client, parts); err == nil {
+			starts, err = logStart.offsets(ctx, w.fetcher.client, parts)
+		}
+		return err
+	})
+	for tp, end := range ends {
+		if end > starts[tp] {
+			return true, err
+		}
+	}
+	return false, err
+}
+
+// disputed is an error if the name of a repartition topic may be one that another
+// group of the cluster gives.
+func (w *Worker) disputed(ctx context.Context, topic string) error {
+	var groups kadm.ListedGroups
+	err := retry(ctx, w.cfg.Events.warning, func(ctx context.Context) (err error) {
+		groups, err = kadm.NewClient(w.fetcher.client).ListGroups(ctx)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("ask for the groups, as repartition topic %q has records of which group %q knows nothing: %w", topic, w.cfg.ApplicationID, err)
+	}
+	for _, other := range groups.Groups() {
+		name, fits := strings.CutPrefix(topic, other+"-")
+		if other != w.cfg.ApplicationID && fits && strings.HasSuffix(name, "-repartition") {
+			return fmt.Errorf("repartition topic %q has records of which group %q knows nothing, and by its name it may belong to group %q: give the repartition or the application another name; or delete the topic, if it is of an earlier life of this one: %w", topic, w.cfg.ApplicationID, other, errPermanent)
+		}
 	}
 	return nil
 }
