@@ -11,7 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/processor/stream"
@@ -460,7 +463,7 @@ func TestStoreFedByOtherTopics(t *testing.T) {
 		}
 		mustEqual(t, r.last("out"), alone(t, by("two"), firstRecords+2*nextRecords))
 	})
-	t.Run("another name of the GroupBy, records under way", func(t *testing.T) {
+	underWay := func(t *testing.T) *rig {
 		r := newRig(t, false)
 		r.put(firstRecords)
 		if err := r.deploy(by("one")); err != nil {
@@ -471,6 +474,15 @@ func TestStoreFedByOtherTopics(t *testing.T) {
 		if err := r.client.ProduceSync(t.Context(), rec).FirstErr(); err != nil {
 			t.Fatal(err)
 		}
+		return r
+	}
+	t.Run("another name of the GroupBy, records under way", func(t *testing.T) {
+		mustRefuse(t, underWay(t).deploy(by("two")), "app-one-repartition", "not processed", "millrace reset")
+	})
+	t.Run("another name of the GroupBy, records under way that cannot be read for a while", func(t *testing.T) {
+		r := underWay(t)
+		fault := r.broker.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Topic: "app-one-repartition", Err: kerr.LeaderNotAvailable, Count: -1})
+		r.warned = func(error) { fault.Remove() }
 		mustRefuse(t, r.deploy(by("two")), "app-one-repartition", "not processed", "millrace reset")
 	})
 	t.Run("a GroupBy left out and back", func(t *testing.T) {

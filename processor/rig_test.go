@@ -27,6 +27,7 @@ type rig struct {
 	lose   bool // the disk, between two versions
 	sent   int
 	at     time.Time // of the last record
+	warned func(error)
 }
 
 type deployed = func(*stream.Builder)
@@ -92,7 +93,7 @@ func (r *rig) deploy(b deployed) error {
 	committed := make(chan struct{}, 1)
 	app, err := processor.New(topology, processor.Config{
 		ApplicationID: "app", Brokers: r.broker.ListenAddrs(), StateDir: r.dir, CommitInterval: 2 * time.Millisecond,
-		Events: processor.EventListener{Committed: func(processor.CommitInfo) {
+		Events: processor.EventListener{Warning: r.warned, Committed: func(processor.CommitInfo) {
 			select {
 			case committed <- struct{}{}:
 			default:

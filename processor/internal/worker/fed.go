@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -100,6 +101,10 @@ func (r *restorer) holdsRecords(ctx context.Context, tp topicPartition, from int
 	if err != nil || at >= end {
 		return false, err
 	}
+	id, err := r.idOf(ctx, tp.topic)
+	if err != nil {
+		return false, err
+	}
 	r.reader.AddConsumePartitions(map[string]map[int32]kgo.Offset{tp.topic: {tp.partition: kgo.NewOffset().At(at)}})
 	defer r.reader.RemoveConsumePartitions(map[string][]int32{tp.topic: {tp.partition}})
 	for at < end {
@@ -107,8 +112,10 @@ func (r *restorer) holdsRecords(ctx context.Context, tp topicPartition, from int
 		if err != nil {
 			return false, err
 		}
-		if len(records) == 0 { // compaction and aborted transactions leave offsets without records
-			return false, nil
+		if len(records) == 0 {
+			if at, err = r.stalled(ctx, tp, id, at, end); err != nil {
+				return false, err
+			}
 		}
 		for _, rec := range records {
 			if at = rec.Offset + 1; rec.Offset < end && !rec.Attrs.IsControl() && !tellsTime(rec) {
@@ -117,6 +124,16 @@ func (r *restorer) holdsRecords(ctx context.Context, tp topicPartition, from int
 		}
 	}
 	return false, nil
+}
+
+// idOf asks for the id of a topic that this version may not know; zero where the
+// brokers are so old that topics have none.
+func (r *restorer) idOf(ctx context.Context, topic string) ([16]byte, error) {
+	topics, err := kadm.NewClient(r.client).ListTopics(ctx, topic)
+	if err != nil {
+		return [16]byte{}, fmt.Errorf("ask for topic %q: %w", topic, err)
+	}
+	return topics[topic].ID, topics[topic].Err
 }
 
 // tellsTime reports whether a record of a repartition topic has nothing but a stamp.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"sync/atomic"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -66,8 +67,9 @@ type member struct {
 	notes    chan error // warnings, for the worker to pass on; lost when too many
 	waker    *waker
 	losses   atomic.Uint64
-	silent   atomic.Bool // the last request about the seat was not answered
-	answered func(bool)  // is told when that changes
+	asking   sync.Mutex // requests end on two goroutines; it guards silent, and that answered hears of it in order
+	silent   bool       // the last request about the seat was not answered
+	answered func(bool) // is told when that changes; must not wait
 	quit     chan struct{}
 	cancel   context.CancelFunc
 }
@@ -170,7 +172,13 @@ func (m *member) OnBrokerE2E(_ kgo.BrokerMetadata, key int16, e kgo.BrokerE2E) {
 		return
 	}
 	err := e.Err()
-	if silent := err != nil; !errors.Is(err, context.Canceled) && m.silent.Swap(silent) != silent {
+	if errors.Is(err, context.Canceled) {
+		return
+	}
+	m.asking.Lock()
+	defer m.asking.Unlock()
+	if silent := err != nil; m.silent != silent {
+		m.silent = silent
 		m.answered(!silent)
 	}
 }

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -72,7 +73,8 @@ func (w *Worker) undo(ctx context.Context, failed []*batch) error {
 	} else {
 		w.cfg.Events.unknown(v.err)
 	}
-	if err := w.surrender(ctx, failed); err != nil {
+	searching, err := w.surrender(ctx, failed)
+	if err != nil {
 		return err
 	}
 	leases := w.revert(failed)
@@ -80,10 +82,13 @@ func (w *Worker) undo(ctx context.Context, failed []*batch) error {
 		w.lastWord(failed)
 		return nil
 	}
-	w.undone++
-	if refused(v.err) {
+	switch {
+	case searching: // each step of it makes the next commit another one
+	case refused(v.err):
+		w.undone++
 		w.held = time.Now().Add(w.cfg.HeartbeatInterval)
-	} else {
+	default:
+		w.undone++
 		w.calmDown(v.err)
 	}
 	if err := reopen(ctx, failed, w.cfg.Events.warning); err != nil {
@@ -156,17 +161,18 @@ func (w *Worker) lastWord(failed []*batch) {
 	}
 }
 
-// surrender returns the error that ends the worker, if no repetition can
-// succeed.
-func (w *Worker) surrender(ctx context.Context, failed []*batch) error {
+// surrender returns the error that ends the worker, if no repetition can succeed.
+// It reports whether the repetition is part of a search for one record.
+func (w *Worker) surrender(ctx context.Context, failed []*batch) (searching bool, err error) {
 	first := failed[0]
 	reason := first.verdict.err
 	if err := first.producer.fenced(reason); err != nil {
-		return err
+		return false, err
 	}
-	if w.narrow(ctx, first, reason) || !permanent(reason) {
-		return nil
+	searching, err = w.narrow(ctx, first, reason)
+	if err == nil && (searching || !permanent(reason)) {
+		return searching, nil
 	}
 	w.lastWord(failed)
-	return reason
+	return false, cmp.Or(err, reason)
 }

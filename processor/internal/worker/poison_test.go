@@ -210,7 +210,8 @@ func TestARefusedRecordIsFound(t *testing.T) {
 				}
 			}
 			c.load(good[200:300]...)
-			cfg := c.config(counting(t, graph.ErrorPolicy{OnError: graph.DeadLetter, Topic: "dead"}), state.NewMemory(), newWitness(t))
+			w := newWitness(t)
+			cfg := c.config(counting(t, graph.ErrorPolicy{OnError: graph.DeadLetter, Topic: "dead"}), state.NewMemory(), w)
 			cfg.Now = func() time.Time { return late.Add(time.Hour) }
 			p := start(t, cfg)
 			for _, r := range c.output("dead", 2) {
@@ -225,6 +226,9 @@ func TestARefusedRecordIsFound(t *testing.T) {
 			}
 			c.checkCounts(good)
 			p.end()
+			if w.aborts <= undonePatience || w.warned("in a row were undone") {
+				t.Errorf("the search made %d aborts, and waited between them", w.aborts)
+			}
 			err := start(t, c.config(counting(t, graph.ErrorPolicy{}), state.NewMemory(), newWitness(t)).under("again")).wait()
 			if err == nil || !strings.Contains(err.Error(), `topic "out"`) {
 				t.Errorf("without a policy the worker ended with %v", err)
@@ -316,8 +320,8 @@ func TestTheSearchEndsWithTheRecord(t *testing.T) {
 		t.Fatalf("%d records, %v", n, err)
 	}
 	l.slowDown(1)
-	if !w.convict(l, &graph.RecordError{Err: &produceError{topic: "out", err: kerr.InvalidRecord}}) {
-		t.Fatal("nobody is to blame")
+	if err := w.convict(l, &graph.RecordError{Err: &produceError{topic: "out", err: kerr.InvalidRecord}}); err != nil {
+		t.Fatal(err)
 	}
 	if l.limit != 0 || len(l.skip) != 1 || l.skip[0].Origin.Offset != 5 {
 		t.Errorf("limit %d, skipped %+v", l.limit, l.skip)

@@ -98,7 +98,7 @@ func (e *produceError) Unwrap() error { return e.err }
 
 func (a *acks) answer(r *kgo.Record, err error) {
 	if err != nil && a.first.Load() == nil {
-		a.first.CompareAndSwap(nil, &produceError{r.Topic, r.Partition, len(r.Key) + len(r.Value), r.Timestamp, err})
+		a.first.CompareAndSwap(nil, &produceError{r.Topic, r.Partition, recordBytes(r), r.Timestamp, err})
 	}
 	a.done.Add(1)
 }

@@ -155,11 +155,14 @@ func (r *restorer) replay(ctx context.Context, l *lease, store string, tp topicP
 	var batch []state.ChangelogRecord
 	for at := from; at < to; {
 		records, err := r.read(ctx, tp)
+		if errors.Is(err, kerr.OffsetOutOfRange) {
+			return fmt.Errorf("changelog %q partition %d is cut off: %w: %w", tp.topic, tp.partition, err, errUnusable)
+		}
 		if err != nil {
 			return err
 		}
 		if len(records) == 0 {
-			if at, err = r.stalled(ctx, tp, at, to); err != nil {
+			if at, err = r.stalled(ctx, tp, r.catalog.ids[tp.topic], at, to); err != nil {
 				return err
 			}
 		}
@@ -208,11 +211,8 @@ func (r *restorer) read(ctx context.Context, tp topicPartition) ([]*kgo.Record, 
 		if (topicPartition{p.Topic, p.Partition}) == tp {
 			records = append(records, p.Records...)
 		}
-		switch {
-		case errors.Is(p.Err, kerr.OffsetOutOfRange):
-			failed = fmt.Errorf("changelog %q partition %d is cut off: %w: %w", tp.topic, tp.partition, p.Err, errUnusable)
-		case p.Err != nil && failed == nil && !errors.Is(p.Err, context.DeadlineExceeded):
-			failed = fmt.Errorf("read changelog %q partition %d: %w", tp.topic, tp.partition, p.Err)
+		if p.Err != nil && failed == nil && !errors.Is(p.Err, context.DeadlineExceeded) {
+			failed = fmt.Errorf("read topic %q partition %d: %w", tp.topic, tp.partition, p.Err)
 		}
 	})
 	if ctx.Err() != nil {

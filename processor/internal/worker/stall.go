@@ -9,17 +9,18 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// stalled looks why a changelog gives nothing between at and to. Either an open
-// transaction is in the way, and it has to be waited for; or compaction has
+// stalled looks why a topic of that id gives nothing between at and to. Either an
+// open transaction is in the way, and it has to be waited for; or compaction has
 // left nothing but empty batches, which a client never shows: then the position
-// behind them is returned.
-func (r *restorer) stalled(ctx context.Context, tp topicPartition, at, to int64) (int64, error) {
+// after them is returned; or its broker gives nothing for now, which is an error or
+// leaves the position where it is.
+func (r *restorer) stalled(ctx context.Context, tp topicPartition, id [16]byte, at, to int64) (int64, error) {
 	stable, err := stableEnd.offsets(ctx, r.client, []topicPartition{tp})
 	if err != nil {
 		return at, err
 	}
 	if s := stable[tp]; s < to {
-		r.note(fmt.Errorf("changelog %q partition %d has an open transaction at offset %d; waiting until it ends or times out", tp.topic, tp.partition, s))
+		r.note(fmt.Errorf("topic %q partition %d has an open transaction at offset %d; waiting until it ends or times out", tp.topic, tp.partition, s))
 		return at, nil
 	}
 	leader, _, err := r.reader.PartitionLeader(tp.topic, tp.partition)
@@ -29,7 +30,7 @@ func (r *restorer) stalled(ctx context.Context, tp topicPartition, at, to int64)
 	req := kmsg.NewPtrFetchRequest()
 	req.ReplicaID, req.MaxBytes, req.IsolationLevel, req.SessionEpoch = -1, fetchBytes, 1, -1
 	rt := kmsg.NewFetchRequestTopic()
-	rt.Topic, rt.TopicID = tp.topic, r.catalog.ids[tp.topic] // the client chooses the version, and with it one of them
+	rt.Topic, rt.TopicID = tp.topic, id // the client chooses the version, and with it one of them
 	rp := kmsg.NewFetchRequestTopicPartition()
 	rp.Partition, rp.FetchOffset, rp.PartitionMaxBytes, rp.CurrentLeaderEpoch = tp.partition, at, fetchBytes, -1
 	rt.Partitions = append(rt.Partitions, rp)
