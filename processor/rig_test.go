@@ -34,7 +34,12 @@ type deployed = func(*stream.Builder)
 
 func newRig(t *testing.T, lose bool) *rig {
 	t.Helper()
-	broker, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "in", "out", "side"))
+	return newRigOf(t, lose, 1)
+}
+
+func newRigOf(t *testing.T, lose bool, partitions int32) *rig {
+	t.Helper()
+	broker, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(partitions, "in", "out", "side", "dead"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,8 +134,10 @@ func (r *rig) through(topology *processor.Topology) bool {
 		return false
 	}
 	for _, topic := range topology.Bind("app").SourceTopics() {
-		if group.Commits[topic][0].Offset < r.broker.PartitionInfo(topic, 0).HighWatermark {
-			return false
+		for _, p := range r.broker.PartitionInfos(topic) {
+			if group.Commits[topic][p.Partition].Offset < p.HighWatermark {
+				return false
+			}
 		}
 	}
 	return true

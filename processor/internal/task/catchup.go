@@ -49,16 +49,16 @@ func (t *Task) stay(c *Commit) {
 	}
 }
 
-// notes are those of an input for a commit in which a CatchUp has reached an
-// offset of it.
-func (u *CatchUp) notes(notes []Note, reached int64, last bool) []Note {
+// notes are those of an input for a commit in which a CatchUp has come so far in
+// it.
+func (u *CatchUp) notes(notes []Note, reached state.Input, last bool) []Note {
 	if last {
-		reached = Following
+		reached.Offset = Following
 	}
 	notes = slices.Clone(notes)
 	for i := range notes {
-		if slices.Contains(u.Topics, notes[i].Topic) {
-			notes[i].Stopped = reached
+		if n := &notes[i]; slices.Contains(u.Topics, n.Topic) {
+			n.Stopped, n.Watermark, n.Highest = reached.Offset, reached.Watermark, reached.Highest
 		}
 	}
 	return notes

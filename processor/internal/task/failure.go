@@ -112,6 +112,9 @@ func (t *Task) settle(re *graph.RecordError, c *graph.Counters) {
 		t.deadLetter(re.Operator, re.Reason(), re)
 	}
 	c.Dropped[re.Reason()]++
+	if away(t.current.Notes) {
+		t.current.Failed.add(t.context.Source.Offset)
+	}
 }
 
 // poison returns what is known to be wrong with the current record, if

@@ -41,6 +41,7 @@ func newInput(cfg Input, n *node, run string, goal *state.Input) *input {
 		channel:  n.recipe.Watermarks.Channel(windowing.EventTime(cfg.Watermark)),
 		position: cfg.Offset, next: cfg.Offset, until: cfg.End, swept: windowing.NoTime,
 	}
+	in.Failed = cfg.Failed.clone()
 	in.channel.Believed(windowing.EventTime(cfg.Highest))
 	if n.recipe.Internal {
 		in.edge = newEdge(run, windowing.EventTime(cfg.Watermark), cfg.Upstream)

@@ -27,6 +27,8 @@ type Meta struct {
 	Notes []Note
 	// Noted says that the version that committed knew of notes.
 	Noted bool
+	// Failed are the records that failed while something was away.
+	Failed Failed
 	// Upstream is what a partition of a repartition topic has heard of each
 	// upstream task, as far as that fits into the metadata of an offset.
 	Upstream []state.Upstream
@@ -55,13 +57,16 @@ const (
 	metaBounded  = 1
 	metaFinished = 2
 	metaTopic    = 4
+	metaTimed    = 8  // notes on what is away have times, and there is the list of what failed
+	metaMore     = 16 // Failed.More
 )
 
 // EncodeMeta returns m as the text of an offset commit:
 //
 //	watermark (8) | highest (8) | flags (1) | topic id (16) if known |
 //	bounded: end (8), logical now (8), length (1) and run |
-//	number of notes, notes | upstream tasks (appendUpstreamWithin)
+//	number of notes, notes | if something is away: what failed |
+//	upstream tasks (appendUpstreamWithin)
 func EncodeMeta(m Meta) string {
 	b := binary.BigEndian.AppendUint64(nil, uint64(m.Watermark))
 	b = binary.BigEndian.AppendUint64(b, uint64(m.Highest))
@@ -75,6 +80,12 @@ func EncodeMeta(m Meta) string {
 	if m.Run != "" {
 		flags |= metaBounded
 	}
+	if away(m.Notes) {
+		flags |= metaTimed
+		if m.Failed.More {
+			flags |= metaMore
+		}
+	}
 	b = append(b, flags)
 	if flags&metaTopic != 0 {
 		b = append(b, m.TopicID...)
@@ -85,6 +96,9 @@ func EncodeMeta(m Meta) string {
 		b = append(append(b, byte(len(m.Run))), m.Run...)
 	}
 	b = appendNotes(b, m.Notes)
+	if flags&metaTimed != 0 {
+		b = m.Failed.append(b)
+	}
 	room := base64.RawStdEncoding.DecodedLen(metaLimit - len(metaPrefix))
 	b = appendUpstreamWithin(b, m.Upstream, room-len(b))
 	return metaPrefix + base64.RawStdEncoding.EncodeToString(b)
@@ -144,7 +158,7 @@ func (r *metaReader) meta(current bool) (m Meta) {
 	known := byte(metaBounded | metaFinished)
 	if current {
 		m.Highest = r.int64()
-		known |= metaTopic
+		known |= metaTopic | metaTimed | metaMore
 	}
 	flags := r.take(1)[0]
 	r.bad = r.bad || flags&^known != 0
@@ -160,7 +174,11 @@ func (r *metaReader) meta(current bool) (m Meta) {
 	}
 	upstream := decodeFormerUpstream
 	if current {
-		m.Notes = r.notes()
+		m.Notes = r.notes(flags&metaTimed != 0)
+		if flags&metaTimed != 0 {
+			m.Failed = r.failed()
+			m.Failed.More = flags&metaMore != 0
+		}
 		upstream = decodeUpstream
 	}
 	all, ok := upstream(r.rest)

@@ -221,6 +221,9 @@ func (t *Task) push(in *input, m *graph.Message, at, judged windowing.EventTime,
 		t.env.Drop(in.node, graph.NullValue)
 		return nil
 	}
+	if in.catching() && in.Failed.has(m.Offset) {
+		return nil
+	}
 	if len(t.cfg.Skip) > 0 {
 		if p := t.poison(m.Offset); p != nil {
 			t.settle(p.Failure, c)

@@ -68,6 +68,7 @@ type Input struct {
 	Watermark int64  // restored, in ms; math.MinInt64 if there is none
 	Highest   int64  // restored, in ms: the highest time believed; math.MinInt64 if it is not known
 	Notes     []Note // what the offset remembers of internal topics
+	Failed    Failed // restored: what failed while one of these was away
 	// Upstream is restored too: what the tasks that write a repartition topic
 	// have said.
 	Upstream []state.Upstream

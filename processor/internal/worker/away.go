@@ -59,6 +59,9 @@ func (r *restorer) bringUp(ctx context.Context, l *lease, f *fitting) error {
 	if err := r.stillThere(ctx, l, from, topics); err != nil {
 		return err
 	}
+	if i := slices.IndexFunc(l.inputs, func(in source) bool { return in.failed.More }); i >= 0 {
+		return fmt.Errorf("task %s: %q were away while other versions of the application ran, and more records of topic %q partition %d failed meanwhile than can be remembered: they would be counted now; give their operators other names, under which they begin empty, or: %w", l.id, topics, l.inputs[i].topic, l.inputs[i].partition, ErrReset)
+	}
 	l.away = &away{sub: sub, stores: stores, topics: topics, held: l.standing(r.catalog), before: before}
 	for i := range l.inputs {
 		l.inputs[i].stand(l.stoppedAt(i, from[i], f))
@@ -107,8 +110,7 @@ func (l *lease) standing(c *catalog) (all []state.Input) {
 }
 
 // stoppedAt is where an input is gone on from for what was away, with the time that
-// a store knows of it. A repartition topic alone has none: time begins anew for it,
-// and those who read it do not go back.
+// a store, or else the note on a repartition topic, knows of it.
 func (l *lease) stoppedAt(i int, offset int64, f *fitting) state.Input {
 	for _, p := range f.away {
 		if in, ok := inputOf(p, l.inputs[i].topicPartition); ok && in.Offset == offset {
@@ -116,6 +118,11 @@ func (l *lease) stoppedAt(i int, offset int64, f *fitting) state.Input {
 		}
 	}
 	in := state.Input{Offset: offset, Watermark: noCommit.meta.Watermark, Highest: noCommit.meta.Watermark}
+	for _, topic := range l.sub.Feeds {
+		if note, ok := task.FindNote(l.inputs[i].notes, topic); ok && note.Stopped == offset {
+			in.Watermark, in.Highest = note.Watermark, note.Highest
+		}
+	}
 	if offset == l.inputs[i].offset {
 		in.Watermark, in.Highest, in.Upstream = l.inputs[i].watermark, l.inputs[i].highest, l.inputs[i].upstream
 	}

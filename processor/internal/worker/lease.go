@@ -50,6 +50,7 @@ type source struct {
 	highest   int64 // committed with it
 	upstream  []state.Upstream
 	notes     []task.Note // to be committed
+	failed    task.Failed // committed with it
 	end       int64       // of a bounded run
 	finished  bool        // of a bounded run, committed
 	polled    int64       // behind what was fetched
@@ -328,6 +329,9 @@ func message(r *kgo.Record, headers *[]graph.Header) graph.Message {
 func (l *lease) settle(c *task.Commit) {
 	for i, o := range c.Reached {
 		l.inputs[i].stand(o)
+	}
+	for i, f := range c.Failed {
+		l.inputs[i].failed = f
 	}
 	l.failures, l.mended = 0, 0
 	l.relax()

@@ -51,8 +51,8 @@ func (r *restorer) notesOf(l *lease, c committed) (notes []task.Note) {
 		if ok && n.ID == 0 {
 			n.ID = was.ID
 		}
-		if ok && was.Stopped < c.offset && !r.cfg.accepts(topic) {
-			n.Stopped = was.Stopped
+		if ok && was.Stopped != task.Following && was.Stopped < c.offset && !r.cfg.accepts(topic) {
+			n.Stopped, n.Watermark, n.Highest = was.Stopped, was.Watermark, was.Highest
 		}
 		notes = append(notes, n)
 	}
@@ -61,7 +61,7 @@ func (r *restorer) notesOf(l *lease, c committed) (notes []task.Note) {
 			continue
 		}
 		if n.Stopped == task.Following {
-			n.Stopped = c.offset
+			n.Stopped, n.Watermark, n.Highest = c.offset, c.meta.Watermark, c.meta.Highest
 		}
 		notes = append(notes, n)
 	}

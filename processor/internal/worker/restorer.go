@@ -260,7 +260,7 @@ func (r *restorer) takePositions(ctx context.Context, l *lease, f *fitting) erro
 		in := &l.inputs[i]
 		c := f.offsets[in.topicPartition]
 		in.offset, in.watermark, in.highest, in.upstream = c.offset, c.meta.Watermark, c.meta.Highest, c.meta.Upstream
-		in.end, in.finished, in.notes = c.meta.End, c.meta.Finished, r.notesOf(l, c)
+		in.end, in.finished, in.notes, in.failed = c.meta.End, c.meta.Finished, r.notesOf(l, c), c.meta.Failed
 		p, ok := l.applied(in.topicPartition, c.meta.Notes)
 		if ok && p.Offset == in.offset {
 			in.upstream = p.Upstream // the metadata may be too small for it
