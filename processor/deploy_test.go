@@ -485,15 +485,20 @@ func TestStoreFedByOtherTopics(t *testing.T) {
 		r.warned = func(error) { fault.Remove() }
 		mustRefuse(t, r.deploy(by("two")), "app-one-repartition", "not processed", "millrace reset")
 	})
-	t.Run("a GroupBy left out and back", func(t *testing.T) {
-		r := newRig(t, false)
-		r.put(firstRecords)
-		for _, version := range []deployed{by("one"), counted("n")} {
-			if err := r.deploy(version); err != nil {
+	for name, versions := range map[string][2]deployed{"left out": {by("one"), counted("n")}, "added": {counted("n"), by("one")}} {
+		t.Run("a GroupBy "+name, func(t *testing.T) {
+			r := newRig(t, false)
+			r.put(firstRecords)
+			if err := r.deploy(versions[0]); err != nil {
 				t.Fatal(err)
 			}
 			r.put(nextRecords)
-		}
-		mustRefuse(t, r.deploy(by("one")), "app-one-repartition", "another name", "millrace reset")
-	})
+			mustRefuse(t, r.deploy(versions[1]), "app-one-repartition", `topic "in"`, "another name", "millrace reset")
+			r.end()
+			if err := r.deploy(versions[0]); err != nil {
+				t.Fatal(err)
+			}
+			mustEqual(t, r.last("out"), alone(t, versions[0], firstRecords+nextRecords))
+		})
+	}
 }

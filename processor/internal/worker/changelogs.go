@@ -76,7 +76,7 @@ func (s *survey) provideTopic(ctx context.Context, topic string, partitions int3
 		return err
 	}
 	if n := s.partitions[topic]; n != partitions {
-		return fmt.Errorf("topic %q has %d partitions, its tasks need %d: the number of source partitions has changed, and with it the place of every key: %w", topic, n, partitions, ErrReset)
+		return fmt.Errorf("topic %q has %d partitions, its tasks need %d: the number of partitions of its sources, or that asked for by stream.Partitions, has changed, and with it the place of every key: %w", topic, n, partitions, ErrReset)
 	}
 	return nil
 }

@@ -32,6 +32,9 @@ func (r *restorer) fedByOthers(ctx context.Context, l *lease, f *fitting) error 
 		if !ok || len(p.Inputs) == 0 {
 			continue
 		}
+		if err := r.replaced(l, s.Name, p); err != nil {
+			return err
+		}
 		if err := r.fedBefore(ctx, l, s.Name, p); err != nil {
 			return err
 		}
@@ -58,6 +61,20 @@ func (r *restorer) fedBefore(ctx context.Context, l *lease, store string, p stat
 		}
 	}
 	return nil
+}
+
+// replaced refuses a store that was fed by source topics and is fed by repartition
+// topics now, or the reverse: who writes a source decides where a key is, so the same
+// key may be in another partition from here on, and begin anew there.
+func (r *restorer) replaced(l *lease, store string, p state.Position) error {
+	for _, in := range p.Inputs {
+		for _, now := range l.inputs {
+			if r.repartition(in.Topic) == r.repartition(now.topic) {
+				return nil
+			}
+		}
+	}
+	return fmt.Errorf("task %s: store %q was fed by topic %q and is fed by topic %q now: a key need not be in the same partition of both, and would begin anew in another: give the operator another name, under which it begins empty, or: %w", l.id, store, p.Inputs[0].Topic, l.inputs[0].topic, ErrReset)
 }
 
 // fedAgain refuses a store that shares no topic with its former self, where a

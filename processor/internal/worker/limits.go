@@ -197,28 +197,40 @@ func (w *Worker) learn(topic string, settings map[string]string) bool {
 	return changed
 }
 
-// warnOfBounds tells at the start of sinks that are going to refuse what their
-// sources believe, or what windows send as a bounded run ends.
+// warnOfBounds tells at the start, once in a process, of sinks that are going to
+// refuse what their sources believe, or what windows send as a bounded run ends.
 func (w *Worker) warnOfBounds() {
+	if w.cfg.Index > 0 {
+		return
+	}
 	now := windowing.EventTime(w.cfg.Now().UnixMilli())
 	source, ahead := furthest(w.cfg.Graph)
 	operator, final := latestFinal(w.cfg.Graph, now)
-	const refused = "what lies between goes to the error policy as refused; raise that setting, or give To the option ClampTime"
+	if topics, bound := w.narrower(ahead.Milliseconds()); topics != "" {
+		w.cfg.Events.warning(fmt.Errorf("source %q believes records up to %v ahead of the clock (MaxAhead of its watermarks), and the topics %s take no time beyond %v (%s): results between go to the error policy as refused, and such a record makes what follows it late; lower MaxAhead, which keeps it out as future; or raise that setting, or give To the option ClampTime", source, ahead, topics, bound, configTimestampAfter))
+	}
+	if topics, bound := w.narrower(int64(final - now)); topics != "" && w.cfg.run() != "" {
+		w.cfg.Events.warning(fmt.Errorf("windows of %q that are open at the end of the run may end later than the topics %s take, which is %v ahead of the clock (%s): such results go to the error policy as refused; raise that setting, or give To the option ClampTime", operator, topics, bound, configTimestampAfter))
+	}
+}
+
+// narrower lists the sinks that take no time so far ahead of the clock, in ms, and
+// the least bound of theirs; none are those that bring times into their bounds.
+func (w *Worker) narrower(ahead int64) (topics string, least time.Duration) {
+	bound := int64(math.MaxInt64 / int64(time.Millisecond))
+	var names []string
 	for _, sub := range w.cfg.Graph.Subtopologies() {
 		for _, n := range sub.Nodes {
 			if n.Kind != graph.SinkNode || n.Internal || n.Clamped {
 				continue
 			}
-			after := w.catalog.topics[n.Topic].After
-			bound := time.Duration(min(after, math.MaxInt64/int64(time.Millisecond))) * time.Millisecond
-			if ahead.Milliseconds() > after {
-				w.cfg.Events.warning(fmt.Errorf("topic %q takes no time that is more than %v ahead of the clock (%s), and source %q believes records up to %v ahead (MaxAhead): %s", n.Topic, bound, configTimestampAfter, source, ahead, refused))
-			}
-			if w.cfg.run() != "" && int64(final-now) > after {
-				w.cfg.Events.warning(fmt.Errorf("topic %q takes no time that is more than %v ahead of the clock (%s), and windows of %q that are open at the end of the run may end later: %s", n.Topic, bound, configTimestampAfter, operator, refused))
+			if after := w.catalog.topics[n.Topic].After; after < ahead {
+				names, bound = append(names, n.Topic), min(bound, after)
 			}
 		}
 	}
+	slices.Sort(names)
+	return strings.Join(quoteAll(slices.Compact(names)), ", "), time.Duration(bound) * time.Millisecond
 }
 
 // furthest is the source that believes the records that are furthest ahead.

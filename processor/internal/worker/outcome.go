@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
 )
 
 // applied ends a commit that Kafka has: only now the state is written. Where that
@@ -88,8 +90,10 @@ func (w *Worker) undo(ctx context.Context, failed []*batch) error {
 		w.undone++
 		w.held = time.Now().Add(w.cfg.HeartbeatInterval)
 	default:
-		w.undone++
-		w.calmDown(v.err)
+		if err := w.calmDown(ctx, v.err); err != nil {
+			w.lastWord(failed)
+			return err
+		}
 	}
 	if err := reopen(ctx, failed, w.cfg.Events.warning); err != nil {
 		return err
@@ -113,14 +117,38 @@ const (
 	undonePauseMax = 10 * time.Second
 )
 
-func (w *Worker) calmDown(reason error) {
+// calmDown counts a commit that was undone. An error has to end the worker.
+func (w *Worker) calmDown(ctx context.Context, reason error) error {
+	w.undone++
 	beyond := w.undone - undonePatience
 	if beyond <= 0 {
-		return
+		return nil
+	}
+	w.cfg.Events.repeating(w.undone)
+	if err := w.recount(ctx, reason); err != nil {
+		return err
 	}
 	pause := min(undonePause<<min(beyond, 10), undonePauseMax)
 	w.held = time.Now().Add(pause)
 	w.cfg.Events.warning(fmt.Errorf("%d commits in a row were undone and are repeated, the next in %v: %w", w.undone, pause, reason))
+	return nil
+}
+
+// recount is an error if the topic that a commit fails at has other partitions by
+// now than when the worker began: where its records go was decided by their number.
+func (w *Worker) recount(ctx context.Context, reason error) error {
+	var refused *produceError
+	if !errors.As(reason, &refused) {
+		return nil
+	}
+	asking, cancel := context.WithTimeout(ctx, rereadTimeout)
+	defer cancel()
+	topics, err := kadm.NewClient(w.fetcher.client).ListTopics(asking, refused.topic)
+	was, is := w.catalog.partitions[refused.topic], int32(len(topics[refused.topic].Partitions))
+	if err != nil || topics[refused.topic].Err != nil || is == 0 || is == was {
+		return nil // it is told and tried again
+	}
+	return fmt.Errorf("topic %q has %d partitions, and had %d when the worker began: start again, which goes by the new number or says why it cannot: %w", refused.topic, is, was, reason)
 }
 
 // revert throws away everything the tasks of failed batches have done since, and
