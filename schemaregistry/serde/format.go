@@ -1,6 +1,9 @@
 package serde
 
-import "reflect"
+import (
+	"reflect"
+	"strings"
+)
 
 // A Formatted serde names the format of its bytes. State that was written in a format is read only by serdes of that
 // format: the name is kept with it. A serde that is not Formatted goes by the name of its Go type, so renaming that type
@@ -35,6 +38,13 @@ func ReadsFormat[T any](s Serde[T], was string) bool {
 		return true
 	}
 	return FormatOf(s) == was
+}
+
+// ReadsInner reports whether a serde that wraps another reads what was written in a format. The format of a wrapper is a
+// prefix of its own and behind it that of the inner serde, so what counts is whether the inner one reads the rest.
+func ReadsInner[T any](inner Serde[T], prefix, was string) bool {
+	rest, ok := strings.CutPrefix(was, prefix)
+	return ok && ReadsFormat(inner, rest)
 }
 
 // Format implements Formatted: that of the codec, if it names one.
