@@ -1,6 +1,7 @@
 package serde
 
 import (
+	"fmt"
 	"reflect"
 	"strings"
 )
@@ -52,7 +53,7 @@ func (u unbound[T]) Format() string {
 	if f, ok := u.codec.(Formatted); ok {
 		return f.Format()
 	}
-	return reflect.TypeOf(u).String() + " " + reflect.TypeOf(u.codec).String()
+	return fmt.Sprintf("%T %T", u, u.codec) // also where there is no codec, which Bind refuses
 }
 
 // Reads implements FormatReader.
