@@ -124,6 +124,12 @@ type visit2 struct {
 	Place string
 }
 
+// sized has numbers of the sizes, and those of the second in a list.
+type sized[N, In any] struct {
+	N    N
+	List []In
+}
+
 // plain is a serde that says nothing of its format; dated2 reads what dated1 wrote.
 type (
 	plain  struct{ serde.Codec[string] }
@@ -197,6 +203,11 @@ var deploys = []struct {
 	{"value codec", reduced(serde.String), reduced(serde.Bytes), []string{"values", "string", "bytes"}},
 	{"value codec, JSON with a field more", reduced(serde.JSON[visit1]()), reduced(serde.JSON[visit2]()), nil},
 	{"value codec, JSON with a field less", reduced(serde.JSON[visit2]()), reduced(serde.JSON[visit1]()), nil},
+	{"value codec, JSON with wider numbers", reduced(serde.JSON[sized[int32, float32]]()), reduced(serde.JSON[sized[int64, float64]]()), nil},
+	{"value codec, JSON with a narrower integer", reduced(serde.JSON[sized[int64, float64]]()), reduced(serde.JSON[sized[int8, float64]]()), []string{"values", "integer", "int8"}},
+	{"value codec, JSON with a narrower float", reduced(serde.JSON[sized[int64, float64]]()), reduced(serde.JSON[sized[int64, float32]]()), []string{"values", "number", "float32"}},
+	{"value codec, JSON without a sign", reduced(serde.JSON[sized[int64, float64]]()), reduced(serde.JSON[sized[uint64, float64]]()), []string{"values", "integer", "uint64"}},
+	{"value codec, JSON with another type in the deep", reduced(serde.JSON[sized[int64, [][][][][]visit1]]()), reduced(serde.JSON[sized[int64, [][][][][]visit2]]()), []string{"values", "#"}},
 	{"value codec, the Go type renamed", reduced[string](serde.Of[string](plain{text()})), reduced[string](serde.Of[string](dated1{text()})), []string{"values", "plain", "dated/1"}},
 	{"value codec, another version", reduced[string](serde.Of[string](dated1{text()})), reduced[string](serde.Of[string](dated2{text()})), nil},
 	{"value codec, a version back", reduced[string](serde.Of[string](dated2{text()})), reduced[string](serde.Of[string](dated1{text()})), []string{"values", "dated/2", "dated/1"}},
