@@ -24,7 +24,8 @@ type rig struct {
 	broker *kfake.Cluster
 	client *kgo.Client
 	dir    string
-	lose   bool // the disk, between two versions
+	lose   bool   // the disk, between two versions
+	behind string // each key
 	sent   int
 	at     time.Time // of the last record
 	warned func(error)
@@ -73,7 +74,7 @@ func (r *rig) end() {
 
 func (r *rig) send(key string) {
 	r.t.Helper()
-	rec := &kgo.Record{Key: []byte(key), Value: fmt.Appendf(nil, `{"n":%d}`, r.sent), Timestamp: r.at}
+	rec := &kgo.Record{Key: []byte(key + r.behind), Value: fmt.Appendf(nil, `{"n":%d}`, r.sent), Timestamp: r.at}
 	if err := r.client.ProduceSync(r.t.Context(), rec).FirstErr(); err != nil {
 		r.t.Fatal(err)
 	}

@@ -145,8 +145,8 @@ func (kv *KeyValueStore[K, V]) SetClosing(watermark int64) {
 // SetBelow remembers a bound of the operator, in ms of event time, as part of the next Position. It closes nothing.
 func (kv *KeyValueStore[K, V]) SetBelow(below int64) { kv.store.closing.Below = below }
 
-// Closing is the current closing: that of the applied position, or what SetClosing did since; false if there is none.
-// Its bound closes nothing.
+// Closing is the current closing: that of the applied position, with what SetClosing and SetBelow did since; false if
+// there is none. Its bound closes nothing.
 func (kv *KeyValueStore[K, V]) Closing() (Closing, bool) {
 	c := kv.store.closing
 	return c, c != noClosing

@@ -1,6 +1,10 @@
 package serde
 
-import "reflect"
+import (
+	"fmt"
+	"reflect"
+	"strings"
+)
 
 // A Formatted serde names the format of its bytes. State that was written in a format is read only by serdes of that
 // format: the name is kept with it. A serde that is not Formatted goes by the name of its Go type, so renaming that type
@@ -37,12 +41,19 @@ func ReadsFormat[T any](s Serde[T], was string) bool {
 	return FormatOf(s) == was
 }
 
+// ReadsInner reports whether a serde that wraps another reads what was written in a format. The format of a wrapper is a
+// prefix of its own and behind it that of the inner serde, so what counts is whether the inner one reads the rest.
+func ReadsInner[T any](inner Serde[T], prefix, was string) bool {
+	rest, ok := strings.CutPrefix(was, prefix)
+	return ok && ReadsFormat(inner, rest)
+}
+
 // Format implements Formatted: that of the codec, if it names one.
 func (u unbound[T]) Format() string {
 	if f, ok := u.codec.(Formatted); ok {
 		return f.Format()
 	}
-	return reflect.TypeOf(u).String() + " " + reflect.TypeOf(u.codec).String()
+	return fmt.Sprintf("%T %T", u, u.codec) // also where there is no codec, which Bind refuses
 }
 
 // Reads implements FormatReader.
