@@ -103,6 +103,50 @@ func regrouped(store string) deployed {
 // of the key.
 const windowBytes = "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
 
+// The same key as JSON, written in different ways.
+type (
+	keyAB      struct{ A, B string }
+	keyBA      struct{ B, A string }
+	keyABC     struct{ A, B, C string }
+	keyOmitted struct {
+		A string
+		B string `json:",omitempty"`
+	}
+)
+
+// keyedByJSON counts in a table by a key that is JSON.
+func keyedByJSON[K any]() deployed {
+	return func(b *stream.Builder) {
+		in := stream.From(b, stream.Topic[K, string]{Name: "in", Key: serde.JSON[K](), Value: serde.String})
+		stream.To(stream.Count("n", stream.GroupByKey(in)).Changes(), stream.Topic[K, int64]{Name: "out", Key: serde.JSON[K](), Value: serde.Int64})
+	}
+}
+
+// A key that would be written in another way is another key, and what was counted
+// for it would begin anew.
+func TestKeysWrittenInAnotherWay(t *testing.T) {
+	for name, other := range map[string]deployed{
+		"another order": keyedByJSON[keyBA](), "a field more": keyedByJSON[keyABC](), "a field left out where it is empty": keyedByJSON[keyOmitted](),
+	} {
+		for _, lose := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s/disk lost %v", name, lose), func(t *testing.T) {
+				r := newRig(t, lose)
+				const key = `{"A":"x","B":""}`
+				r.sendAt(0, key, "v", 1000, 2000)
+				if err := r.deploy(keyedByJSON[keyAB]()); err != nil {
+					t.Fatal(err)
+				}
+				r.sendAt(0, key, "v", 3000)
+				mustRefuse(t, r.deploy(other), "keys", "json key", "millrace reset")
+				if err := r.deploy(keyedByJSON[keyAB]()); err != nil {
+					t.Fatal(err)
+				}
+				mustEqual(t, r.last("out"), map[string]string{fmt.Sprintf("%q", key): "3"})
+			})
+		}
+	}
+}
+
 // byStart is the serde of keys of windows that are all of one size.
 func byStart(key serde.Serde[string], size time.Duration) serde.Serde[windowing.Key[string]] {
 	return windowing.KeySerde(key, size)

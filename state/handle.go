@@ -23,7 +23,7 @@ type KV[K, V any] struct {
 
 // Spec is what the task must know of the store.
 func (h KV[K, V]) Spec() Spec {
-	return Spec{Name: h.Name, Kind: KeyValue, Traits: []Trait{Format("keys", h.Key), Format("values", h.Value)}}
+	return Spec{Name: h.Name, Kind: KeyValue, Traits: []Trait{KeyFormat("keys", h.Key), Format("values", h.Value)}}
 }
 
 // Open returns the task's store. Opened again, also after an abort, it is the same store, provided K and V are the
@@ -115,6 +115,11 @@ func openable(o Opener, spec Spec) (*Stores, *store, error) {
 // Format is the trait that says in which format something is written: that of the serde.
 func Format[T any](name string, s serde.Serde[T]) Trait {
 	return Trait{Name: name, Value: serde.FormatOf(s), Reads: func(was string) bool { return serde.ReadsFormat(s, was) }}
+}
+
+// KeyFormat is the trait that says in which format keys are written: two versions have to write them alike.
+func KeyFormat[T any](name string, s serde.Serde[T]) Trait {
+	return Trait{Name: name, Value: serde.KeyFormatOf(s), Reads: func(was string) bool { return serde.ReadsKeyFormat(s, was) }}
 }
 
 func otherTypes(name string, opened overlay) error {

@@ -31,7 +31,7 @@ func TestFormatsOfKeys(t *testing.T) {
 		"bounds of a window behind string":                                           serde.FormatOf(bounds),
 		"start of a window of 1h0m0s behind start of a window of 1m0s behind string": serde.FormatOf(KeySerde(minute, time.Hour)),
 		"start of a window of 1m0s behind ":                                          serde.FormatOf(KeySerde[string](nil, time.Minute)),
-		"bounds of a window behind serde.unbound[string] <nil>":                      serde.FormatOf(SessionKeySerde(serde.Of[string](nil))),
+		"bounds of a window behind no codec":                                         serde.FormatOf(SessionKeySerde(serde.Of[string](nil))),
 		"sessions of bounds of a window behind string":                               serde.FormatOf[Sessions[Key[string]]](sessionsSerde[Key[string]]{bounds}),
 	} {
 		if got != want {

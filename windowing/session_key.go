@@ -39,6 +39,14 @@ func (s sessionKeySerde[K]) Reads(was string) bool {
 	return serde.ReadsInner(s.key, sessionKeyPrefix, was)
 }
 
+// KeyFormat implements serde.KeyFormatted.
+func (s sessionKeySerde[K]) KeyFormat() string { return sessionKeyPrefix + serde.KeyFormatOf(s.key) }
+
+// ReadsKey implements serde.KeyFormatted.
+func (s sessionKeySerde[K]) ReadsKey(was string) bool {
+	return serde.ReadsInnerKey(s.key, sessionKeyPrefix, was)
+}
+
 type sessionKeyCodec[K any] struct{ key serde.Codec[K] }
 
 var (

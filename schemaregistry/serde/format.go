@@ -1,7 +1,6 @@
 package serde
 
 import (
-	"fmt"
 	"reflect"
 	"strings"
 )
@@ -30,7 +29,18 @@ func FormatOf[T any](s Serde[T]) string {
 	if f, ok := s.(Formatted); ok {
 		return f.Format()
 	}
-	return reflect.TypeOf(s).String()
+	return typeName(reflect.TypeOf(s))
+}
+
+// typeName is the name of a type with the path of its package: types of one short name may write different bytes.
+func typeName(t reflect.Type) string {
+	if t.Kind() == reflect.Pointer && t.Name() == "" {
+		return "*" + typeName(t.Elem())
+	}
+	if t.Name() == "" || t.PkgPath() == "" {
+		return t.String()
+	}
+	return t.PkgPath() + "." + t.Name()
 }
 
 // ReadsFormat reports whether a serde reads what was written in a format: its own, or one that it says it reads.
@@ -53,7 +63,10 @@ func (u unbound[T]) Format() string {
 	if f, ok := u.codec.(Formatted); ok {
 		return f.Format()
 	}
-	return fmt.Sprintf("%T %T", u, u.codec) // also where there is no codec, which Bind refuses
+	if u.codec == nil {
+		return "no codec" // Bind refuses it
+	}
+	return typeName(reflect.TypeOf(u.codec))
 }
 
 // Reads implements FormatReader.

@@ -13,7 +13,7 @@ const shapeDepth = 6
 
 // A spelling writes the shape of a type as JSON sees it, from the outside inwards:
 //
-//	{name shape, name shape}   a struct, its fields in the order of their names
+//	{name shape, name shape}   a struct, its fields in the order of their names; of keys, in that of their bytes
 //	[shape]  [4 shape]         a slice, an array
 //	map[key]shape              a map; of the key the kind, or the name of a type that writes itself
 //	optional shape             a pointer to what is never null by itself
@@ -28,9 +28,10 @@ const shapeDepth = 6
 // What always holds: two types of one shape write and read alike. A shape does not depend on the names of structs, and
 // it has an end, though a type may contain itself.
 type spelling struct {
-	depth  int                  // how many more levels are spelled out
-	within []reflect.Type       // the structs around this place, outermost first
-	known  map[reflect.Type]int // inside of a hash: the types that were written, in their order
+	depth   int                  // how many more levels are spelled out
+	ordered bool                 // fields are in the order in which they are written, with what leaves them out: of keys
+	within  []reflect.Type       // the structs around this place, outermost first
+	known   map[reflect.Type]int // inside of a hash: the types that were written, in their order
 }
 
 // shape writes a type.
@@ -132,12 +133,17 @@ func (s spelling) inside(t reflect.Type) spelling {
 // fields lists the fields of a struct by name, in the order of their names.
 func (s spelling) fields(t reflect.Type) string {
 	all := jsonFields(t)
-	slices.SortFunc(all, func(a, b jsonField) int { return strings.Compare(escaped(a.name), escaped(b.name)) })
+	if !s.ordered {
+		slices.SortFunc(all, func(a, b jsonField) int { return strings.Compare(escaped(a.name), escaped(b.name)) })
+	}
 	var written []string
 	for _, f := range all {
 		mark := ""
+		if s.ordered {
+			mark = f.omits
+		}
 		if f.quoted {
-			mark = quotedMark
+			mark += quotedMark
 		}
 		written = append(written, escaped(f.name)+" "+mark+s.deeper().shape(f.of))
 	}
@@ -155,7 +161,7 @@ func leafShape(t reflect.Type) string {
 		return n.String()
 	}
 	if marshalsItself(t) {
-		return t.String()
+		return typeName(t)
 	}
 	switch t.Kind() {
 	case reflect.Struct, reflect.Array, reflect.Map:
@@ -167,7 +173,7 @@ func leafShape(t reflect.Type) string {
 		return ""
 	case reflect.Interface:
 		if t.NumMethod() > 0 { // nothing is read into it
-			return t.String()
+			return typeName(t)
 		}
 		return "any"
 	}
@@ -177,7 +183,7 @@ func leafShape(t reflect.Type) string {
 // keyShape describes the keys of a map. Strings are written as they are, whatever else their type can.
 func keyShape(t reflect.Type) string {
 	if readsText(t) || t.Kind() != reflect.String && marshalsItself(t) {
-		return t.String()
+		return typeName(t)
 	}
 	return t.Kind().String()
 }
