@@ -76,9 +76,12 @@ func (b *Builder) SkipErrors() { b.graph.SetPolicy(graph.ErrorPolicy{OnError: gr
 // of the topic (the original is in __millrace.errors.timestamp); and where the
 // topic is compacted a record without a key gets "topic-partition-offset" (header
 // __millrace.errors.key). The headers of an earlier failure are replaced, but for
-// __millrace.errors.first.failed.at, and __millrace.errors.attempts counts up.
+// the numbers in __millrace.errors.first.failed.at and
+// __millrace.errors.timestamp, and __millrace.errors.attempts counts up.
 //
-// The headers, in UTF-8, numbers in decimal; those of KIP-1034 keep its names:
+// The headers, in UTF-8, numbers in decimal; those of KIP-1034 keep its names.
+// Texts have 256 bytes at most, or as many as are said, and what is no UTF-8
+// in them is U+FFFD:
 //
 //	__streams.errors.exception            type of the error; panic(type) of what was panicked with; "dropped"
 //	__streams.errors.message              text of the error, 1 KiB at most; the reason of a drop
