@@ -2,6 +2,7 @@ package task_test
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -431,7 +432,7 @@ func (list) Decode(src []byte) ([]string, error) {
 }
 
 // TestACodecThatPanicsWhenARecordIsTakenBack: the record is to blame, and the
-// whole transaction is aborted.
+// whole transaction is aborted. Nothing else says that there is a codec at fault.
 func TestACodecThatPanicsWhenARecordIsTakenBack(t *testing.T) {
 	for _, bad := range []func() error{func() error { return mute{} }, func() error { panic("user code") }} {
 		cfg := config(t, func(b *stream.Builder) {
@@ -456,8 +457,14 @@ func TestACodecThatPanicsWhenARecordIsTakenBack(t *testing.T) {
 		x := newTask(t, cfg)
 		feed(t, x, 0, []graph.Message{{Key: []byte("k"), Value: []byte("none")}, {Key: []byte("k"), Value: []byte("bad"), Offset: 1, Timestamp: 1}})
 		_, err := x.Step(math.MaxInt64, 2)
-		if scope, _ := task.Classify(err); scope != task.RecordScope {
+		scope, poison := task.Classify(err)
+		if scope != task.RecordScope {
 			t.Errorf("scope %v, %v", scope, err)
+		}
+		for what, err := range map[string]error{"the error": err, "the poison": poison.Err()} {
+			if text := fmt.Sprint(err); !strings.Contains(text, `state: store "lists": a value that was noted cannot be decoded: the codec panics`) {
+				t.Errorf("%s does not name the codec: %s", what, text)
+			}
 		}
 	}
 }

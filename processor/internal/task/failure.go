@@ -22,11 +22,15 @@ type RecordError struct {
 	Task    ID
 	Origin  graph.Origin
 	Failure *graph.RecordError
+	stuck   error
 	scope   Scope
 }
 
 func (e *RecordError) Error() string {
 	s := fmt.Sprintf("task %s: topic %q partition %d offset %d: %v", e.Task, e.Origin.Topic, e.Origin.Partition, e.Origin.Offset, e.Failure)
+	if e.stuck != nil {
+		s += fmt.Sprintf("; and what it did cannot be taken back: %v", e.stuck)
+	}
 	if e.scope == TaskScope {
 		s += "; the record is kept: correct the application, or set an error policy (SkipErrors or DeadLetter of stream.Builder), and start again"
 	}
@@ -41,11 +45,12 @@ type Poison struct {
 	Task    ID
 	Origin  graph.Origin
 	Failure *graph.RecordError
+	Stuck   error // why what it did cannot be taken back; nil where nobody has tried
 }
 
 // Err is the failure with the record to blame.
 func (p *Poison) Err() error {
-	return &RecordError{Task: p.Task, Origin: p.Origin, Failure: p.Failure, scope: RecordScope}
+	return &RecordError{Task: p.Task, Origin: p.Origin, Failure: p.Failure, stuck: p.Stuck, scope: RecordScope}
 }
 
 // Classify says how far err reaches, and for RecordScope which record is to
@@ -53,7 +58,7 @@ func (p *Poison) Err() error {
 func Classify(err error) (Scope, Poison) {
 	var re *RecordError
 	if errors.As(err, &re) && re.scope == RecordScope {
-		return RecordScope, Poison{Task: re.Task, Origin: re.Origin, Failure: re.Failure}
+		return RecordScope, Poison{Task: re.Task, Origin: re.Origin, Failure: re.Failure, Stuck: re.stuck}
 	}
 	return TaskScope, Poison{}
 }
@@ -77,18 +82,19 @@ func (t *Task) answer(err error, c *graph.Counters) error {
 		return fmt.Errorf("task %s: topic %q partition %d offset %d: %w", t.cfg.ID, t.current.Topic, t.current.Partition, t.context.Source.Offset, err)
 	}
 	if t.env.Policy.OnError == graph.Fail {
-		return t.blamed(re, TaskScope)
+		return t.blamed(re, TaskScope, nil)
 	}
-	if !t.takeBack() {
-		return t.blamed(re, RecordScope)
+	if done, err := t.takeBack(); !done {
+		return t.blamed(re, RecordScope, err)
 	}
 	t.settle(re, c)
 	return nil
 }
 
-// blamed is a failure of the current record.
-func (t *Task) blamed(re *graph.RecordError, scope Scope) error {
-	return &RecordError{Task: t.cfg.ID, Origin: t.context.Source, Failure: re, scope: scope}
+// blamed is a failure of the current record; stuck is why what it did cannot be
+// taken back.
+func (t *Task) blamed(re *graph.RecordError, scope Scope, stuck error) error {
+	return &RecordError{Task: t.cfg.ID, Origin: t.context.Source, Failure: re, stuck: stuck, scope: scope}
 }
 
 // failed settles a failure that had no effects.
@@ -98,7 +104,7 @@ func (t *Task) failed(err error, c *graph.Counters) error {
 		return fmt.Errorf("task %s: topic %q partition %d offset %d: %w", t.cfg.ID, t.current.Topic, t.current.Partition, t.context.Source.Offset, err)
 	}
 	if t.env.Policy.OnError == graph.Fail {
-		return t.blamed(re, TaskScope)
+		return t.blamed(re, TaskScope, nil)
 	}
 	t.settle(re, c)
 	return nil

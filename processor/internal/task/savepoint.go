@@ -101,11 +101,12 @@ func (t *Task) keep() {
 }
 
 // takeBack takes the current record back. It reports whether nothing of it is
-// left: without a savepoint only if it had no effects.
-func (t *Task) takeBack() bool {
+// left: without a savepoint only if it had no effects. The error says why something
+// is, which is the only word on the codec at fault.
+func (t *Task) takeBack() (done bool, err error) {
 	s := &t.savepoint
 	if !s.set {
-		return t.effects() == t.before
+		return t.effects() == t.before, nil
 	}
 	s.set = false
 	if !t.cfg.Planted.OutputsKept {
@@ -115,7 +116,10 @@ func (t *Task) takeBack() bool {
 	s.left = max(s.left, CarefulRecords)
 	if t.cfg.Planted.StateKept && t.cfg.Stores != nil {
 		t.cfg.Stores.Keep()
-		return true
+		return true, nil
 	}
-	return t.cfg.Stores == nil || t.cfg.Stores.Undo() == nil
+	if t.cfg.Stores != nil {
+		err = t.cfg.Stores.Undo()
+	}
+	return err == nil, err
 }
