@@ -104,6 +104,9 @@ func (j *journaled) change(t *testing.T, seed uint64) {
 	if r.IntN(6) == 0 {
 		j.flat.SetClosing(r.Int64())
 	}
+	if r.IntN(6) == 0 {
+		j.flat.SetBelow(r.Int64())
+	}
 }
 
 // shown is everything that can be seen of the stores.
