@@ -10,8 +10,10 @@ import (
 // measured by Elapse. It returns how many it processed: fewer than
 // limit when an input it has to wait for is empty.
 //
-// An error is a *RecordError of scope record, to be answered by an abort and a
-// new task that has it in Skip, or anything else, which fails the task.
+// An error is of RecordScope, as Classify says: the record has had effects that
+// this task cannot take back, and the answer is an abort and a new task that is
+// careful from there on. If this one was careful, the new one has the record in
+// Skip too. Any other error fails the task.
 func (t *Task) Step(nowMillis int64, limit int) (n int, err error) {
 	t.env.Wall = nowMillis
 	if t.cfg.Run != "" {
