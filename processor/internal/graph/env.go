@@ -24,7 +24,7 @@ type Env struct {
 	// Run names the bounded run; empty for a live task.
 	Run string
 	// Route sends the record being processed to the dead-letter topic.
-	Route func(operator string, reason Reason)
+	Route func(node *Node, reason Reason)
 	// RouteResult sends a result that its topic would refuse there.
 	RouteResult func(node *Node, out Out, why error)
 	// Limits are those of every topic that is written to, as far as they are
@@ -60,7 +60,7 @@ func (e *Env) Drop(node *Node, reason Reason) {
 	e.Counted++
 	e.CountersOf(node).Dropped[reason]++
 	if e.Policy.Routes(reason) {
-		e.Route(node.Name, reason)
+		e.Route(node, reason)
 	}
 }
 

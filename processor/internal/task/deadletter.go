@@ -79,15 +79,16 @@ const headerLimit = 256
 
 // route sends the current record, dropped by an operator, to the dead-letter
 // topic.
-func (t *Task) route(operator string, reason graph.Reason) { t.deadLetter(operator, reason, nil) }
+func (t *Task) route(node *graph.Node, reason graph.Reason) {
+	if t.context.Message != nil && !t.toldBefore(node) {
+		t.deadLetter(node.Name, reason, nil)
+	}
+}
 
 // deadLetter sends the current record to the dead-letter topic; failure is nil
 // for a drop.
 func (t *Task) deadLetter(operator string, reason graph.Reason, failure *graph.RecordError) {
 	m, o := t.context.Message, t.context.Source
-	if m == nil || t.toldBefore(operator) {
-		return
-	}
 	l := t.newLetter(m.Key, m.Value, m.Timestamp, m.Headers, o.Partition)
 	l.where = []graph.Header{
 		header(headerTopic, o.Topic), header(headerPartition, strconv.Itoa(int(o.Partition))), header(headerOffset, strconv.FormatInt(o.Offset, 10)),

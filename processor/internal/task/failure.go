@@ -84,6 +84,7 @@ func (t *Task) answer(err error, c *graph.Counters) error {
 	if t.env.Policy.OnError == graph.Fail {
 		return t.blamed(re, TaskScope, nil)
 	}
+	t.locate(re)
 	if done, err := t.takeBack(); !done {
 		return t.blamed(re, RecordScope, err)
 	}
@@ -106,18 +107,35 @@ func (t *Task) failed(err error, c *graph.Counters) error {
 	if t.env.Policy.OnError == graph.Fail {
 		return t.blamed(re, TaskScope, nil)
 	}
+	t.locate(re)
 	t.settle(re, c)
 	return nil
+}
+
+// locate says at which node a failure of the current record happened. Where nodes
+// are not watched it is taken for the source, and nobody asks.
+func (t *Task) locate(re *graph.RecordError) {
+	if re.Node == nil {
+		re.Node = t.at
+	}
+	if re.Node == nil {
+		re.Node = t.current.node
+	}
 }
 
 // settle counts a failed record at its source and, where the policy says so,
 // sends it to the dead-letter topic; that first, for the text of an error is user
 // code and may panic.
 func (t *Task) settle(re *graph.RecordError, c *graph.Counters) {
-	if t.env.Policy.OnError == graph.DeadLetter {
+	told := t.toldBefore(re.Node)
+	if t.env.Policy.OnError == graph.DeadLetter && !told {
 		t.deadLetter(re.Operator, re.Reason(), re)
 	}
 	c.Dropped[re.Reason()]++
+	if t.cfg.CatchUp != nil && !told {
+		t.current.news.In++
+		t.current.news.Dropped[re.Reason()]++
+	}
 }
 
 // poison returns what is known to be wrong with the current record, if

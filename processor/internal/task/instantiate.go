@@ -19,7 +19,8 @@ type node struct {
 }
 
 // instantiate builds every node of the sub-topology, children first, and then
-// one input for each source.
+// one input for each source. The nodes of a CatchUp are watched, for it has to know
+// which of them fails.
 func (t *Task) instantiate() error {
 	recipes := t.cfg.Subtopology.Nodes
 	at := make(map[graph.NodeID]int, len(recipes))
@@ -38,6 +39,9 @@ func (t *Task) instantiate() error {
 			return fmt.Errorf("operator %q: %w", recipes[i].Name, err)
 		}
 		n.inst = inst
+		if w, ok := inst.Receive.(graph.Watchable); ok && t.cfg.CatchUp != nil {
+			n.inst.Receive = w.Watched(n.recipe, &t.at)
+		}
 	}
 	t.findClocked()
 	return t.openInputs()

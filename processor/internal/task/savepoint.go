@@ -2,6 +2,7 @@ package task
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/state"
@@ -75,10 +76,20 @@ func (t *Task) check() error {
 	}
 	err := t.cfg.Stores.Check()
 	var bad *state.EntryError
-	if errors.As(err, &bad) {
-		return Unkept(bad)
+	if !errors.As(err, &bad) {
+		return err
 	}
-	return err
+	failure := Unkept(bad)
+	failure.Node = t.owner(bad.Store)
+	return failure
+}
+
+// owner is the node that has a store.
+func (t *Task) owner(store string) *graph.Node {
+	at := slices.IndexFunc(t.nodes, func(n node) bool {
+		return slices.ContainsFunc(n.recipe.Stores, func(s state.Spec) bool { return s.Name == store })
+	})
+	return t.nodes[at].recipe
 }
 
 // Unkept is the failure of a record that leaves in the state what cannot be

@@ -125,7 +125,7 @@ func (t *Task) process(in *input, now int64) error {
 	t.current = in
 	t.context.Source = graph.Origin{Topic: in.Topic, Partition: in.Partition, Offset: m.Offset}
 	t.context.Message = m
-	t.stage = timeStage
+	t.stage, t.at = timeStage, nil
 	if in.edge != nil {
 		return t.processEdge(in, m)
 	}

@@ -86,6 +86,7 @@ type Task struct {
 	env      *graph.Env
 	context  graph.Context
 	current  *input
+	at       *graph.Node // the innermost node that runs, of those that are watched
 	stage    stage       // of the current record
 	before   uint64      // effects before it
 	woke     bool        // it has ended the quiet of its input
