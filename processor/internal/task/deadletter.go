@@ -1,6 +1,7 @@
 package task
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -53,6 +54,7 @@ const (
 	headerKey         = "__millrace.errors.key"             // "none": the original has none
 	headerHeaders     = "__millrace.errors.headers"         // "cut": the original's are shorter here, or left out
 	headerSink        = "__millrace.errors.sink"            // the topic of a result that comes of no record
+	headerHeld        = "__millrace.errors.held"            // the operator that has held such a result back
 
 	prefixStreams = "__streams.errors."
 	prefixOwn     = "__millrace.errors."
@@ -108,6 +110,15 @@ func (t *Task) routeResult(node *graph.Node, out graph.Out, why error) {
 	l.where = []graph.Header{header(headerSink, out.Topic)}
 	t.describe(l, node.Name, graph.Refused, graph.PhaseProduce, graph.Report{Kind: fmt.Sprintf("%T", why), Message: why.Error()})
 	t.post(l, graph.Origin{Topic: out.Topic, Partition: out.Partition, Offset: -1})
+}
+
+// routeHeld sends a result that an operator has held back, and that has failed, to
+// the dead-letter topic.
+func (t *Task) routeHeld(node *graph.Node, held graph.Out, failure *graph.RecordError) {
+	l := t.newLetter(bytes.Clone(held.Key), bytes.Clone(held.Value), held.Timestamp, nil, t.cfg.ID.Partition)
+	l.where = []graph.Header{header(headerHeld, text(node.Name, nameLimit))}
+	t.describe(l, failure.Operator, failure.Reason(), failure.Phase, failure.Report())
+	t.post(l, graph.Origin{Topic: node.Name, Partition: t.cfg.ID.Partition, Offset: -1})
 }
 
 // newLetter takes the headers of earlier failures off, and on with what they
@@ -267,7 +278,7 @@ func (l *letter) dropHeaders() {
 func (l *letter) cutTexts() {
 	for i, h := range l.own {
 		switch h.Key {
-		case headerException, headerMessage, headerOperator, headerVersion:
+		case headerException, headerMessage, headerOperator, headerVersion, headerHeld:
 			l.own[i].Value = []byte(text(string(h.Value), textLeast))
 		}
 	}

@@ -171,7 +171,6 @@ func (t *Task) unblamed(failure *graph.RecordError) error {
 // panicked answers a panic of user code, which is a failure of the record that
 // was being processed, as any other. It reports whether that is settled.
 func (t *Task) panicked(p any) (settled bool, err error) {
-	t.env.Detached = false
 	failure := graph.Panicked("", p)
 	c := t.counters
 	switch t.stage {
