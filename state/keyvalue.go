@@ -143,7 +143,9 @@ func (kv *KeyValueStore[K, V]) SetClosing(watermark int64) {
 }
 
 // SetBelow remembers a bound of the operator, in ms of event time, as part of the next Position. It closes nothing.
-func (kv *KeyValueStore[K, V]) SetBelow(below int64) { kv.store.closing.Below = below }
+func (kv *KeyValueStore[K, V]) SetBelow(below int64) {
+	kv.stores.setClosing(kv.store, Closing{Watermark: kv.store.closing.Watermark, Below: below})
+}
 
 // Closing is the current closing: that of the applied position, with what SetClosing and SetBelow did since; false if
 // there is none. Its bound closes nothing.

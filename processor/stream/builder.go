@@ -59,6 +59,11 @@ func New(name string) *Builder { return &Builder{graph: graph.NewBuilder(name)} 
 // what fails behind windows or a table when they send at their own time, as a
 // window closes or at a commit, must be filtered out before the operator that
 // refuses it. A result that its topic would refuse (see To) is covered then too.
+//
+// What Suppress sends is covered whenever it leaves: it comes of no record, so a
+// change over which user code fails is dropped itself, with all that it did, and is
+// counted at the operator that failed. The record that has made room for it, or has
+// let the time pass, goes on.
 func (b *Builder) SkipErrors() { b.graph.SetPolicy(graph.ErrorPolicy{OnError: graph.Skip}) }
 
 // DeadLetter has records that cannot be decoded or processed sent to topic, in
@@ -67,7 +72,8 @@ func (b *Builder) SkipErrors() { b.graph.SetPolicy(graph.ErrorPolicy{OnError: gr
 // records dropped for those reasons are sent there too. A record that had effects
 // before it failed leaves none, but for its time: that has moved the time of its
 // partition as any record's does. User code that fails as a window closes or at a commit stops the application,
-// as with SkipErrors. Build refuses a topic without a name and one that the
+// as with SkipErrors; of what Suppress sends the change itself is the dead letter, with
+// its key and value as they are kept. Build refuses a topic without a name and one that the
 // application reads.
 //
 // A dead letter always gets out: where the topic does not take it as it is, long
@@ -76,9 +82,12 @@ func (b *Builder) SkipErrors() { b.graph.SetPolicy(graph.ErrorPolicy{OnError: gr
 // of the topic (the original is in __millrace.errors.timestamp); and where the
 // topic is compacted a record without a key gets "topic-partition-offset" (header
 // __millrace.errors.key). The headers of an earlier failure are replaced, but for
-// __millrace.errors.first.failed.at, and __millrace.errors.attempts counts up.
+// the numbers in __millrace.errors.first.failed.at and
+// __millrace.errors.timestamp, and __millrace.errors.attempts counts up.
 //
-// The headers, in UTF-8, numbers in decimal; those of KIP-1034 keep its names:
+// The headers, in UTF-8, numbers in decimal; those of KIP-1034 keep its names.
+// Texts have 256 bytes at most, or as many as are said, and what is no UTF-8
+// in them is U+FFFD:
 //
 //	__streams.errors.exception            type of the error; panic(type) of what was panicked with; "dropped"
 //	__streams.errors.message              text of the error, 1 KiB at most; the reason of a drop
@@ -97,6 +106,8 @@ func (b *Builder) SkipErrors() { b.graph.SetPolicy(graph.ErrorPolicy{OnError: gr
 //	__millrace.errors.version             Config.Version
 //	__millrace.errors.sink                instead of topic, partition and offset: the topic of a result that comes
 //	                                      of no record, as of a window, which is its own original
+//	__millrace.errors.held                instead of them too: the name of the Suppress that sent the change, which
+//	                                      is its own original
 //	__millrace.errors.payload             "sha256": key and value are hashes
 //	__millrace.errors.timestamp           the original's, in ms since epoch, where the topic does not take that
 //	__millrace.errors.key                 "none": the original has none

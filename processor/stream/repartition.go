@@ -167,7 +167,8 @@ func (e *edgeSink[K, V]) Owes() bool {
 	return false
 }
 
-// Tell implements graph.Teller.
+// Tell implements graph.Teller. The time is in the stamp: that of the control
+// record is one that the topic takes, whoever has bounded it.
 func (e *edgeSink[K, V]) Tell(renew bool) error {
 	for p := range e.told {
 		if e.told[p] == e.now && !renew {
@@ -178,7 +179,8 @@ func (e *edgeSink[K, V]) Tell(renew bool) error {
 			return fmt.Errorf("tell the time to partition %d of %q: %w", p, e.node.Topic, err)
 		}
 		e.told[p] = e.now
-		e.env.Outbox.Send(graph.Out{Topic: e.node.Topic, Partition: int32(p), Timestamp: max(int64(e.now.Watermark), 0), Headers: []graph.Header{stamp}})
+		at := e.limits.Clamp(max(int64(e.now.Watermark), 0), e.env.Wall)
+		e.env.Outbox.Send(graph.Out{Topic: e.node.Topic, Partition: int32(p), Timestamp: at, Headers: []graph.Header{stamp}})
 	}
 	return nil
 }

@@ -20,6 +20,12 @@ import (
 // Time is what arrives here: behind windows the watermark is behind the
 // records' by their grace, and so is the end of the limit.
 //
+// A change that leaves comes of no record, for the one that is being processed then
+// may only have made room for it. So it leaves after that record, and user code
+// that sees it finds no origin in its Context. If it is refused or user code behind
+// fails over it, the change itself is counted there and dropped, with all that it
+// did, and is the dead letter (see Builder.DeadLetter).
+//
 // The changes should be sent with Emit(windowing.OnUpdate). With OnCommit the
 // limit begins with the first change that happens to be there at a commit.
 func Suppress[K, V any](name string, changes Stream[K, V], w windowing.Suppression, value serde.Serde[V]) Stream[K, V] {
@@ -40,7 +46,7 @@ func Suppress[K, V any](name string, changes Stream[K, V], w windowing.Suppressi
 	spec := store.Spec()
 	spec.Traits = append(spec.Traits, state.Format("held values", value))
 	id := b.Add(graph.Node{
-		Name: name, Kind: graph.OperatorNode, Stores: []state.Spec{stateOf(spec, suppressKind, changes.key, "")},
+		Name: name, Kind: graph.OperatorNode, Holds: true, Stores: []state.Spec{stateOf(spec, suppressKind, changes.key, "")},
 		Instantiate: func(env *graph.Env, node *graph.Node, children [][]any) (graph.Instance, error) {
 			s := &suppress[K, V]{env: env, node: node}
 			return s.open(w, store, changes.key, value, children)
@@ -59,6 +65,7 @@ type suppress[K, V any] struct {
 	value serde.Codec[V]
 	held  *windowing.Suppressor
 	down  graph.Receiver[K, V]
+	send  func() error // out
 	out   Record[K, V]
 	buf   []byte
 }
@@ -82,7 +89,8 @@ func (s *suppress[K, V]) open(w windowing.Suppression, store state.KV[[]byte, wi
 	if s.held, err = windowing.NewSuppressor(w, opened, s.emit); err != nil {
 		return inst, err
 	}
-	return graph.Instance{Receive: graph.Receiver[K, V](s.receive), Timed: s.held, Undoable: s.held}, nil
+	s.send = func() error { return s.down(&s.out) }
+	return graph.Instance{Receive: graph.Receiver[K, V](s.receive), Timed: s.held, Undoable: s.held, MakeRoom: s.makeRoom}, nil
 }
 
 func (s *suppress[K, V]) receive(r *Record[K, V]) (err error) {
@@ -107,6 +115,16 @@ func (s *suppress[K, V]) receive(r *Record[K, V]) (err error) {
 	}
 	c.In++ // not before: what fails is counted at its source
 	c.Processed++
+	if s.env.Between() {
+		return s.makeRoom() // many windows may close at once
+	}
+	return nil
+}
+
+func (s *suppress[K, V]) makeRoom() error {
+	if err := s.held.MakeRoom(); err != nil {
+		return fmt.Errorf("operator %q: %w", s.node.Name, err)
+	}
 	return nil
 }
 
@@ -123,9 +141,11 @@ func (s *suppress[K, V]) emit(key []byte, h *windowing.Held) (err error) {
 	}
 	s.out.Time = h.Time
 	*graph.MetaOf(&s.out) = graph.Meta{Watermark: s.held.Passed(), Tombstone: h.Gone}
-	before := s.env.Detached
-	s.env.Detached = true // of another record, or the same at another time
-	err = s.down(&s.out)
-	s.env.Detached = before
-	return err
+	held := graph.Out{Key: key, Timestamp: int64(h.Time), Value: h.Value}
+	if h.Gone {
+		held.Value = nil
+	} else if h.Value == nil {
+		held.Value = []byte{} // it is empty, and nil means null
+	}
+	return s.env.Release(s.node, held, s.send)
 }

@@ -24,9 +24,14 @@ type Env struct {
 	// Run names the bounded run; empty for a live task.
 	Run string
 	// Route sends the record being processed to the dead-letter topic.
-	Route func(operator string, reason Reason)
+	Route func(node *Node, reason Reason)
 	// RouteResult sends a result that its topic would refuse there.
 	RouteResult func(node *Node, out Out, why error)
+	// Release sends a result that node has held back and that comes of no record, by
+	// calling send. What fails over it is answered as the policy says: the result
+	// is then gone, with all that it did. held is what is a dead letter then, and
+	// is valid during the call. It is called where Between says so.
+	Release func(node *Node, held Out, send func() error) error
 	// Limits are those of every topic that is written to, as far as they are
 	// known.
 	Limits map[string]*Limits
@@ -36,9 +41,8 @@ type Env struct {
 	// Counted grows with whatever a node counts that is not undone by taking
 	// back outputs and state.
 	Counted uint64
-	// Detached says that what is sent now does not come of the record being
-	// processed, which has only made room for it.
-	Detached bool
+	// Releasing says that a result is being sent by Release.
+	Releasing bool
 
 	// Firing is the operator that emits what was due, in a sweep; nil while none
 	// does.
@@ -60,7 +64,7 @@ func (e *Env) Drop(node *Node, reason Reason) {
 	e.Counted++
 	e.CountersOf(node).Dropped[reason]++
 	if e.Policy.Routes(reason) {
-		e.Route(node.Name, reason)
+		e.Route(node, reason)
 	}
 }
 
@@ -85,7 +89,11 @@ func (e *Env) Refuse(node *Node, out Out, why error) error {
 }
 
 // Blames reports whether what is sent now comes of the record being processed.
-func (e *Env) Blames() bool { return e.Context.Message != nil && !e.Detached }
+func (e *Env) Blames() bool { return e.Context.Message != nil }
+
+// Between reports whether nothing is under way that may yet fail and be taken back:
+// neither a record nor a result that was held back.
+func (e *Env) Between() bool { return e.Context.Message == nil && !e.Releasing }
 
 // LimitsOf returns the limits of a topic.
 func (e *Env) LimitsOf(topic string) *Limits {
@@ -119,6 +127,10 @@ type Instance struct {
 	Source  Source // sources only
 	Timed   Timed  // operators that wait for watermarks
 	Teller  Teller // sinks that tell how far the time has come
+	// MakeRoom sends what an operator that Holds has no room for any more; nil of all
+	// others. It is called after each record and each result that was held back
+	// before the operator: what that brought has then come through.
+	MakeRoom func() error
 	// Commit emits what the operator holds back until a commit; nil if
 	// nothing.
 	Commit func() error

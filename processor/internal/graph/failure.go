@@ -23,6 +23,10 @@ type RecordError struct {
 	Operator string
 	Phase    Phase
 	Err      error
+	// Node is where it happened; nil where nobody needs to know. Operator is what
+	// is shown, and does not say it: of a panic it is a place, and names may be
+	// given twice.
+	Node *Node
 }
 
 func (e *RecordError) Error() string {

@@ -39,6 +39,8 @@ type Node struct {
 	Completeness string
 	// Clamped marks a sink that brings times into the bounds of its topic.
 	Clamped bool
+	// Holds marks an operator that sends what it holds back by Env.Release.
+	Holds   bool
 	Parents []Edge
 	Ports   [][]NodeID // children by port; most nodes have one port
 	Stores  []state.Spec

@@ -31,8 +31,9 @@ type input struct {
 	quiet    quiet
 	silence  silence
 	hold     hold
-	goal     *state.Input // of a CatchUp: where the task itself is
-	until    int64        // nothing from this offset on is read; of bounded inputs
+	goal     *state.Input   // of a CatchUp: where the task itself is
+	news     graph.Counters // of a CatchUp, since the last Prepare: the failures that nobody has counted before
+	until    int64          // nothing from this offset on is read; of bounded inputs
 }
 
 func newInput(cfg Input, n *node, run string, goal *state.Input) *input {

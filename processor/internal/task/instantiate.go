@@ -27,6 +27,7 @@ func (t *Task) instantiate() error {
 		at[r.ID] = i
 	}
 	t.nodes = make([]node, len(recipes))
+	watched := t.watched(at)
 	for i := len(recipes) - 1; i >= 0; i-- {
 		n := &t.nodes[i]
 		n.recipe, n.passed = recipes[i], graph.Time{Watermark: windowing.NoTime}
@@ -38,9 +39,27 @@ func (t *Task) instantiate() error {
 			return fmt.Errorf("operator %q: %w", recipes[i].Name, err)
 		}
 		n.inst = inst
+		if w, ok := inst.Receive.(graph.Watchable); ok && watched[i] {
+			n.inst.Receive = w.Watched(n.recipe, &t.at)
+		}
 	}
 	t.findClocked()
 	return t.openInputs()
+}
+
+// watched finds the nodes of which has to be known whether they fail: all of a
+// CatchUp, and those behind an operator that holds results back.
+func (t *Task) watched(at map[graph.NodeID]int) []bool {
+	recipes := t.cfg.Subtopology.Nodes
+	watched := make([]bool, len(recipes))
+	for i, r := range recipes {
+		watched[i] = t.cfg.CatchUp != nil
+		for _, e := range r.Parents {
+			parent := at[e.From]
+			watched[i] = watched[i] || watched[parent] || recipes[parent].Holds
+		}
+	}
+	return watched
 }
 
 // receivers collects the receivers of a node's children, by port.
@@ -55,7 +74,8 @@ func (t *Task) receivers(n *graph.Node, at map[graph.NodeID]int) [][]any {
 }
 
 // findClocked lists the nodes a sweep has to visit: those that act on time or
-// on a commit or pass the time on, and all their ancestors.
+// on a commit or pass the time on, and all their ancestors. It also lists those that
+// hold results back.
 func (t *Task) findClocked() {
 	needed := make([]bool, len(t.nodes))
 	for i := len(t.nodes) - 1; i >= 0; i-- {
@@ -68,6 +88,9 @@ func (t *Task) findClocked() {
 	for i := range t.nodes {
 		if needed[i] {
 			t.clocked = append(t.clocked, i)
+		}
+		if t.nodes[i].inst.MakeRoom != nil {
+			t.holders = append(t.holders, i)
 		}
 	}
 }

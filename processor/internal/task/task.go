@@ -87,6 +87,7 @@ type Task struct {
 	env      *graph.Env
 	context  graph.Context
 	current  *input
+	at       *graph.Node // the innermost node that runs, of those that are watched
 	stage    stage       // of the current record
 	before   uint64      // effects before it
 	woke     bool        // it has ended the quiet of its input
@@ -95,6 +96,7 @@ type Task struct {
 	inputs   []*input
 	nodes    []node
 	clocked  []int            // the nodes that take part in a sweep
+	holders  []int            // the nodes that hold results back, those before others first
 	counters []graph.Counters // since the last Prepare, by NodeID
 
 	processed int       // records since the last Prepare
@@ -124,6 +126,7 @@ func New(cfg Config) (*Task, error) {
 	t.env.Outbox, t.env.Counters, t.env.Context = &t.outbox, t.counters, &t.context
 	t.env.Policy, t.env.Route = cfg.Subtopology.Policy, t.route
 	t.env.RouteResult, t.env.Limits, t.env.Wall = t.routeResult, cfg.Limits, cfg.Wall
+	t.env.Release = t.release
 	t.env.Partition, t.env.Partitions = cfg.Partition, cfg.Partitions
 	t.env.Task, t.env.Tasks, t.env.Run = cfg.ID.Partition, max(cfg.Tasks, cfg.ID.Partition+1), cfg.Run
 	if err := t.instantiate(); err != nil {
