@@ -6,11 +6,13 @@ import (
 )
 
 // A KeyFormatted serde may read bytes as values that it would not write: JSON reads fields in any order and lacks none.
-// Of keys the bytes are the identity, so that a key which is written in another way is another key. KeyFormat names what
-// two versions have to write alike; ReadsKey reports whether keys that were written under a name are the same keys to this
-// serde. Of other serdes Format and Reads hold for keys too.
+// Of keys the bytes are the identity, so that a key which is written in another way is another key. Of serdes that are not
+// KeyFormatted Format and Reads hold for keys too.
 type KeyFormatted interface {
+	// KeyFormat names what two versions have to write alike.
 	KeyFormat() string
+	// ReadsKey reports whether keys that were written in the key format was are the same keys to this serde: those it
+	// would write with the same bytes.
 	ReadsKey(was string) bool
 }
 
