@@ -49,7 +49,7 @@ mutants: ## plant known bugs and count the seeds until the simulation finds each
 	$(GO) test -tags synctests -count=1 -run TestMutants -timeout 120m -v $(SIM)
 
 test-kafka: ## integration tests on a real Apache Kafka broker (Java 17 and Maven; skipped with a reason without)
-	@$(GO) test -tags kafka -count=1 -timeout 30m -v ./cmd/internal/... ./cmd/bench ./cmd/millrace | sed -E '/^(=== | *--- PASS)/d'
+	@$(GO) test -tags kafka -count=1 -timeout 30m -v ./cmd/internal/... ./cmd/bench/... ./cmd/millrace | sed -E '/^(=== | *--- PASS)/d'
 
 bench: ## the engine alone with allocation counts, then end to end with an embedded broker, output checked
 	$(if $(BENCHES),$(GO) test -run '^$$' -bench . -benchmem $(addprefix ./,$(BENCHES)),@echo "no benchmarks yet")

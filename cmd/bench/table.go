@@ -12,7 +12,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/millrace/millrace/cmd/internal/contest"
+	"github.com/millrace/millrace/cmd/bench/internal/contest"
 	"github.com/millrace/millrace/cmd/internal/kafka"
 	"github.com/millrace/millrace/cmd/internal/workload"
 )

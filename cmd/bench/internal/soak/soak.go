@@ -15,7 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 
-	"github.com/millrace/millrace/cmd/internal/contest"
+	"github.com/millrace/millrace/cmd/bench/internal/contest"
 	"github.com/millrace/millrace/cmd/internal/proc"
 	"github.com/millrace/millrace/cmd/internal/workload"
 )
