@@ -15,7 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 
-	"github.com/millrace/millrace/cmd/bench/internal/contest"
+	"github.com/millrace/millrace/cmd/bench/internal/compare"
 	"github.com/millrace/millrace/cmd/internal/proc"
 	"github.com/millrace/millrace/cmd/internal/workload"
 )
@@ -72,7 +72,7 @@ func (s *Soak) Run(ctx context.Context) (Verdict, error) {
 	}
 	defer cl.Close()
 	s.adm = kadm.NewClient(cl)
-	if err := contest.Ready(ctx, s.adm); err != nil {
+	if err := compare.Ready(ctx, s.adm); err != nil {
 		return Verdict{}, err
 	}
 	load, err := s.input(ctx)
@@ -205,7 +205,7 @@ func (s *Soak) look(ctx context.Context, loading bool) (x sample, err error) {
 		return x, fmt.Errorf("soak: the end of the input: %w", err)
 	}
 	ends.Each(func(o kadm.ListedOffset) { x.lag += o.Offset })
-	done, err := contest.Committed(ctx, s.adm, appID, topicIn)
+	done, err := compare.Committed(ctx, s.adm, appID, topicIn)
 	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) { // before the first commit
 		return x, err
 	}

@@ -1,4 +1,4 @@
-// Package contest runs contenders over the same topics of a real Kafka broker, one
+// Package compare runs contenders over the same topics of a real Kafka broker, one
 // after the other: plain client loops that mark the limit, Millrace, Kafka Streams
 // and Flink. One observer outside of all of them measures each in the same way,
 // the output of each run is checked, and what is found goes to a history that a
@@ -12,7 +12,7 @@
 //	observe    committed offsets and CPU time, ten times a second
 //	history    one JSON line per run
 //	table      medians, ranges and ratios as markdown
-package contest
+package compare
 
 import "slices"
 

@@ -1,4 +1,4 @@
-package contest
+package compare
 
 import (
 	"bytes"
@@ -20,22 +20,22 @@ const buildDir = ".target"
 func Build(ctx context.Context, dir string) error {
 	sum, err := sources(dir)
 	if err != nil {
-		return fmt.Errorf("contest: the sources of a peer: %w", err)
+		return fmt.Errorf("compare: the sources of a peer: %w", err)
 	}
 	stamp := filepath.Join(dir, buildDir, "sources.sha256")
 	if had, err := os.ReadFile(stamp); err == nil && bytes.Equal(had, sum) {
 		return nil
 	}
 	if err := os.RemoveAll(filepath.Join(dir, buildDir)); err != nil {
-		return fmt.Errorf("contest: the last build of a peer: %w", err)
+		return fmt.Errorf("compare: the last build of a peer: %w", err)
 	}
 	cmd := exec.CommandContext(ctx, "mvn", "-q", "-B", "process-classes")
 	cmd.Dir = dir
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("contest: building %s by Maven: %w: %s", filepath.Base(dir), err, strings.TrimSpace(string(out)))
+		return fmt.Errorf("compare: building %s by Maven: %w: %s", filepath.Base(dir), err, strings.TrimSpace(string(out)))
 	}
 	if err := os.WriteFile(stamp, sum, 0o600); err != nil {
-		return fmt.Errorf("contest: %w", err)
+		return fmt.Errorf("compare: %w", err)
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package contest
+package compare
 
 import (
 	"cmp"
@@ -159,7 +159,7 @@ func (s *Site) warm(ctx context.Context, topic string, records int64) error {
 	for records > 0 {
 		fetches := cl.PollFetches(ctx)
 		if err := fetches.Err(); err != nil {
-			return fmt.Errorf("contest: reading %s: %w", topic, err)
+			return fmt.Errorf("compare: reading %s: %w", topic, err)
 		}
 		records -= int64(fetches.NumRecords())
 	}
@@ -181,7 +181,7 @@ func (s *Site) Do(ctx context.Context, sel Selection, step Step, history []Resul
 		return r, err
 	}
 	if err := os.MkdirAll(j.Dir, 0o755); err != nil {
-		return r, fmt.Errorf("contest: folder of a run: %w", err)
+		return r, fmt.Errorf("compare: folder of a run: %w", err)
 	}
 	defer func() { err = errors.Join(err, s.tidy(ctx, j, r)) }()
 	if step.Load.Rate > 0 {
@@ -252,7 +252,7 @@ func (s *Site) end(ctx context.Context, topic string) (total int64, err error) {
 		err = ends.Error()
 	}
 	if err != nil {
-		return 0, fmt.Errorf("contest: end of topic %s: %w", topic, err)
+		return 0, fmt.Errorf("compare: end of topic %s: %w", topic, err)
 	}
 	ends.Each(func(o kadm.ListedOffset) { total += o.Offset })
 	return total, nil

@@ -1,4 +1,4 @@
-package contest
+package compare
 
 import (
 	"context"
@@ -56,7 +56,7 @@ func figures(samples []sample, total int64) (Figures, error) {
 	to, ok2 := at(moves, reached*steadyTo/100)
 	took := to.at.Sub(from.at).Seconds()
 	if !ok1 || !ok2 || took <= 0 || reached < total*leastSeen/100 {
-		return Figures{}, fmt.Errorf("contest: no figures: %d commits seen, up to %d of %d records", len(moves)-1, reached, total)
+		return Figures{}, fmt.Errorf("compare: no figures: %d commits seen, up to %d of %d records", len(moves)-1, reached, total)
 	}
 	millions := float64(to.records-from.records) / million
 	others := (to.machine - from.machine) - (to.contender - from.contender) - (to.broker - from.broker) - (to.self - from.self)
@@ -181,11 +181,11 @@ func Ready(ctx context.Context, adm *kadm.Client) error {
 func Committed(ctx context.Context, adm *kadm.Client, group, topic string) (n int64, err error) {
 	offsets, err := adm.FetchOffsets(ctx, group)
 	if err != nil {
-		return 0, fmt.Errorf("contest: committed offsets of group %s: %w", group, err)
+		return 0, fmt.Errorf("compare: committed offsets of group %s: %w", group, err)
 	}
 	for _, o := range offsets[topic] {
 		if o.Err != nil {
-			err = errors.Join(err, fmt.Errorf("contest: committed offset of group %s, %s partition %d: %w", group, topic, o.Partition, o.Err))
+			err = errors.Join(err, fmt.Errorf("compare: committed offset of group %s, %s partition %d: %w", group, topic, o.Partition, o.Err))
 		}
 		n += max(0, o.At)
 	}

@@ -1,4 +1,4 @@
-package contest
+package compare
 
 import (
 	"context"
@@ -74,14 +74,14 @@ func (s *Site) probe(ctx context.Context, j Job) ([]byte, error) {
 		"-duration", fmt.Sprintf("%ds", seconds), "-warmup", fmt.Sprintf("%ds", warmupSeconds), "-drain", fmt.Sprintf("%ds", drainSeconds), "-ready", fmt.Sprintf("%ds", readySeconds), "-workload", sinkOf(j))
 	log, err := os.Create(filepath.Join(j.Dir, "probe"))
 	if err != nil {
-		return nil, fmt.Errorf("contest: the probe's log: %w", err)
+		return nil, fmt.Errorf("compare: the probe's log: %w", err)
 	}
 	defer log.Close()
 	cmd.Stderr = log
 	out, err := cmd.Output()
 	if err != nil {
 		text, _ := os.ReadFile(log.Name())
-		return nil, fmt.Errorf("contest: the probe: %w: %s", err, strings.TrimSpace(string(text)))
+		return nil, fmt.Errorf("compare: the probe: %w: %s", err, strings.TrimSpace(string(text)))
 	}
 	return out, nil
 }
@@ -89,7 +89,7 @@ func (s *Site) probe(ctx context.Context, j Job) ([]byte, error) {
 // percentiles reads what the probe has printed.
 func percentiles(said []byte) (p Percentiles, err error) {
 	if err := json.Unmarshal(said, &p); err != nil || p.P50 <= 0 {
-		return p, fmt.Errorf("contest: no percentiles in what the probe printed: %q (%v)", said, err)
+		return p, fmt.Errorf("compare: no percentiles in what the probe printed: %q (%v)", said, err)
 	}
 	return p, nil
 }

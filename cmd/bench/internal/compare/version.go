@@ -1,4 +1,4 @@
-package contest
+package compare
 
 import (
 	"context"
@@ -40,7 +40,7 @@ func Dirty(version string) bool { return strings.HasSuffix(version, dirtySuffix)
 func git(ctx context.Context, root string, args ...string) (string, error) {
 	out, err := exec.CommandContext(ctx, "git", append([]string{"-C", root}, args...)...).Output()
 	if err != nil {
-		return "", fmt.Errorf("contest: git %s: %w", args[0], err)
+		return "", fmt.Errorf("compare: git %s: %w", args[0], err)
 	}
 	return strings.TrimSpace(string(out)), nil
 }
@@ -49,14 +49,14 @@ func git(ctx context.Context, root string, args ...string) (string, error) {
 func Root() (string, error) {
 	start, err := os.Getwd()
 	if err != nil {
-		return "", fmt.Errorf("contest: the working directory: %w", err)
+		return "", fmt.Errorf("compare: the working directory: %w", err)
 	}
 	for dir := start; ; dir = filepath.Dir(dir) {
 		if _, err := os.Stat(filepath.Join(dir, "testdata", "peers")); err == nil {
 			return dir, nil
 		}
 		if dir == filepath.Dir(dir) {
-			return "", fmt.Errorf("contest: no testdata/peers above %s: run inside the repository", start)
+			return "", fmt.Errorf("compare: no testdata/peers above %s: run inside the repository", start)
 		}
 	}
 }

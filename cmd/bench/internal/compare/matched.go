@@ -1,4 +1,4 @@
-package contest
+package compare
 
 import (
 	"fmt"
@@ -57,7 +57,7 @@ func checkVolume(load Load, run, loop Result) error {
 	}{{"outputs", outputs, loop.Outputs}, {"changelog entries", changelog, loop.Changelog}} {
 		want := v.of.perRecord*float64(loop.Records) + v.of.perCommit*float64(loop.Transactions)
 		if math.Abs(float64(v.got)-want) > volumeSpare*want+partitions {
-			return fmt.Errorf("contest: a matched loop wrote %d %s instead of %.0f", v.got, v.what, want)
+			return fmt.Errorf("compare: a matched loop wrote %d %s instead of %.0f", v.got, v.what, want)
 		}
 	}
 	return nil

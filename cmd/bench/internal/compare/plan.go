@@ -1,4 +1,4 @@
-package contest
+package compare
 
 import (
 	"fmt"
@@ -51,7 +51,7 @@ func (s Selection) Validate() error {
 		wrong = append(wrong, fmt.Sprintf("%d repetitions of %d records", s.Reps, s.Records))
 	}
 	if len(wrong) > 0 {
-		return fmt.Errorf("contest: there is %s", strings.Join(wrong, "; "))
+		return fmt.Errorf("compare: there is %s", strings.Join(wrong, "; "))
 	}
 	return nil
 }

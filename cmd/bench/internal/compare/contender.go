@@ -1,4 +1,4 @@
-package contest
+package compare
 
 import (
 	"bytes"
@@ -107,13 +107,13 @@ func (t Tools) loop(j Job) []string {
 func reported(path string) (r Reported, err error) {
 	content, err := os.ReadFile(path)
 	if err != nil {
-		return r, fmt.Errorf("contest: what the contender printed: %w", err)
+		return r, fmt.Errorf("compare: what the contender printed: %w", err)
 	}
 	lines := bytes.Split(bytes.TrimSpace(content), []byte("\n"))
 	for _, line := range slices.Backward(lines) {
 		if bytes.HasPrefix(line, []byte("{")) {
 			if err := json.Unmarshal(line, &r); err != nil {
-				return r, fmt.Errorf("contest: the contender printed %q: %w", line, err)
+				return r, fmt.Errorf("compare: the contender printed %q: %w", line, err)
 			}
 			return r, nil
 		}

@@ -1,4 +1,4 @@
-package contest
+package compare
 
 import (
 	"bytes"
@@ -87,7 +87,7 @@ func ReadHistory(path string) (all []Result, err error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("contest: history: %w", err)
+		return nil, fmt.Errorf("compare: history: %w", err)
 	}
 	n := 0
 	for line := range bytes.Lines(content) {
@@ -97,7 +97,7 @@ func ReadHistory(path string) (all []Result, err error) {
 		}
 		var r Result
 		if err := json.Unmarshal(line, &r); err != nil {
-			return nil, fmt.Errorf("contest: history %s line %d: %w", path, n, err)
+			return nil, fmt.Errorf("compare: history %s line %d: %w", path, n, err)
 		}
 		all = append(all, r)
 	}
@@ -108,7 +108,7 @@ func ReadHistory(path string) (all []Result, err error) {
 func AppendHistory(path string, r Result) (err error) {
 	defer func() {
 		if err != nil {
-			err = fmt.Errorf("contest: history: %w", err)
+			err = fmt.Errorf("compare: history: %w", err)
 		}
 	}()
 	line, err := json.Marshal(r)
