@@ -19,7 +19,7 @@ LINT_VERSION := v2.15.0
 LINT := .bin/golangci-lint-$(LINT_VERSION)
 SIM := ./processor/internal/sim/
 
-.PHONY: help build test race lint sim mutants test-kafka bench bench-kafka soak demo cover ci clean
+.PHONY: help build test race lint sim mutants test-kafka bench bench-kafka soak demo cover measure ci clean
 
 help: ## print this menu
 	@echo "usage: make TARGET [SEEDS=n FROM=s]"
@@ -49,7 +49,7 @@ mutants: ## plant known bugs and count the seeds until the simulation finds each
 	$(GO) test -tags synctests -count=1 -run TestMutants -timeout 120m -v $(SIM)
 
 test-kafka: ## integration tests on a real Apache Kafka broker (Java 17 and Maven; skipped with a reason without)
-	@$(GO) test -tags kafka -count=1 -timeout 30m -v ./cmd/internal/... ./cmd/bench ./cmd/millrace | sed -E '/^(=== | *--- PASS)/d'
+	@$(GO) test -tags kafka -count=1 -timeout 30m -v ./cmd/internal/... ./cmd/bench/... ./cmd/millrace | sed -E '/^(=== | *--- PASS)/d'
 
 bench: ## the engine alone with allocation counts, then end to end with an embedded broker, output checked
 	$(if $(BENCHES),$(GO) test -run '^$$' -bench . -benchmem $(addprefix ./,$(BENCHES)),@echo "no benchmarks yet")
@@ -71,6 +71,9 @@ cover: ## test coverage per function in .cover/
 	$(GO) test -coverprofile=.cover/cover.out ./...
 	$(GO) tool cover -func=.cover/cover.out | tee .cover/functions.txt | tail -1
 	$(GO) tool cover -html=.cover/cover.out -o .cover/cover.html
+
+measure: ## lengths, names and comments in figures: of this module, or of the Go code in TREE=
+	@$(GO) run ./cmd/internal/measure $(TREE)
 
 ci: ## exactly what the pipeline runs
 	.ci/run

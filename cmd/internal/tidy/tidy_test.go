@@ -106,6 +106,7 @@ var shapeFixtures = []fixture{
 	{"package name", one("low/a.go", "// Package common is.\npackage common\n"), `low/a.go:2: the package's name says "common"`},
 	{"type name", one("low/a.go", "// Package low is.\npackage low\ntype storeImpl int\n"), `type storeImpl says "impl"`},
 	{"abbreviation", one("low/a.go", "// Package low is.\npackage low\ntype xHTTPManager int\n"), `says "manager"`},
+	{"after a digit", one("low/a.go", "// Package low is.\npackage low\ntype utf8Helper int\n"), `says "helper"`},
 	{"part of a word", one("low/a.go", "// Package low is.\npackage low\ntype (\nsimple int\ndatabase int\nimplication int\n)\n"), ""},
 }
 
