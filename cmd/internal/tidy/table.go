@@ -33,6 +33,7 @@ func Millrace() Rules {
 		LongFile:      150,
 		MaxFunction:   70,
 		LongFunctions: nil,
+		Numbers:       map[string]string{"processor": "processor/INVARIANTS.md"},
 		Banned:        []string{"manager", "helper", "util", "utility", "utilities", "common", "base", "impl"},
 		Forbidden:     forbidden(),
 		Data:          []string{"testdata/web_access.log"},
