@@ -69,7 +69,9 @@ func (b *Builder) SkipErrors() { b.graph.SetPolicy(graph.ErrorPolicy{OnError: gr
 // DeadLetter has records that cannot be decoded or processed sent to topic, in
 // the same transaction as everything else, with the original key, value,
 // headers and timestamp and with headers that say what happened. With also,
-// records dropped for those reasons are sent there too. A record that had effects
+// records dropped for those reasons are sent there too, once for each operator that
+// drops them: others may have taken the record, so who sends such letters back has it
+// counted twice there. A record that had effects
 // before it failed leaves none, but for its time: that has moved the time of its
 // partition as any record's does. User code that fails as a window closes or at a commit stops the application,
 // as with SkipErrors; of what Suppress sends the change itself is the dead letter, with
