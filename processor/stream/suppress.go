@@ -82,7 +82,7 @@ func (s *suppress[K, V]) open(w windowing.Suppression, store state.KV[[]byte, wi
 	if s.held, err = windowing.NewSuppressor(w, opened, s.emit); err != nil {
 		return inst, err
 	}
-	return graph.Instance{Receive: graph.Receiver[K, V](s.receive), Timed: s.held, Undoable: s.held}, nil
+	return graph.Instance{Receive: graph.One(s.receive), Timed: s.held, Undoable: s.held}, nil
 }
 
 func (s *suppress[K, V]) receive(r *Record[K, V]) (err error) {

@@ -109,7 +109,7 @@ func (t *table[K, V, A]) open(store state.KV[[]byte, state.Timestamped[A]], key 
 	if t.store, err = store.Open(t.env); err != nil {
 		return inst, err
 	}
-	inst.Receive = graph.Receiver[K, V](t.receive)
+	inst.Receive = graph.One(t.receive)
 	if !t.update {
 		t.passed = windowing.NoTime
 		if c, ok := t.store.Closing(); ok {

@@ -144,7 +144,7 @@ func (o *windowed[K, V, A]) open(aggregation opener[K, V, A], key serde.Serde[K]
 	if grace, kept := windowing.KeptGrace(o.env.Stores(), o.node.Name); kept {
 		o.agg.GraceBefore(grace)
 	}
-	inst = graph.Instance{Receive: graph.Receiver[K, V](o.receive), Timed: o.agg, Commit: o.agg.BeforeCommit}
+	inst = graph.Instance{Receive: graph.One(o.receive), Timed: o.agg, Commit: o.agg.BeforeCommit}
 	inst.Undoable, _ = o.agg.(graph.Undoable)
 	return inst, nil
 }

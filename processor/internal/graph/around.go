@@ -81,8 +81,8 @@ func (a *around) down(n *Node) {
 	}
 	a.below[n.ID] = true
 	for _, port := range n.Ports {
-		for _, child := range port {
-			a.down(a.node(child))
+		for _, e := range port {
+			a.down(a.node(e.To))
 		}
 	}
 }
@@ -91,9 +91,9 @@ func (a *around) down(n *Node) {
 func (a *around) cut(n *Node) *Node {
 	c := *n
 	c.Parents = slices.DeleteFunc(slices.Clone(n.Parents), func(e Edge) bool { return !a.keeps(e.From) })
-	c.Ports = make([][]NodeID, len(n.Ports))
+	c.Ports = make([][]Edge, len(n.Ports))
 	for i, port := range n.Ports {
-		c.Ports[i] = slices.DeleteFunc(slices.Clone(port), func(id NodeID) bool { return !a.keeps(id) })
+		c.Ports[i] = slices.DeleteFunc(slices.Clone(port), func(e Edge) bool { return !a.keeps(e.To) })
 	}
 	return &c
 }

@@ -37,8 +37,11 @@ func (t *Topology) describe(n *Node) string {
 		fmt.Fprintf(&b, " (store: %s, %s)", s.Name, s.Kind)
 	}
 	for _, port := range n.Ports {
-		for _, child := range port {
-			fmt.Fprintf(&b, "\n      --> %s", t.nodes[child].Name)
+		for _, e := range port {
+			fmt.Fprintf(&b, "\n      --> %s", t.nodes[e.To].Name)
+			if t.nodes[e.To].inputs() > 1 {
+				fmt.Fprintf(&b, " (input %d)", e.Input)
+			}
 		}
 	}
 	b.WriteByte('\n')

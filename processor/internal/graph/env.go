@@ -115,7 +115,9 @@ func (c *Context) Origin() (Origin, bool) { return c.Source, c.Message != nil }
 
 // An Instance is a node that runs in one task.
 type Instance struct {
-	Receive any    // a Receiver of the node's input type; nil for sources
+	// Receive has a Receiver for each input, of the type of that input (see One);
+	// nil for sources.
+	Receive []any
 	Source  Source // sources only
 	Timed   Timed  // operators that wait for watermarks
 	Teller  Teller // sinks that tell how far the time has come

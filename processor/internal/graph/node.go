@@ -39,8 +39,8 @@ type Node struct {
 	Completeness string
 	// Clamped marks a sink that brings times into the bounds of its topic.
 	Clamped bool
-	Parents []Edge
-	Ports   [][]NodeID // children by port; most nodes have one port
+	Parents []Edge   // all that enter it; several may enter one input
+	Ports   [][]Edge // those that leave it, by port; most nodes have one port
 	Stores  []state.Spec
 	// Windows are those whose results the operator sends; nil if it has none.
 	Windows windowing.Definition
@@ -49,8 +49,8 @@ type Node struct {
 	Sends Sending
 	// Watermarks is the strategy of a source.
 	Watermarks windowing.Watermarks
-	// Instantiate makes the node's Instance. It gets the receivers of the
-	// children by port.
+	// Instantiate makes the node's Instance. It gets the receivers at the other
+	// ends of its edges, by port.
 	Instantiate func(env *Env, node *Node, children [][]any) (Instance, error)
 }
 
@@ -70,10 +70,30 @@ const (
 	SendsAtCommits
 )
 
-// An Edge leaves a node by one of its ports.
+// An Edge leaves a node by one of its ports and enters another by one of its
+// inputs. Ports and inputs have types of their own; the task checks that they
+// meet.
 type Edge struct {
-	From NodeID
-	Port int
+	From  NodeID
+	Port  int
+	To    NodeID // set by Builder.Add
+	Input int
+}
+
+// Into is the edge as it enters a node by another input than the first.
+func (e Edge) Into(input int) Edge {
+	e.Input = input
+	return e
+}
+
+// One lists the receivers of a node with one input.
+func One[K, V any](receive func(*Record[K, V]) error) []any {
+	return []any{Receiver[K, V](receive)}
+}
+
+// Two lists the receivers of a node with two inputs.
+func Two[K, V, K2, V2 any](first func(*Record[K, V]) error, second func(*Record[K2, V2]) error) []any {
+	return []any{Receiver[K, V](first), Receiver[K2, V2](second)}
 }
 
 // Fan joins the children of one port into one receiver. Each child is checked

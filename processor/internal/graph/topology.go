@@ -61,16 +61,18 @@ func (b *Builder) Fail(format string, args ...any) {
 // SetPolicy sets what becomes of records that fail.
 func (b *Builder) SetPolicy(p ErrorPolicy) { b.policy = p }
 
-// Add adds a node below the given edges and returns its id.
+// Add adds a node that the given edges enter and returns its id.
 func (b *Builder) Add(n Node, parents ...Edge) NodeID {
 	n.ID = NodeID(len(b.nodes))
-	n.Parents = parents
+	n.Parents = nil
 	for _, e := range parents {
+		e.To = n.ID
+		n.Parents = append(n.Parents, e)
 		p := b.nodes[e.From]
 		for len(p.Ports) <= e.Port {
 			p.Ports = append(p.Ports, nil)
 		}
-		p.Ports[e.Port] = append(p.Ports[e.Port], n.ID)
+		p.Ports[e.Port] = append(p.Ports[e.Port], e)
 	}
 	b.nodes = append(b.nodes, &n)
 	return n.ID
@@ -83,12 +85,37 @@ func (b *Builder) Node(id NodeID) *Node { return b.nodes[id] }
 // mistake at once.
 func (b *Builder) Build() (*Topology, error) {
 	t := &Topology{Name: b.name, Policy: b.policy, nodes: b.nodes, partitions: b.partitions}
-	errs := append(slices.Clone(b.errs), t.checkStores(), t.checkTopics(), t.checkCompleteness(), t.checkPolicy())
+	errs := append(slices.Clone(b.errs), t.checkInputs(), t.checkStores(), t.checkTopics(), t.checkCompleteness(), t.checkPolicy())
 	if err := errors.Join(errs...); err != nil {
 		return nil, fmt.Errorf("topology %q: %w", b.name, err)
 	}
 	t.cut()
 	return t, nil
+}
+
+// checkInputs wants an edge into every input of a node, up to its last.
+func (t *Topology) checkInputs() error {
+	var errs []error
+	for _, n := range t.nodes {
+		entered := map[int]bool{}
+		for _, e := range n.Parents {
+			entered[e.Input] = true
+		}
+		for input := range n.inputs() {
+			if !entered[input] {
+				errs = append(errs, fmt.Errorf("operator %q: nothing enters it by input %d", n.Name, input))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// inputs is one more than the last input by which an edge enters the node.
+func (n *Node) inputs() (count int) {
+	for _, e := range n.Parents {
+		count = max(count, e.Input+1)
+	}
+	return count
 }
 
 func (t *Topology) checkStores() error {

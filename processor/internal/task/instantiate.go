@@ -33,25 +33,31 @@ func (t *Task) instantiate() error {
 		for _, e := range recipes[i].Parents {
 			n.parents = append(n.parents, at[e.From])
 		}
-		inst, err := recipes[i].Instantiate(t.env, recipes[i], t.receivers(recipes[i], at))
+		receivers, err := t.receivers(recipes[i], at)
+		if err == nil {
+			n.inst, err = recipes[i].Instantiate(t.env, recipes[i], receivers)
+		}
 		if err != nil {
 			return fmt.Errorf("operator %q: %w", recipes[i].Name, err)
 		}
-		n.inst = inst
 	}
 	t.findClocked()
 	return t.openInputs()
 }
 
-// receivers collects the receivers of a node's children, by port.
-func (t *Task) receivers(n *graph.Node, at map[graph.NodeID]int) [][]any {
+// receivers collects the receivers at the other ends of a node's edges, by port.
+func (t *Task) receivers(n *graph.Node, at map[graph.NodeID]int) ([][]any, error) {
 	ports := make([][]any, len(n.Ports))
-	for p, children := range n.Ports {
-		for _, c := range children {
-			ports[p] = append(ports[p], t.nodes[at[c]].inst.Receive)
+	for p, edges := range n.Ports {
+		for _, e := range edges {
+			child := &t.nodes[at[e.To]]
+			if e.Input >= len(child.inst.Receive) {
+				return nil, fmt.Errorf("operator %q has %d inputs, and none with the number %d", child.recipe.Name, len(child.inst.Receive), e.Input)
+			}
+			ports[p] = append(ports[p], child.inst.Receive[e.Input])
 		}
 	}
-	return ports
+	return ports, nil
 }
 
 // findClocked lists the nodes a sweep has to visit: those that act on time or

@@ -86,7 +86,7 @@ func countOf(counts state.KV[string, int64]) func(*graph.Env, *graph.Node, [][]a
 		if err != nil {
 			return graph.Instance{}, err
 		}
-		return graph.Instance{Receive: graph.Receiver[string, []byte](func(r *record) error {
+		return graph.Instance{Receive: graph.One(func(r *record) error {
 			n, _, err := store.Get(r.Key)
 			if err != nil {
 				return err
@@ -109,7 +109,7 @@ func countOf(counts state.KV[string, int64]) func(*graph.Env, *graph.Node, [][]a
 }
 
 func sinkOf(env *graph.Env, node *graph.Node, _ [][]any) (graph.Instance, error) {
-	return graph.Instance{Receive: graph.Receiver[string, []byte](func(r *record) error {
+	return graph.Instance{Receive: graph.One(func(r *record) error {
 		key := []byte(r.Key)
 		env.Outbox.Send(graph.Out{
 			Topic: node.Topic, Partition: env.Partition(key, env.Partitions[node.Topic]), Timestamp: int64(r.Time), Key: key, Value: r.Value,
