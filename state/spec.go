@@ -1,6 +1,9 @@
 package state
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Kind is the shape of a store, part of what its bytes mean.
 type Kind uint8
@@ -31,6 +34,24 @@ type Spec struct {
 	Kind Kind
 	// Traits are what else gives the store's bytes their meaning; their names are unique.
 	Traits []Trait
+}
+
+// Unlike says in what two specs of one name differ; "" if their stores can be one.
+func (s Spec) Unlike(other Spec) string {
+	is := kept(other)
+	for _, t := range kept(s) {
+		at := slices.IndexFunc(is, func(o Trait) bool { return o.Name == t.Name })
+		if at < 0 {
+			return fmt.Sprintf("%s: %s and none", t.Name, shown(t.Value))
+		}
+		if is[at].Value != t.Value {
+			return fmt.Sprintf("%s: %s and %s", t.Name, shown(t.Value), shown(is[at].Value))
+		}
+	}
+	if len(other.Traits) > len(s.Traits) {
+		return other.Unlike(s)
+	}
+	return ""
 }
 
 // nameMax is the longest legal name, in bytes: with the application id before it and "-changelog" behind it a topic

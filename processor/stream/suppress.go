@@ -39,8 +39,9 @@ func Suppress[K, V any](name string, changes Stream[K, V], w windowing.Suppressi
 	store := state.KV[[]byte, windowing.Held]{Name: name, Key: serde.Bytes, Value: windowing.HeldSerde()}
 	spec := store.Spec()
 	spec.Traits = append(spec.Traits, state.Format("held values", value))
+	b.AddStore(name, stateOf(spec, suppressKind, changes.key, ""))
 	id := b.Add(graph.Node{
-		Name: name, Kind: graph.OperatorNode, Stores: []state.Spec{stateOf(spec, suppressKind, changes.key, "")},
+		Name: name, Kind: graph.OperatorNode, Stores: []string{name},
 		Instantiate: func(env *graph.Env, node *graph.Node, children [][]any) (graph.Instance, error) {
 			s := &suppress[K, V]{env: env, node: node}
 			return s.open(w, store, changes.key, value, children)

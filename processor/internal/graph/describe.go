@@ -33,8 +33,9 @@ func (t *Topology) describe(n *Node) string {
 	if n.Completeness != "" {
 		fmt.Fprintf(&b, " (completeness: %s)", n.Completeness)
 	}
-	for _, s := range n.Stores {
-		fmt.Fprintf(&b, " (store: %s, %s)", s.Name, s.Kind)
+	for _, name := range n.Stores {
+		spec, _ := t.Store(name)
+		fmt.Fprintf(&b, " (store: %s, %s)", name, spec.Kind)
 	}
 	for _, port := range n.Ports {
 		for _, e := range port {

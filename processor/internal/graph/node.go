@@ -3,7 +3,6 @@ package graph
 import (
 	"fmt"
 
-	"github.com/millrace/millrace/state"
 	"github.com/millrace/millrace/windowing"
 )
 
@@ -41,7 +40,9 @@ type Node struct {
 	Clamped bool
 	Parents []Edge   // all that enter it; several may enter one input
 	Ports   [][]Edge // those that leave it, by port; most nodes have one port
-	Stores  []state.Spec
+	// Stores are the names of the stores it is connected to: Instantiate may open
+	// these. Nodes that share one are in one sub-topology.
+	Stores []string
 	// Windows are those whose results the operator sends; nil if it has none.
 	Windows windowing.Definition
 	// Sends is how the order of what leaves an operator by its first port comes

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/millrace/millrace/state"
 )
@@ -16,6 +15,7 @@ type Topology struct {
 	Policy ErrorPolicy
 	nodes  []*Node
 	subs   []*Subtopology
+	stores []store // as they were given; of one name the first counts
 
 	partitions map[string]int32 // of repartition topics, where a number was asked for
 }
@@ -45,6 +45,7 @@ type Builder struct {
 	name   string
 	policy ErrorPolicy
 	nodes  []*Node
+	stores []store
 	errs   []error
 
 	partitions map[string]int32
@@ -84,7 +85,7 @@ func (b *Builder) Node(id NodeID) *Node { return b.nodes[id] }
 // Build checks the graph and cuts it into sub-topologies. It reports every
 // mistake at once.
 func (b *Builder) Build() (*Topology, error) {
-	t := &Topology{Name: b.name, Policy: b.policy, nodes: b.nodes, partitions: b.partitions}
+	t := &Topology{Name: b.name, Policy: b.policy, nodes: b.nodes, stores: b.stores, partitions: b.partitions}
 	errs := append(slices.Clone(b.errs), t.checkInputs(), t.checkStores(), t.checkTopics(), t.checkCompleteness(), t.checkPolicy())
 	if err := errors.Join(errs...); err != nil {
 		return nil, fmt.Errorf("topology %q: %w", b.name, err)
@@ -116,23 +117,6 @@ func (n *Node) inputs() (count int) {
 		count = max(count, e.Input+1)
 	}
 	return count
-}
-
-func (t *Topology) checkStores() error {
-	owner := map[string]string{}
-	var errs []error
-	for _, n := range t.nodes {
-		for _, s := range n.Stores {
-			if err := state.LegalName(s.Name); err != nil {
-				errs = append(errs, fmt.Errorf("operator %q: %w", n.Name, err))
-			}
-			if other, taken := owner[s.Name]; taken {
-				errs = append(errs, fmt.Errorf("the name %q is used by two operators, %q and %q; names of state are unique in an application", s.Name, other, n.Name))
-			}
-			owner[s.Name] = n.Name
-		}
-	}
-	return errors.Join(errs...)
 }
 
 func (t *Topology) checkTopics() error {
@@ -209,7 +193,7 @@ func (t *Topology) checkPolicy() error {
 }
 
 // cut gives every connected set of nodes a number, in the order of their first
-// nodes.
+// nodes. Edges connect nodes, and so do stores.
 func (t *Topology) cut() {
 	root := make([]int, len(t.nodes))
 	for i := range root {
@@ -221,10 +205,20 @@ func (t *Topology) cut() {
 		}
 		return i
 	}
+	unite := func(m, n NodeID) {
+		a, b := find(int(m)), find(int(n))
+		root[max(a, b)] = min(a, b)
+	}
+	users := map[string]NodeID{}
 	for _, n := range t.nodes {
 		for _, e := range n.Parents {
-			a, b := find(int(n.ID)), find(int(e.From))
-			root[max(a, b)] = min(a, b)
+			unite(n.ID, e.From)
+		}
+		for _, name := range n.Stores {
+			if other, ok := users[name]; ok {
+				unite(n.ID, other)
+			}
+			users[name] = n.ID
 		}
 	}
 	byRoot := map[int]*Subtopology{}
@@ -237,14 +231,11 @@ func (t *Topology) cut() {
 		}
 		sub.add(n)
 	}
-	for _, s := range t.subs {
-		slices.SortFunc(s.Stores, func(a, b state.Spec) int { return strings.Compare(a.Name, b.Name) })
-	}
+	t.allot()
 }
 
 func (s *Subtopology) add(n *Node) {
 	s.Nodes = append(s.Nodes, n)
-	s.Stores = append(s.Stores, n.Stores...)
 	switch n.Kind {
 	case SourceNode:
 		s.Sources = append(s.Sources, n.Topic)

@@ -29,7 +29,8 @@ func counting(t *testing.T, policy graph.ErrorPolicy) *graph.Topology {
 	b.SetPolicy(policy)
 	in := b.Add(graph.Node{Name: "source:in", Kind: graph.SourceNode, Topic: "in", Watermarks: windowing.Ascending(), Instantiate: sourceOf})
 	counts := state.KV[string, int64]{Name: "counts", Key: serde.String, Value: serde.Int64}
-	op := b.Add(graph.Node{Name: "count", Kind: graph.OperatorNode, Stores: []state.Spec{counts.Spec()}, Instantiate: countOf(counts)}, graph.Edge{From: in})
+	b.AddStore("count", counts.Spec())
+	op := b.Add(graph.Node{Name: "count", Kind: graph.OperatorNode, Stores: []string{counts.Name}, Instantiate: countOf(counts)}, graph.Edge{From: in})
 	b.Add(graph.Node{Name: "sink:out", Kind: graph.SinkNode, Topic: "out", Instantiate: sinkOf}, graph.Edge{From: op})
 	g, err := b.Build()
 	if err != nil {
