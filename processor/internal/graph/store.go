@@ -30,14 +30,15 @@ func (b *Builder) ShareStore(operator string, spec state.Spec) {
 	b.stores = append(b.stores, store{spec: spec, by: operator, shared: true})
 }
 
-// Store returns the spec of a store; false if the topology has none of that name.
+// Store returns the spec of a store. Of one that the topology does not have, as
+// one of another version, that is the name alone, and false.
 func (t *Topology) Store(name string) (state.Spec, bool) {
 	for i := range t.stores {
 		if t.stores[i].spec.Name == name {
 			return t.stores[i].spec, true
 		}
 	}
-	return state.Spec{}, false
+	return state.Spec{Name: name}, false
 }
 
 // checkStores wants names that are legal and of one store each, and every store

@@ -78,7 +78,7 @@ func newLease(id task.ID, sub *graph.Subtopology, owner identity) *lease {
 func (l *lease) changelogs(applicationID string) []string {
 	if l.topics == nil {
 		for _, s := range l.sub.Stores {
-			l.topics = append(l.topics, state.ChangelogTopic(applicationID, s.Name))
+			l.topics = append(l.topics, s.ChangelogTopic(applicationID))
 		}
 	}
 	return l.topics

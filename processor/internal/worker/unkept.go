@@ -26,8 +26,9 @@ func (w *Worker) searchState(ctx context.Context, b *batch, broken *lease, unkep
 	leases := w.revert([]*batch{b})
 	if broken.task == bad {
 		exactly := false
+		store, _ := w.cfg.Graph.Store(unkept.Store)
 		switch {
-		case errors.Is(unkept, state.ErrTooLarge) && w.relearn(ctx, state.ChangelogTopic(w.cfg.ApplicationID, unkept.Store)):
+		case errors.Is(unkept, state.ErrTooLarge) && w.relearn(ctx, store.ChangelogTopic(w.cfg.ApplicationID)):
 		case !bad.Exact():
 			exactly = true
 			w.cfg.Events.warning(fmt.Errorf("the task goes back to its last commit, to find the record behind this: %w", reason))
