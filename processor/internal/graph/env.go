@@ -143,12 +143,14 @@ type Undoable interface {
 // A Source is the entry of a task for one input topic.
 type Source interface {
 	// Time returns the event time of m. It decodes m only if the time is in it,
-	// and returns windowing.NoTime if m then has no value.
+	// and returns windowing.NoTime if m then has no value. It is asked for every
+	// record, whether the source takes those without a value or not.
 	Time(m *Message) (windowing.EventTime, error)
 	// Mark returns the watermark that m announces, if it is a marker. It is
 	// called only where the strategy of the source is Marked.
 	Mark(m *Message) (at windowing.EventTime, ok bool, err error)
-	// Push decodes m and sends it down the graph, to be judged by watermark.
+	// Push decodes m and sends it down the graph, to be judged by watermark. m has
+	// a value, unless the node takes those without.
 	Push(m *Message, at, watermark windowing.EventTime) error
 }
 

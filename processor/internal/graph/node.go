@@ -48,6 +48,9 @@ type Node struct {
 	// Sends is how the order of what leaves an operator by its first port comes
 	// about.
 	Sends Sending
+	// TakesNull has a source take records without a value. Without it the task
+	// drops and counts them, as NullValue.
+	TakesNull bool
 	// Watermarks is the strategy of a source.
 	Watermarks windowing.Watermarks
 	// Instantiate makes the node's Instance. It gets the receivers at the other

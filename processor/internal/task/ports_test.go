@@ -107,3 +107,28 @@ func TestEdgesAreChecked(t *testing.T) {
 		}
 	}
 }
+
+// TestASourceSaysWhetherItTakesNull: one that does is given the records without a
+// value, others have them dropped and counted.
+func TestASourceSaysWhetherItTakesNull(t *testing.T) {
+	m := newMeeting()
+	m.Node(m.numbers.From).TakesNull = true
+	m.meet(m.words, m.numbers.Into(1))
+	x, err := m.task(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for input := range 2 {
+		feed(t, x, input, []graph.Message{{Key: []byte("k"), Timestamp: 1}})
+	}
+	step(t, x)
+	c := prepare(t, x)
+	if got := values(c, "out"); got != "0" {
+		t.Errorf("out has %q", got)
+	}
+	for id, drops := range map[graph.NodeID]int64{m.words.From: 1, m.numbers.From: 0} {
+		if n := c.Counters[id]; n.Dropped[graph.NullValue] != drops || n.Processed != 1-drops {
+			t.Errorf("source %d has dropped %d and processed %d", id, n.Dropped[graph.NullValue], n.Processed)
+		}
+	}
+}
