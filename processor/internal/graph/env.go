@@ -127,6 +127,21 @@ type Instance struct {
 	// Undoable is what the operator remembers of records beside its stores; nil
 	// where that does no harm when a record is taken back.
 	Undoable Undoable
+	// AfterCommit is called when Kafka has a commit, once for each and in their
+	// order: it answers the oldest call of Commit that was not answered yet. Later
+	// ones may have been prepared by then, and records processed.
+	AfterCommit func()
+	// AfterAbort is called when the task is thrown away and everything that
+	// AfterCommit has not answered goes with it; a new instance processes that
+	// again. Nothing else is called afterwards.
+	//
+	// Both are for what the node has outside of its task. They neither send nor
+	// touch stores, for no commit would have it, and return at once. They may be
+	// called late. After a crash, or when a task is given up, neither is called
+	// for what is on its way; and where Kafka did not answer, AfterAbort is called
+	// for a commit that may turn out to be there. So what has to be right lies
+	// with the commit, in a topic or a store.
+	AfterAbort func()
 }
 
 // Undoable is what can be taken back to how it was before a record.

@@ -123,6 +123,7 @@ func (l *lease) drop(keepOverlay bool) {
 	}
 	if l.task != nil {
 		l.careful, l.exact = l.task.Careful(), l.task.Exact()
+		l.task.Aborted()
 	}
 	l.task = nil
 	for i := range l.inputs {
