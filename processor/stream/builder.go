@@ -43,7 +43,7 @@ const (
 // driver for their number, as for that of drops.
 const (
 	Decode  = graph.Decode  // the key or the value could not be decoded
-	Process = graph.Process // user code returned an error or panicked
+	Failed  = graph.Process // user code returned an error or panicked
 	Refused = graph.Refused // a result that its topic would refuse (see To)
 )
 
@@ -113,7 +113,7 @@ func (b *Builder) HashedDeadLetter(topic string, also ...Reason) {
 
 func (b *Builder) deadLetter(p graph.ErrorPolicy) {
 	for _, r := range p.Route {
-		if r == Decode || r == Process || r == Refused {
+		if r == Decode || r == Failed || r == Refused {
 			b.graph.Fail("dead-letter topic %q: %v is no reason for which an operator drops records but a failure, and those are sent there always; leave it out", p.Topic, r)
 		}
 	}
