@@ -82,11 +82,21 @@ type Edge struct {
 	Port  int
 	To    NodeID // set by Builder.Add
 	Input int
+	// Untimed says that the time does not come by this edge: what it brings is
+	// looked at when something comes by another.
+	Untimed bool
 }
 
 // Into is the edge as it enters a node by another input than the first.
 func (e Edge) Into(input int) Edge {
 	e.Input = input
+	return e
+}
+
+// WithoutTime is the edge as one that holds no time back, however quiet what is
+// before it may be.
+func (e Edge) WithoutTime() Edge {
+	e.Untimed = true
 	return e
 }
 

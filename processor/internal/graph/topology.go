@@ -94,13 +94,17 @@ func (b *Builder) Build() (*Topology, error) {
 	return t, nil
 }
 
-// checkInputs wants an edge into every input of a node, up to its last.
+// checkInputs wants an edge into every input of a node, up to its last, and the
+// time to come by one of them.
 func (t *Topology) checkInputs() error {
 	var errs []error
 	for _, n := range t.nodes {
-		entered := map[int]bool{}
+		entered, timed := map[int]bool{}, len(n.Parents) == 0
 		for _, e := range n.Parents {
-			entered[e.Input] = true
+			entered[e.Input], timed = true, timed || !e.Untimed
+		}
+		if !timed {
+			errs = append(errs, fmt.Errorf("operator %q: no edge brings the time", n.Name))
 		}
 		for input := range n.inputs() {
 			if !entered[input] {

@@ -8,8 +8,8 @@ import (
 	"github.com/millrace/millrace/windowing"
 )
 
-// A node is one instance in its place: its parents by index into Task.nodes,
-// and the time that holds behind it.
+// A node is one instance in its place: the parents that bring it the time, by index
+// into Task.nodes, and the time that holds behind it.
 type node struct {
 	recipe  *graph.Node
 	inst    graph.Instance
@@ -31,7 +31,9 @@ func (t *Task) instantiate() error {
 		n := &t.nodes[i]
 		n.recipe, n.passed = recipes[i], graph.Time{Watermark: windowing.NoTime}
 		for _, e := range recipes[i].Parents {
-			n.parents = append(n.parents, at[e.From])
+			if !e.Untimed {
+				n.parents = append(n.parents, at[e.From])
+			}
 		}
 		receivers, err := t.receivers(recipes[i], at)
 		if err == nil {

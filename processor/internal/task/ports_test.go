@@ -52,8 +52,8 @@ func (s plain[V]) Push(m *graph.Message, at, _ windowing.EventTime) error {
 }
 
 // meet adds the node, entered by these edges.
-func (m *meeting) meet(edges ...graph.Edge) {
-	m.Add(graph.Node{
+func (m *meeting) meet(edges ...graph.Edge) graph.NodeID {
+	return m.Add(graph.Node{
 		Name: "meet", Kind: graph.SinkNode, Topic: "out",
 		Instantiate: func(env *graph.Env, _ *graph.Node, _ [][]any) (graph.Instance, error) {
 			send := func(value string) error {
@@ -98,6 +98,7 @@ func TestEdgesAreChecked(t *testing.T) {
 	for want, edges := range map[string]func(*meeting) []graph.Edge{
 		`a child of operator "numbers" takes`: func(m *meeting) []graph.Edge { return []graph.Edge{m.words, m.numbers} },
 		"none with the number 2":              func(m *meeting) []graph.Edge { return []graph.Edge{m.words, m.numbers.Into(1), m.words.Into(2)} },
+		"no edge brings the time":             func(m *meeting) []graph.Edge { return []graph.Edge{m.words.WithoutTime()} },
 		"nothing enters it by input 0":        func(m *meeting) []graph.Edge { return []graph.Edge{m.numbers.Into(1)} },
 	} {
 		m := newMeeting()
@@ -132,3 +133,44 @@ func TestASourceSaysWhetherItTakesNull(t *testing.T) {
 		}
 	}
 }
+
+// TestAnUntimedEdgeHoldsNothingBack: behind it the time is that of the others.
+func TestAnUntimedEdgeHoldsNothingBack(t *testing.T) {
+	for _, untimed := range []bool{false, true} {
+		m := newMeeting()
+		numbers := m.numbers.Into(1)
+		if untimed {
+			numbers = numbers.WithoutTime()
+		}
+		passed := windowing.NoTime
+		id := m.meet(m.words, numbers)
+		meet := m.Node(id).Instantiate
+		m.Node(id).Instantiate = func(env *graph.Env, node *graph.Node, children [][]any) (graph.Instance, error) {
+			inst, err := meet(env, node, children)
+			inst.Timed = timed(func(at windowing.EventTime) { passed = at })
+			return inst, err
+		}
+		x, err := m.task(t)
+		if err != nil {
+			t.Fatal(err)
+		}
+		feed(t, x, 0, messages(7, "a"))
+		step(t, x)
+		if want := windowing.EventTime(70); untimed && passed != want || !untimed && passed != windowing.NoTime {
+			t.Errorf("untimed %v: the time is %v", untimed, passed)
+		}
+		x.Time()
+	}
+}
+
+// A timed is an operator that looks at the time.
+type timed func(windowing.EventTime)
+
+func (f timed) Advance(merged windowing.EventTime) error {
+	f(merged)
+	return nil
+}
+
+func (timed) Due() windowing.EventTime { return windowing.MaxTime }
+
+func (timed) Passed() windowing.EventTime { return windowing.NoTime }
