@@ -165,9 +165,8 @@ type ProcessContext[K, V any] struct {
 	failed  error // of the first Forward that did
 }
 
-// Origin says where the record came from: the one that was read from a topic, of
-// which this one may be the result; false if none was, because what is due was
-// sent.
+// Origin says from where the record came that was read and has led to this one;
+// false if there is none, as where a window closes.
 func (c *ProcessContext[K, V]) Origin() (Origin, bool) { return c.record.Origin() }
 
 // NullKey reports whether the record has no key. Its Key is then the zero value.
