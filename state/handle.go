@@ -12,6 +12,13 @@ type Opener interface {
 	Stores() *Stores
 }
 
+// Limited is an Opener of some of the task's stores: of those that an operator has declared.
+type Limited interface {
+	Opener
+	// Connected reports whether a store is one of them.
+	Connected(store string) bool
+}
+
 // KV is the typed handle of a key-value store: declared once in the application, opened in each task.
 type KV[K, V any] struct {
 	// Name is the store's legal name; it names the changelog topic.
@@ -94,6 +101,9 @@ func (h Windowed[V]) Open(o Opener) (*WindowStore[V], error) {
 
 // openable finds the store that spec names.
 func openable(o Opener, spec Spec) (*Stores, *store, error) {
+	if l, ok := o.(Limited); ok && !l.Connected(spec.Name) {
+		return nil, nil, fmt.Errorf("state: store %q is opened by an operator that has not declared it; declare it there", spec.Name)
+	}
 	s := o.Stores()
 	if s == nil {
 		return nil, nil, fmt.Errorf("state: store %q: the task has no stores; add it to the topology", spec.Name)

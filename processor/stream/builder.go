@@ -25,6 +25,9 @@ type Header = graph.Header
 // Context tells a Try function where the record it handles came from.
 type Context = graph.Context
 
+// Origin is the place of a record: topic, partition and offset.
+type Origin = graph.Origin
+
 // Reason says why a record went no further.
 type Reason = graph.Reason
 
@@ -43,7 +46,7 @@ const (
 // driver for their number, as for that of drops.
 const (
 	Decode  = graph.Decode  // the key or the value could not be decoded
-	Process = graph.Process // user code returned an error or panicked
+	Failed  = graph.Process // user code returned an error or panicked
 	Refused = graph.Refused // a result that its topic would refuse (see To)
 )
 
@@ -126,7 +129,7 @@ func (b *Builder) HashedDeadLetter(topic string, also ...Reason) {
 
 func (b *Builder) deadLetter(p graph.ErrorPolicy) {
 	for _, r := range p.Route {
-		if r == Decode || r == Process || r == Refused {
+		if r == Decode || r == Failed || r == Refused {
 			b.graph.Fail("dead-letter topic %q: %v is no reason for which an operator drops records but a failure, and those are sent there always; leave it out", p.Topic, r)
 		}
 	}
@@ -149,8 +152,9 @@ type options struct {
 	emit  *emission
 
 	version    string // of what an operator keeps
-	combine    bool   // a reduction may gather what was gathered before
-	partitions int    // of a repartition topic; 0: as its sources
+	uses       []StoreHandle
+	combine    bool // a reduction may gather what was gathered before
+	partitions int  // of a repartition topic; 0: as its sources
 }
 
 func collect(opts []Option) options {
@@ -172,6 +176,7 @@ func (o options) only(b *Builder, operator string, takes ...string) options {
 		{"Watermark", "it belongs to From", o.watch != nil},
 		{"Emit", "it belongs to tables, windows have a method Emit", o.emit != nil},
 		{"StateVersion", "it belongs to operators with state", o.version != ""},
+		{"Uses", "it belongs to Process", len(o.uses) > 0},
 		{"CombineReduce", "it belongs to ReduceWindows", o.combine},
 		{"Partitions", "it belongs to Repartition and GroupBy", o.partitions != 0},
 		{"Completeness", "it belongs to To", o.completeness},

@@ -57,7 +57,7 @@ func Repartition[K, V any](name string, s Stream[K, V], keys serde.Serde[K], val
 			for i := range e.told {
 				e.told[i] = e.now
 			}
-			return graph.Instance{Receive: graph.Receiver[K, V](e.receive), Teller: e, Undoable: e}, nil
+			return graph.Instance{Receive: graph.One(e.receive), Teller: e, Undoable: e}, nil
 		},
 	}, s.at)
 	out := addSource(s.b, topic, graph.Node{Name: "from:" + name, Kind: graph.SourceNode, Topic: name, Internal: true})

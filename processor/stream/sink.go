@@ -43,7 +43,7 @@ func To[K, V any](s Stream[K, V], topic Topic[K, V], opts ...Option) {
 			if err != nil {
 				return graph.Instance{}, err
 			}
-			inst := graph.Instance{Receive: graph.Receiver[K, V](k.receive), Undoable: k}
+			inst := graph.Instance{Receive: graph.One(k.receive), Undoable: k}
 			if node.Completeness != "" {
 				inst.Teller, err = newCompleteness(env, node)
 			}

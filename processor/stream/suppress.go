@@ -45,8 +45,9 @@ func Suppress[K, V any](name string, changes Stream[K, V], w windowing.Suppressi
 	store := state.KV[[]byte, windowing.Held]{Name: name, Key: serde.Bytes, Value: windowing.HeldSerde()}
 	spec := store.Spec()
 	spec.Traits = append(spec.Traits, state.Format("held values", value))
+	b.AddStore(name, stateOf(spec, suppressKind, changes.key, ""))
 	id := b.Add(graph.Node{
-		Name: name, Kind: graph.OperatorNode, Holds: true, Stores: []state.Spec{stateOf(spec, suppressKind, changes.key, "")},
+		Name: name, Kind: graph.OperatorNode, Holds: true, Stores: []string{name},
 		Instantiate: func(env *graph.Env, node *graph.Node, children [][]any) (graph.Instance, error) {
 			s := &suppress[K, V]{env: env, node: node}
 			return s.open(w, store, changes.key, value, children)
@@ -90,7 +91,7 @@ func (s *suppress[K, V]) open(w windowing.Suppression, store state.KV[[]byte, wi
 		return inst, err
 	}
 	s.send = func() error { return s.down(&s.out) }
-	return graph.Instance{Receive: graph.Receiver[K, V](s.receive), Timed: s.held, Undoable: s.held, MakeRoom: s.makeRoom}, nil
+	return graph.Instance{Receive: graph.One(s.receive), Timed: s.held, Undoable: s.held, MakeRoom: s.makeRoom}, nil
 }
 
 func (s *suppress[K, V]) receive(r *Record[K, V]) (err error) {

@@ -104,7 +104,7 @@ func TestWhatFailsBehindASuppressionIsExactlyOnce(t *testing.T) {
 		copied = len(processortest.Output(d, topic("copied")).Drain())
 		minded = len(processortest.Output(d, topic("minded")).Drain())
 		dead = len(processortest.Output(d, stream.Topic[string, []byte]{Name: "dead", Key: serde.String, Value: serde.Bytes}).Drain())
-		if n := d.Dropped(stream.Process); n != int64(dead) {
+		if n := d.Dropped(stream.Failed); n != int64(dead) {
 			t.Errorf("%d dead letters, %d dropped", dead, n)
 		}
 	}, processortest.Partitions(2))

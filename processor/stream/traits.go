@@ -13,6 +13,7 @@ const (
 	reduceKind    = "reduce"
 	aggregateKind = "aggregate"
 	suppressKind  = "suppress"
+	processKind   = "process"
 )
 
 // StateVersion declares which version of its state an operator keeps. Millrace sees by itself when the windows, the kind

@@ -18,7 +18,7 @@ func RepartitionTopic(applicationID, name string) string {
 // Bind returns the topology as it runs under an application id: its internal
 // topics have their full names. The topology itself is not changed.
 func (t *Topology) Bind(applicationID string) *Topology {
-	bound := &Topology{Name: t.Name, Policy: t.Policy, partitions: map[string]int32{}}
+	bound := &Topology{Name: t.Name, Policy: t.Policy, stores: t.stores, partitions: map[string]int32{}}
 	for _, n := range t.nodes {
 		c := *n
 		if c.Internal {

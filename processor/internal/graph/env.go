@@ -123,7 +123,9 @@ func (c *Context) Origin() (Origin, bool) { return c.Source, c.Message != nil }
 
 // An Instance is a node that runs in one task.
 type Instance struct {
-	Receive any    // a Receiver of the node's input type; nil for sources
+	// Receive has a Receiver for each input, of the type of that input (see One);
+	// nil for sources.
+	Receive []any
 	Source  Source // sources only
 	Timed   Timed  // operators that wait for watermarks
 	Teller  Teller // sinks that tell how far the time has come
@@ -137,6 +139,21 @@ type Instance struct {
 	// Undoable is what the operator remembers of records beside its stores; nil
 	// where that does no harm when a record is taken back.
 	Undoable Undoable
+	// AfterCommit is called when Kafka has a commit, once for each and in their
+	// order: it answers the oldest call of Commit that was not answered yet. Later
+	// ones may have been prepared by then, and records processed.
+	AfterCommit func()
+	// AfterAbort is called when the task is thrown away and everything that
+	// AfterCommit has not answered goes with it; a new instance processes that
+	// again. Nothing else is called afterwards.
+	//
+	// Both are for what the node has outside of its task. They neither send nor
+	// touch stores, for no commit would have it, and return at once. They may be
+	// called late. After a crash, or when a task is given up, neither is called
+	// for what is on its way; and where Kafka did not answer, AfterAbort is called
+	// for a commit that may turn out to be there. So what has to be right lies
+	// with the commit, in a topic or a store.
+	AfterAbort func()
 }
 
 // Undoable is what can be taken back to how it was before a record.
@@ -153,12 +170,14 @@ type Undoable interface {
 // A Source is the entry of a task for one input topic.
 type Source interface {
 	// Time returns the event time of m. It decodes m only if the time is in it,
-	// and returns windowing.NoTime if m then has no value.
+	// and returns windowing.NoTime if m then has no value. It is asked for every
+	// record, whether the source takes those without a value or not.
 	Time(m *Message) (windowing.EventTime, error)
 	// Mark returns the watermark that m announces, if it is a marker. It is
 	// called only where the strategy of the source is Marked.
 	Mark(m *Message) (at windowing.EventTime, ok bool, err error)
-	// Push decodes m and sends it down the graph, to be judged by watermark.
+	// Push decodes m and sends it down the graph, to be judged by watermark. m has
+	// a value, unless the node takes those without.
 	Push(m *Message, at, watermark windowing.EventTime) error
 }
 

@@ -137,6 +137,9 @@ func (t *Task) Committed(changelogNext []int64, wallMillis int64) error {
 	if len(t.pending) == 0 {
 		return fmt.Errorf("task %s: Committed without Prepare", t.cfg.ID)
 	}
+	if err := t.tellCommitted(); err != nil {
+		return err
+	}
 	if t.cfg.Stores != nil {
 		if err := t.cfg.Stores.Apply(changelogNext, wallMillis); err != nil {
 			return fmt.Errorf("task %s: apply committed state: %w", t.cfg.ID, err)
@@ -147,6 +150,28 @@ func (t *Task) Committed(changelogNext []int64, wallMillis int64) error {
 	t.done = t.done || c.last
 	t.outbox.GiveBack(c.parcel)
 	return nil
+}
+
+// tellCommitted calls what the nodes have to do after a commit. It comes before the
+// state is applied: Kafka has the commit, whatever becomes of that.
+func (t *Task) tellCommitted() (err error) {
+	defer t.caught(&err)
+	for i := range t.nodes {
+		if after := t.nodes[i].inst.AfterCommit; after != nil {
+			after()
+		}
+	}
+	return nil
+}
+
+// Aborted is called when the task is thrown away: what was not answered by
+// Committed is undone. Nothing else is called afterwards but what only looks.
+func (t *Task) Aborted() {
+	for i := range t.nodes {
+		if after := t.nodes[i].inst.AfterAbort; after != nil {
+			after()
+		}
+	}
 }
 
 // Finished says that a bounded task has reached the end of every input, fired

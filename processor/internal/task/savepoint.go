@@ -88,11 +88,9 @@ func (t *Task) check() error {
 	return failure
 }
 
-// owner is the node that has a store.
+// owner is the node that has a store, the first of those that share it.
 func (t *Task) owner(store string) *graph.Node {
-	at := slices.IndexFunc(t.nodes, func(n node) bool {
-		return slices.ContainsFunc(n.recipe.Stores, func(s state.Spec) bool { return s.Name == store })
-	})
+	at := slices.IndexFunc(t.nodes, func(n node) bool { return slices.Contains(n.recipe.Stores, store) })
 	return t.nodes[at].recipe
 }
 

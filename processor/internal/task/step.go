@@ -174,7 +174,7 @@ func (t *Task) admit(in *input, m *graph.Message, now windowing.EventTime) error
 	case err != nil:
 		return t.failed(err, c)
 	case at < 0:
-		t.env.Drop(in.node, untimed(m, at))
+		t.env.Drop(in.node, in.untimed(m, at))
 		return nil
 	}
 	mark := windowing.NoTime
@@ -202,10 +202,13 @@ func (in *input) mark(m *graph.Message) (windowing.EventTime, error) {
 	return at, nil
 }
 
+// refuses reports whether a record has no value and the source takes none such.
+func (in *input) refuses(m *graph.Message) bool { return m.Value == nil && !in.node.TakesNull }
+
 // untimed is why a record without a time is dropped: it lacks the value that the
 // time would be in, or the time alone.
-func untimed(m *graph.Message, at windowing.EventTime) graph.Reason {
-	if m.Value == nil && at == windowing.NoTime {
+func (in *input) untimed(m *graph.Message, at windowing.EventTime) graph.Reason {
+	if at == windowing.NoTime && in.refuses(m) {
 		return graph.NullValue
 	}
 	return graph.NoTimestamp
@@ -221,10 +224,10 @@ func (t *Task) admitJudged(in *input, m *graph.Message, judged windowing.EventTi
 	return t.push(in, m, at, judged, c)
 }
 
-// push sends a record down the graph, unless it has no value or is known to
-// fail.
+// push sends a record down the graph, unless its source does not take it or it is
+// known to fail.
 func (t *Task) push(in *input, m *graph.Message, at, judged windowing.EventTime, c *graph.Counters) error {
-	if m.Value == nil {
+	if in.refuses(m) {
 		t.env.Drop(in.node, graph.NullValue)
 		return nil
 	}

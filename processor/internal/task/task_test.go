@@ -52,6 +52,11 @@ func config(t *testing.T, build func(*stream.Builder)) task.Config {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return configOf(t, topology)
+}
+
+func configOf(t *testing.T, topology *graph.Topology) task.Config {
+	t.Helper()
 	sub := topology.Subtopologies()[0]
 	cfg := task.Config{
 		ApplicationID: "app", Subtopology: sub, Partition: partitioner.New(),
@@ -62,6 +67,7 @@ func config(t *testing.T, build func(*stream.Builder)) task.Config {
 		cfg.Inputs = append(cfg.Inputs, task.Input{Topic: topic, Watermark: math.MinInt64, End: math.MaxInt64})
 	}
 	if len(sub.Stores) > 0 {
+		var err error
 		cfg.Stores, err = state.NewMemory().Open("0_0", state.Identity{ApplicationID: "app", Task: "0_0"}, sub.Stores)
 		if err != nil {
 			t.Fatal(err)

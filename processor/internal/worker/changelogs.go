@@ -44,7 +44,7 @@ const (
 func (s *survey) provideChangelogs(ctx context.Context) error {
 	for i, sub := range s.cfg.Graph.Subtopologies() {
 		for _, store := range sub.Stores {
-			topic := state.ChangelogTopic(s.cfg.ApplicationID, store.Name)
+			topic := store.ChangelogTopic(s.cfg.ApplicationID)
 			if err := s.provide(ctx, topic, store.Kind, s.layout.partitions[i]); err != nil {
 				return fmt.Errorf("changelog of store %q: %w", store.Name, err)
 			}

@@ -79,7 +79,7 @@ func newLease(id task.ID, sub *graph.Subtopology, owner identity) *lease {
 func (l *lease) changelogs(applicationID string) []string {
 	if l.topics == nil {
 		for _, s := range l.sub.Stores {
-			l.topics = append(l.topics, state.ChangelogTopic(applicationID, s.Name))
+			l.topics = append(l.topics, s.ChangelogTopic(applicationID))
 		}
 	}
 	return l.topics
@@ -124,6 +124,7 @@ func (l *lease) drop(keepOverlay bool) {
 	}
 	if l.task != nil {
 		l.careful, l.exact = l.task.Careful(), l.task.Exact()
+		l.task.Aborted()
 	}
 	l.task = nil
 	for i := range l.inputs {

@@ -13,7 +13,6 @@ import (
 
 	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/processor/internal/task"
-	"github.com/millrace/millrace/state"
 )
 
 // A repartition topic may have records of an earlier life of the application: the
@@ -108,7 +107,7 @@ func (w *Worker) remembered(ctx context.Context, r graph.Repartition, offsets ma
 			continue
 		}
 		for _, s := range sub.Stores {
-			changelog := state.ChangelogTopic(w.cfg.ApplicationID, s.Name)
+			changelog := s.ChangelogTopic(w.cfg.ApplicationID)
 			for p := range w.catalog.partitions[changelog] {
 				parts = append(parts, topicPartition{changelog, p})
 			}

@@ -8,7 +8,6 @@ import (
 
 	"github.com/millrace/millrace/processor/internal/assign"
 	"github.com/millrace/millrace/processor/internal/task"
-	"github.com/millrace/millrace/state"
 )
 
 // needsTimeout bounds the question of what the state of the tasks has, in the
@@ -38,7 +37,8 @@ func (w *Worker) needs(seats []seat) func(assign.Task) []string {
 		source := w.catalog.layout.sources[t.Subtopology][0]
 		notes := offsets[topicPartition{source, t.Partition}].meta.Notes
 		for _, store := range stores {
-			note, ok := task.FindNote(notes, state.ChangelogTopic(w.cfg.ApplicationID, store))
+			spec, _ := w.cfg.Graph.Store(store)
+			note, ok := task.FindNote(notes, spec.ChangelogTopic(w.cfg.ApplicationID))
 			if ok && note.Stopped == task.Following {
 				all = append(all, store)
 			}

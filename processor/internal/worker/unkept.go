@@ -44,7 +44,7 @@ func (w *Worker) searchState(ctx context.Context, b *batch, broken *lease, unkep
 func (w *Worker) searchTask(ctx context.Context, l *lease, unkept *state.EntryError, reason error) error {
 	n, _ := l.task.Weight()
 	careful, exact := l.task.Careful(), l.task.Exact()
-	relearned := errors.Is(unkept, state.ErrTooLarge) && w.relearn(ctx, state.ChangelogTopic(w.cfg.ApplicationID, unkept.Store))
+	relearned := errors.Is(unkept, state.ErrTooLarge) && w.relearn(ctx, w.changelogOf(unkept.Store))
 	if !relearned && exact && w.cfg.Graph.Policy.OnError == graph.Fail {
 		return reason
 	}
@@ -61,4 +61,10 @@ func (w *Worker) searchTask(ctx context.Context, l *lease, unkept *state.EntryEr
 	l.drop(false)
 	l.careful, l.exact = careful, exact
 	return nil
+}
+
+// changelogOf names the changelog of a store.
+func (w *Worker) changelogOf(store string) string {
+	spec, _ := w.cfg.Graph.Store(store)
+	return spec.ChangelogTopic(w.cfg.ApplicationID)
 }
