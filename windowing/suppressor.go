@@ -15,7 +15,7 @@ import (
 // What always holds:
 //  1. A key waits, in the store and in both lines, from its first change until it is sent; then it is in none.
 //  2. Keys leave in the order of their Start, ties by key; each with its latest change.
-//  3. After Advance and MakeRoom no key waits that is due at the merged watermark, and no more than have room.
+//  3. Between two calls no key waits that is due at the merged watermark, and no more than have room.
 //  4. No change still to be sent that came on time, and none that comes on time, is below Passed, which never goes back;
 //     while changes are being sent, it is what it was before them. As far as it is finite it is in the store's closing.
 type Suppressor struct {
@@ -52,8 +52,8 @@ func NewSuppressor(s Suppression, store *state.KeyValueStore[[]byte, Held], emit
 }
 
 // Change takes one change of a key in: its encoded value, or that it is gone, and its event time. The bytes are copied.
-// Where the key waits already, the change replaces the one that does, and the time limit runs on. Nothing is sent:
-// MakeRoom is to follow, as soon as something may be sent that has nothing to do with this change.
+// Where the key waits already, the change replaces the one that does, and the time limit runs on. What is due or has no
+// room any more is sent.
 func (p *Suppressor) Change(key, value []byte, gone bool, at EventTime) error {
 	h, existed, err := p.store.Slot(key)
 	if err != nil {
@@ -74,6 +74,13 @@ func (p *Suppressor) Change(key, value []byte, gone bool, at EventTime) error {
 	} else {
 		p.enter(string(key), h)
 	}
+	if err := p.sendDue(); err != nil {
+		return err
+	}
+	if err := p.makeRoom(); err != nil {
+		return err
+	}
+	p.pass()
 	return nil
 }
 
@@ -81,15 +88,7 @@ func (p *Suppressor) Change(key, value []byte, gone bool, at EventTime) error {
 // that the input has ended: everything is sent.
 func (p *Suppressor) Advance(merged EventTime) error {
 	p.merged = max(p.merged, merged)
-	return p.MakeRoom()
-}
-
-// MakeRoom sends what is due or has no room any more.
-func (p *Suppressor) MakeRoom() error {
 	if err := p.sendDue(); err != nil {
-		return err
-	}
-	if err := p.makeRoom(); err != nil {
 		return err
 	}
 	p.pass()

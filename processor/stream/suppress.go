@@ -2,6 +2,7 @@ package stream
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/schemaregistry/serde"
@@ -69,6 +70,18 @@ type suppress[K, V any] struct {
 	send  func() error // out
 	out   Record[K, V]
 	buf   []byte
+	left  []leaving // since the record began that is under way
+}
+
+// leftRetained bounds for how many changes that leave at once room is kept.
+const leftRetained = 1 << 10
+
+// leaving is a change that has left the store and is to be sent when the record, or
+// the other change, that is under way has come through.
+type leaving struct {
+	key    []byte
+	held   windowing.Held
+	judged windowing.EventTime // by which it is judged
 }
 
 func (s *suppress[K, V]) open(w windowing.Suppression, store state.KV[[]byte, windowing.Held],
@@ -91,7 +104,7 @@ func (s *suppress[K, V]) open(w windowing.Suppression, store state.KV[[]byte, wi
 		return inst, err
 	}
 	s.send = func() error { return s.down(&s.out) }
-	return graph.Instance{Receive: graph.One(s.receive), Timed: s.held, Undoable: s.held, MakeRoom: s.makeRoom}, nil
+	return graph.Instance{Receive: graph.One(s.receive), Timed: s.held, Undoable: s, Leave: s.Leave}, nil
 }
 
 func (s *suppress[K, V]) receive(r *Record[K, V]) (err error) {
@@ -116,20 +129,52 @@ func (s *suppress[K, V]) receive(r *Record[K, V]) (err error) {
 	}
 	c.In++ // not before: what fails is counted at its source
 	c.Processed++
+	return nil
+}
+
+// emit sends a change that the suppression lets go. While something is under way that
+// may yet be taken back it only leaves: Leave sends it.
+func (s *suppress[K, V]) emit(key []byte, h *windowing.Held) error {
 	if s.env.Between() {
-		return s.makeRoom() // many windows may close at once
+		return s.release(key, h, s.held.Passed())
+	}
+	n := len(s.left)
+	s.left = slices.Grow(s.left, 1)[:n+1]
+	l := &s.left[n]
+	l.key, l.judged = append(l.key[:0], key...), s.held.Passed()
+	value := append(l.held.Value[:0], h.Value...)
+	l.held, l.held.Value = *h, value
+	return nil
+}
+
+// Leave sends what has left, in its order.
+func (s *suppress[K, V]) Leave() error {
+	for i := range s.left {
+		l := &s.left[i]
+		if err := s.release(l.key, &l.held, l.judged); err != nil {
+			return err
+		}
+	}
+	if s.left = s.left[:0]; cap(s.left) > leftRetained {
+		s.left = nil
 	}
 	return nil
 }
 
-func (s *suppress[K, V]) makeRoom() error {
-	if err := s.held.MakeRoom(); err != nil {
-		return fmt.Errorf("operator %q: %w", s.node.Name, err)
-	}
-	return nil
+// Mark implements graph.Undoable. Nothing has left that is not sent.
+func (s *suppress[K, V]) Mark() { s.held.Mark() }
+
+// Undo implements graph.Undoable.
+func (s *suppress[K, V]) Undo() {
+	s.held.Undo()
+	s.left = s.left[:0]
 }
 
-func (s *suppress[K, V]) emit(key []byte, h *windowing.Held) (err error) {
+// Keep implements graph.Undoable.
+func (s *suppress[K, V]) Keep() { s.held.Keep() }
+
+// release sends a change, to be judged by a watermark.
+func (s *suppress[K, V]) release(key []byte, h *windowing.Held, judged windowing.EventTime) (err error) {
 	var zero V
 	s.out.Value = zero
 	if s.out.Key, err = s.keys.codec.Decode(key); err != nil {
@@ -141,7 +186,7 @@ func (s *suppress[K, V]) emit(key []byte, h *windowing.Held) (err error) {
 		}
 	}
 	s.out.Time = h.Time
-	*graph.MetaOf(&s.out) = graph.Meta{Watermark: s.held.Passed(), Tombstone: h.Gone}
+	*graph.MetaOf(&s.out) = graph.Meta{Watermark: judged, Tombstone: h.Gone}
 	held := graph.Out{Key: key, Timestamp: int64(h.Time), Value: h.Value}
 	if h.Gone {
 		held.Value = nil

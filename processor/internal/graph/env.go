@@ -129,10 +129,10 @@ type Instance struct {
 	Source  Source // sources only
 	Timed   Timed  // operators that wait for watermarks
 	Teller  Teller // sinks that tell how far the time has come
-	// MakeRoom sends what an operator that Holds has no room for any more; nil of all
-	// others. It is called after each record and each result that was held back
-	// before the operator: what that brought has then come through.
-	MakeRoom func() error
+	// Leave sends what an operator that Holds has let go while it could not be sent;
+	// nil of all others. It is called after each record and each result that was held
+	// back before the operator: what that brought has then come through.
+	Leave func() error
 	// Commit emits what the operator holds back until a commit; nil if
 	// nothing.
 	Commit func() error

@@ -182,7 +182,7 @@ func (t *Task) finishEdge(in *input) error {
 	}
 	moved := in.edge.take(&t.stamp, t.elapsed)
 	t.pop(in)
-	if err := t.makeRoom(-1); err != nil {
+	if err := t.leave(-1); err != nil {
 		return fmt.Errorf("task %s: %w", t.cfg.ID, err)
 	}
 	if moved && len(t.clocked) > 0 {

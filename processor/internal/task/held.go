@@ -12,9 +12,9 @@ import (
 // for it, or let the time pass. So neither is to blame where it fails. It leaves
 // between records, in a savepoint of its own, and the policy answers for it alone.
 
-// makeRoom lets the operators with a higher id that hold results back send what has
-// no room any more.
-func (t *Task) makeRoom(above graph.NodeID) error {
+// leave lets the operators with a higher id that hold results back send what they
+// have let go meanwhile.
+func (t *Task) leave(above graph.NodeID) error {
 	for _, i := range t.holders {
 		n := &t.nodes[i]
 		if n.recipe.ID <= above {
@@ -22,7 +22,7 @@ func (t *Task) makeRoom(above graph.NodeID) error {
 		}
 		before := t.env.Firing
 		t.env.Firing = n.recipe
-		if err := n.inst.MakeRoom(); err != nil {
+		if err := n.inst.Leave(); err != nil {
 			return err
 		}
 		t.env.Firing = before
@@ -31,8 +31,7 @@ func (t *Task) makeRoom(above graph.NodeID) error {
 }
 
 // release implements graph.Env.Release. What the result has brought to other
-// operators that hold results back makes room there before the next one leaves, so
-// that they never hold more for long.
+// operators that hold results back is sent on there before the next one leaves.
 func (t *Task) release(node *graph.Node, held graph.Out, send func() error) error {
 	answers := t.env.Policy.OnError != graph.Fail
 	if answers {
@@ -56,7 +55,7 @@ func (t *Task) release(node *graph.Node, held graph.Out, send func() error) erro
 			return err
 		}
 	}
-	return t.makeRoom(node.ID)
+	return t.leave(node.ID)
 }
 
 // try calls send, of which a panic is an error too.

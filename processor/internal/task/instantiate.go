@@ -106,7 +106,7 @@ func (t *Task) findClocked() {
 		if needed[i] {
 			t.clocked = append(t.clocked, i)
 		}
-		if t.nodes[i].inst.MakeRoom != nil {
+		if t.nodes[i].inst.Leave != nil {
 			t.holders = append(t.holders, i)
 		}
 	}

@@ -138,8 +138,8 @@ func (t *Task) process(in *input, now int64) error {
 	return t.finish()
 }
 
-// finish ends the processing of the current record, whatever came of it: what has
-// no room behind it leaves, then what its time has made due fires.
+// finish ends the processing of the current record, whatever came of it: what it
+// has left no room for leaves, then what its time has made due fires.
 func (t *Task) finish() error {
 	in := t.current
 	if in.edge != nil {
@@ -147,7 +147,7 @@ func (t *Task) finish() error {
 	}
 	t.pop(in)
 	t.processed++
-	if err := t.makeRoom(-1); err != nil {
+	if err := t.leave(-1); err != nil {
 		return fmt.Errorf("task %s: %w", t.cfg.ID, err)
 	}
 	if len(t.clocked) > 0 && (t.woke || in.channel.Watermark() > in.swept) {
