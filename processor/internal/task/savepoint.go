@@ -43,6 +43,10 @@ func newSavepoint(t *Task) savepoint {
 // Careful returns for how many records more the task sets savepoints.
 func (t *Task) Careful() int { return t.savepoint.left }
 
+// BeCareful has the task set savepoints from its next record on, as after a failure
+// of its own.
+func (t *Task) BeCareful() { t.savepoint.left = max(t.savepoint.left, CarefulRecords) }
+
 // Exact reports whether careful records answer for what they leave in the state.
 func (t *Task) Exact() bool { return t.savepoint.exact && t.savepoint.left > 0 }
 
@@ -121,7 +125,7 @@ func (t *Task) takeBack() (done bool, err error) {
 	if !s.set {
 		return t.effects() == t.before, nil
 	}
-	s.left = max(s.left, CarefulRecords)
+	t.BeCareful()
 	err = t.undo()
 	return err == nil, err
 }

@@ -201,6 +201,9 @@ func (w *Worker) failed(ctx context.Context, l *lease, err error) error {
 	w.busy = true
 	l.drop(w.cfg.Faults.KeepOverlay)
 	l.careful = task.CarefulRecords
+	for other := range w.running() { // what fails in one task is likely to come to the others
+		other.task.BeCareful()
+	}
 	return w.begin(l)
 }
 
