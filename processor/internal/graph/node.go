@@ -33,6 +33,9 @@ type Node struct {
 	// Internal marks the two ends of a repartition topic. Topic is then only
 	// the operator's part of the name until Topology.Bind has completed it.
 	Internal bool
+	// Format is what the records of a repartition topic are written in; nil of
+	// other topics.
+	Format *Format
 	// Completeness is the topic to which the sink writes how far the time has
 	// come in Topic; empty for none.
 	Completeness string

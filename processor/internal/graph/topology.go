@@ -238,6 +238,17 @@ func (t *Topology) cut() {
 	t.allot()
 }
 
+// Format is what the records of a repartition topic that is read are written in;
+// nil of other topics.
+func (s *Subtopology) Format(topic string) *Format {
+	for _, n := range s.Nodes {
+		if n.Kind == SourceNode && n.Topic == topic {
+			return n.Format
+		}
+	}
+	return nil
+}
+
 func (s *Subtopology) add(n *Node) {
 	s.Nodes = append(s.Nodes, n)
 	switch n.Kind {

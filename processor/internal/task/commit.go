@@ -19,6 +19,7 @@ type Commit struct {
 	Reached  []state.Input    // where the stores are: as Offsets, but for a CatchUp
 	Metadata []string         // for the offset commit of each of Offsets
 	Failed   []Failed         // what Metadata says of them
+	Formats  [][]string       // what Metadata says of them
 	Records  int              // processed in it
 	Counters []graph.Counters // what each node has seen, by NodeID
 
@@ -92,7 +93,8 @@ func (t *Task) Prepare() (c *Commit, err error) {
 		t.stay(c)
 	}
 	for i, in := range t.inputs {
-		c.Metadata, c.Failed = append(c.Metadata, EncodeMeta(t.meta(in, c, i))), append(c.Failed, in.Failed.clone())
+		m := t.meta(in, c, i)
+		c.Metadata, c.Failed, c.Formats = append(c.Metadata, EncodeMeta(m)), append(c.Failed, in.Failed.clone()), append(c.Formats, m.Formats)
 	}
 	if t.cfg.Stores != nil {
 		if c.Entries, err = t.cfg.Stores.Prepare(c.Reached, t.cfg.Run); err != nil {
@@ -110,7 +112,7 @@ func (t *Task) Prepare() (c *Commit, err error) {
 
 func (t *Task) meta(in *input, c *Commit, index int) Meta {
 	stored := c.Offsets[index]
-	m := Meta{Watermark: stored.Watermark, Highest: stored.Highest, TopicID: rawID(stored.TopicID), Notes: in.Notes, Failed: in.Failed, Run: t.cfg.Run, Upstream: stored.Upstream}
+	m := Meta{Watermark: stored.Watermark, Highest: stored.Highest, TopicID: rawID(stored.TopicID), Notes: in.Notes, Failed: in.Failed, Run: t.cfg.Run, Upstream: stored.Upstream, Formats: in.formats.texts()}
 	if u := t.cfg.CatchUp; u != nil {
 		m.Notes = u.notes(in.Notes, c.Reached[index], c.last)
 	}

@@ -162,6 +162,9 @@ func (m *merger) time() graph.Time {
 // then what it says of its sender's time counts.
 func (t *Task) processEdge(in *input, m *graph.Message) error {
 	stamp, rest, err := graph.StampOf(m.Headers)
+	if err == nil {
+		err = in.formats.hear(&stamp)
+	}
 	if err != nil {
 		return fmt.Errorf("task %s: topic %q partition %d offset %d: %w", t.cfg.ID, in.Topic, in.Partition, m.Offset, err)
 	}

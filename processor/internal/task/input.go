@@ -28,6 +28,7 @@ type input struct {
 	next     int64 // the next offset expected from the log
 	swept    windowing.EventTime
 	edge     *edge // of a repartition topic; nil for other sources
+	formats  formats
 	quiet    quiet
 	silence  silence
 	hold     hold
@@ -45,6 +46,7 @@ func newInput(cfg Input, n *node, run string, goal *state.Input) *input {
 	in.Failed = cfg.Failed.clone()
 	in.channel.Believed(windowing.EventTime(cfg.Highest))
 	if n.recipe.Internal {
+		in.formats = newFormats(n.recipe.Format, cfg.Formats)
 		in.edge = newEdge(run, windowing.EventTime(cfg.Watermark), cfg.Upstream)
 		in.until = math.MaxInt64 // its end is told, not fixed
 	}

@@ -32,6 +32,10 @@ type Meta struct {
 	// Upstream is what a partition of a repartition topic has heard of each
 	// upstream task, as far as that fits into the metadata of an offset.
 	Upstream []state.Upstream
+	// Formats are the texts of what the records of a repartition topic are read as:
+	// first what the committing version writes, then others that were met, as far
+	// as they have room.
+	Formats []string
 }
 
 // ErrForeign says that an offset was committed by something else: a tool or a
@@ -59,6 +63,7 @@ const (
 	metaTopic    = 4
 	metaTimed    = 8  // notes on what is away have times, and there is the list of what failed
 	metaMore     = 16 // Failed.More
+	metaFormats  = 32
 )
 
 // EncodeMeta returns m as the text of an offset commit:
@@ -66,6 +71,7 @@ const (
 //	watermark (8) | highest (8) | flags (1) | topic id (16) if known |
 //	bounded: end (8), logical now (8), length (1) and run |
 //	number of notes, notes | if something is away: what failed |
+//	of a repartition topic: number of formats (1), of each length (uvarint) and text |
 //	upstream tasks (appendUpstreamWithin)
 func EncodeMeta(m Meta) string {
 	b := binary.BigEndian.AppendUint64(nil, uint64(m.Watermark))
@@ -86,6 +92,9 @@ func EncodeMeta(m Meta) string {
 			flags |= metaMore
 		}
 	}
+	if len(m.Formats) > 0 {
+		flags |= metaFormats
+	}
 	b = append(b, flags)
 	if flags&metaTopic != 0 {
 		b = append(b, m.TopicID...)
@@ -100,8 +109,11 @@ func EncodeMeta(m Meta) string {
 		b = m.Failed.append(b)
 	}
 	room := base64.RawStdEncoding.DecodedLen(metaLimit - len(metaPrefix))
-	b = appendUpstreamWithin(b, m.Upstream, room-len(b))
-	return metaPrefix + base64.RawStdEncoding.EncodeToString(b)
+	upstream := appendUpstreamWithin(nil, m.Upstream, room-len(b)-1)
+	if flags&metaFormats != 0 {
+		b = appendFormats(b, m.Formats, room-len(b)-len(upstream))
+	}
+	return metaPrefix + base64.RawStdEncoding.EncodeToString(append(b, upstream...))
 }
 
 // DecodeMeta reads what EncodeMeta wrote, also that of earlier versions. Its
@@ -158,7 +170,7 @@ func (r *metaReader) meta(current bool) (m Meta) {
 	known := byte(metaBounded | metaFinished)
 	if current {
 		m.Highest = r.int64()
-		known |= metaTopic | metaTimed | metaMore
+		known |= metaTopic | metaTimed | metaMore | metaFormats
 	}
 	flags := r.take(1)[0]
 	r.bad = r.bad || flags&^known != 0
@@ -178,6 +190,9 @@ func (r *metaReader) meta(current bool) (m Meta) {
 		if flags&metaTimed != 0 {
 			m.Failed = r.failed()
 			m.Failed.More = flags&metaMore != 0
+		}
+		if flags&metaFormats != 0 {
+			m.Formats = r.formats()
 		}
 		upstream = decodeUpstream
 	}

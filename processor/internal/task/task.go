@@ -72,8 +72,9 @@ type Input struct {
 	// Upstream is restored too: what the tasks that write a repartition topic
 	// have said.
 	Upstream []state.Upstream
-	End      int64 // a bounded task stops before this offset
-	Finished bool  // a bounded run that was at its end and fired everything
+	Formats  []string // restored: Meta.Formats
+	End      int64    // a bounded task stops before this offset
+	Finished bool     // a bounded run that was at its end and fired everything
 }
 
 // A Task runs one sub-topology for one partition. It belongs to whoever made it

@@ -8,6 +8,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
+	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/processor/internal/task"
 )
 
@@ -34,6 +35,17 @@ func (c committed) admit(group string, tp topicPartition, run string) error {
 	return nil
 }
 
+// admitFormat refuses to go on with a repartition topic that a version of the
+// application has read as something else. It is asked before the group is joined too,
+// so that nothing is written that the other version does not read; and this holds if
+// nothing is under way: at the next moment something may be.
+func (c committed) admitFormat(tp topicPartition, own *graph.Format) error {
+	if err := task.FormatRefused(own, c.meta); err != nil {
+		return fmt.Errorf("topic %q partition %d: %w", tp.topic, tp.partition, err)
+	}
+	return nil
+}
+
 // fixEnds decides, for a bounded run, where a task's inputs end: once, by the
 // first owner, in the group itself, so that every later owner reads the same.
 func (r *restorer) fixEnds(ctx context.Context, l *lease, offsets map[topicPartition]committed) error {
@@ -54,7 +66,8 @@ func (r *restorer) fixEnds(ctx context.Context, l *lease, offsets map[topicParti
 	for i := range l.inputs {
 		in := &l.inputs[i]
 		in.end = max(ends[in.topicPartition], in.offset)
-		meta := task.Meta{Watermark: in.watermark, Highest: in.highest, Upstream: in.upstream, Run: run, End: in.end, LogicalNow: now, Notes: offsets[in.topicPartition].meta.Notes}
+		was := offsets[in.topicPartition].meta
+		meta := task.Meta{Watermark: in.watermark, Highest: in.highest, Upstream: in.upstream, Run: run, End: in.end, LogicalNow: now, Notes: was.Notes, Formats: was.Formats}
 		pledges = append(pledges, pledge{in.topicPartition, in.offset, task.EncodeMeta(meta)})
 	}
 	l.logicalNow = now
@@ -109,8 +122,12 @@ func (w *Worker) precheck(ctx context.Context) (over bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	formats := w.cfg.Graph.Formats()
 	for tp, c := range offsets {
 		if err := c.admit(w.cfg.ApplicationID, tp, w.cfg.run()); err != nil {
+			return false, err
+		}
+		if err := c.admitFormat(tp, formats[tp.topic]); err != nil {
 			return false, err
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/millrace/millrace/processor/internal/graph"
 )
 
 // permanentErrors are answers of the broker that no waiting changes.
@@ -26,7 +28,7 @@ func permanent(err error) bool {
 			return true
 		}
 	}
-	return errors.Is(err, errPermanent) || errors.Is(err, ErrReset)
+	return errors.Is(err, errPermanent) || errors.Is(err, ErrReset) || errors.Is(err, graph.ErrFormat)
 }
 
 // errPermanent marks errors of our own that no waiting changes.

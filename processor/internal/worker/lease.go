@@ -49,6 +49,7 @@ type source struct {
 	watermark int64 // committed with it
 	highest   int64 // committed with it
 	upstream  []state.Upstream
+	formats   []string    // committed with it
 	notes     []task.Note // to be committed
 	failed    task.Failed // committed with it
 	end       int64       // of a bounded run
@@ -331,8 +332,8 @@ func (l *lease) settle(c *task.Commit) {
 	for i, o := range c.Reached {
 		l.inputs[i].stand(o)
 	}
-	for i, f := range c.Failed {
-		l.inputs[i].failed = f
+	for i := range l.inputs {
+		l.inputs[i].failed, l.inputs[i].formats = c.Failed[i], c.Formats[i]
 	}
 	l.failures, l.mended = 0, 0
 	l.relax()

@@ -62,16 +62,17 @@ func (w *Worker) assign(e event) error {
 			return err
 		}
 	}
+	var fresh []*lease
 	for _, t := range w.catalog.layout.covered(parts) {
 		id := task.ID{Subtopology: t.Subtopology, Partition: t.Partition}
 		if slices.ContainsFunc(w.leases, func(l *lease) bool { return l.id == id }) {
 			continue
 		}
 		l := newLease(id, w.cfg.Graph.Subtopologies()[id.Subtopology], e.who)
-		w.leases = append(w.leases, l)
+		w.leases, fresh = append(w.leases, l), append(fresh, l)
 		w.cfg.Events.taskAssigned(id)
-		w.restore(l)
 	}
+	w.restoreReadersFirst(fresh)
 	slices.SortFunc(w.leases, func(a, b *lease) int {
 		return cmp.Or(cmp.Compare(a.id.Subtopology, b.id.Subtopology), cmp.Compare(a.id.Partition, b.id.Partition))
 	})
@@ -148,6 +149,19 @@ func (w *Worker) stopReading(l *lease) {
 		if _, ok := w.routes[in.topicPartition]; ok {
 			delete(w.routes, in.topicPartition)
 			w.fetcher.remove(in.topicPartition)
+		}
+	}
+}
+
+// restoreReadersFirst puts leases in line: those that read a repartition topic before
+// those that write it. A version whose state is refused has written nothing there
+// then, which the version that goes on would have to read.
+func (w *Worker) restoreReadersFirst(fresh []*lease) {
+	for _, sub := range w.cfg.Graph.ReadersFirst() {
+		for _, l := range fresh {
+			if l.sub == sub {
+				w.restore(l)
+			}
 		}
 	}
 }

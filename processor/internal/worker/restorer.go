@@ -202,6 +202,9 @@ func (r *restorer) admit(l *lease, offsets map[topicPartition]committed) error {
 		if err := c.admit(r.cfg.ApplicationID, in.topicPartition, r.cfg.run()); err != nil {
 			return err
 		}
+		if err := c.admitFormat(in.topicPartition, l.sub.Format(in.topic)); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -260,6 +263,7 @@ func (r *restorer) takePositions(ctx context.Context, l *lease, f *fitting) erro
 		in := &l.inputs[i]
 		c := f.offsets[in.topicPartition]
 		in.offset, in.watermark, in.highest, in.upstream = c.offset, c.meta.Watermark, c.meta.Highest, c.meta.Upstream
+		in.formats = c.meta.Formats
 		in.end, in.finished, in.notes, in.failed = c.meta.End, c.meta.Finished, r.notesOf(l, c), c.meta.Failed
 		p, ok := l.applied(in.topicPartition, c.meta.Notes)
 		if ok && p.Offset == in.offset {

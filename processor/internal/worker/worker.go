@@ -260,7 +260,7 @@ func (w *Worker) newTask(l *lease) error {
 	for _, in := range l.inputs {
 		cfg.Inputs = append(cfg.Inputs, task.Input{
 			Topic: in.topic, TopicID: w.catalog.topicID(in.topic), Partition: in.partition, Offset: in.offset,
-			Watermark: in.watermark, Highest: in.highest, Upstream: in.upstream, Notes: in.notes, Failed: in.failed, End: in.end, Finished: in.finished,
+			Watermark: in.watermark, Highest: in.highest, Upstream: in.upstream, Formats: in.formats, Notes: in.notes, Failed: in.failed, End: in.end, Finished: in.finished,
 		})
 	}
 	t, err := task.New(cfg)
