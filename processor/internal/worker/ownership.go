@@ -189,6 +189,7 @@ func (w *Worker) takeDeliveries() error {
 			return d.err
 		}
 		l.rebuilt = false
+		l.careful = max(l.careful, w.careful()) // what failed in the others while it was not there is likely to come to it
 		if err := w.begin(l); err != nil {
 			return err
 		}
