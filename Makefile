@@ -15,15 +15,18 @@ RACE = ./processor/... ./schemaregistry/... ./state/... ./windowing/...
 # Packages with benchmarks.
 BENCHES = $(sort $(dir $(shell grep -rl --include='*_test.go' '^func Benchmark' cmd processor schemaregistry state windowing)))
 
+# Packages with fuzz tests.
+FUZZES = $(sort $(patsubst %/,%,$(dir $(shell grep -rl --include='*_test.go' '^func Fuzz' cmd processor schemaregistry state windowing))))
+
 LINT_VERSION := v2.15.0
 LINT := .bin/golangci-lint-$(LINT_VERSION)
 SIM := ./processor/internal/sim/
 
-.PHONY: help build test race lint sim mutants test-kafka bench bench-kafka soak demo cover ci clean
+.PHONY: help build test race lint sim mutants fuzz golden stress api measure test-kafka bench bench-kafka bench-compare soak demo cover ci clean
 
 help: ## print this menu
 	@echo "usage: make TARGET [SEEDS=n FROM=s]"
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' Makefile
 
 build: ## compile everything, without cgo
 	CGO_ENABLED=0 $(GO) build ./...
@@ -48,12 +51,28 @@ sim: ## simulated clusters with seeded faults: SEEDS of them, beginning with FRO
 mutants: ## plant known bugs and count the seeds until the simulation finds each
 	$(GO) test -tags synctests -count=1 -run TestMutants -timeout 120m -v $(SIM)
 
+fuzz: ## each fuzz test for TIME=30s, of those in PACKAGE= or all; what it finds stays in testdata/fuzz
+	@for p in $(if $(PACKAGE),$(PACKAGE),$(FUZZES)); do for f in $$(grep -rhoE --include='*_test.go' '^func Fuzz\w+' $$p | sed 's/func //'); do \
+		echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(or $(TIME),30s) ./$$p | tail -1; done; done
+
+golden: ## the cases whose results are those of a real Kafka Streams
+	@$(GO) test -count=1 -run Golden -v ./processor/processortest | grep -E '^(---|ok|FAIL|.*cases)'
+
+stress: ## the tests of PACKAGE= again and again until one fails, TIMES=100 at most, RUN= chooses by name
+	$(GO) test -count=$(or $(TIMES),100) -failfast -run '$(RUN)' $(or $(PACKAGE),./processor/internal/worker)
+
+api: ## write testdata/api anew: what the public packages export
+	$(GO) test ./cmd/internal/listing -run TestAPI -rewrite
+
 test-kafka: ## integration tests on a real Apache Kafka broker (Java 17 and Maven; skipped with a reason without)
-	@$(GO) test -tags kafka -count=1 -timeout 30m -v ./cmd/internal/... ./cmd/bench ./cmd/millrace | sed -E '/^(=== | *--- PASS)/d'
+	@$(GO) test -tags kafka -count=1 -timeout 30m -v ./cmd/internal/... ./cmd/bench/... ./cmd/millrace | sed -E '/^(=== | *--- PASS)/d'
 
 bench: ## the engine alone with allocation counts, then end to end with an embedded broker, output checked
 	$(if $(BENCHES),$(GO) test -run '^$$' -bench . -benchmem $(addprefix ./,$(BENCHES)),@echo "no benchmarks yet")
 	$(GO) run ./cmd/bench measure -workload tumble,tumblefinal,map
+
+bench-compare: ## benchmarks of PACKAGE= at OLD= (a commit) and here in turns, COUNT=6 each, compared by benchstat
+	@cmd/bench/compare.sh "$${OLD:?say OLD=, the commit to compare with}" "$(or $(COUNT),6)" "$(or $(PACKAGE),./processor/stream)" "$(or $(RUN),.)"
 
 bench-kafka: ## limit loop, Millrace, Kafka Streams and Flink side by side (WORKLOAD= LAYOUT= PEERS= REPS= N= SEED= ALL=1 FRESH=1)
 	$(GO) run ./cmd/bench table $(if $(WORKLOAD),-workload $(WORKLOAD)) $(if $(LAYOUT),-layout $(LAYOUT)) $(if $(PEERS),-peers $(PEERS)) \
@@ -71,6 +90,9 @@ cover: ## test coverage per function in .cover/
 	$(GO) test -coverprofile=.cover/cover.out ./...
 	$(GO) tool cover -func=.cover/cover.out | tee .cover/functions.txt | tail -1
 	$(GO) tool cover -html=.cover/cover.out -o .cover/cover.html
+
+measure: ## lengths, names and comments in figures: of this module, or of the Go code in TREE=
+	@$(GO) run ./cmd/internal/measure $(TREE)
 
 ci: ## exactly what the pipeline runs
 	.ci/run

@@ -32,8 +32,8 @@ type App struct {
 }
 
 // New checks that there is a topology and the configuration, all complaints at
-// once, and registers the metrics; Run takes them back when it ends. Nothing is
-// dialed yet.
+// once, and registers the metrics; Run takes them back when it ends, and nothing
+// else does. Nothing is dialed yet.
 func New(t *Topology, cfg Config) (*App, error) {
 	err := cfg.Validate()
 	if t == nil {

@@ -101,7 +101,9 @@ type Config struct {
 	// BoundedRun makes this a bounded run of that name: it ends where each
 	// source partition ended when the run first looked at it, which is at the
 	// start for those that have a worker then, fires everything that is open, and
-	// returns nil. The same name again does nothing.
+	// returns nil. The same name again does nothing. What it has closed stays
+	// closed, so a live application cannot go on from its end: run it under an
+	// application id of its own.
 	BoundedRun string
 	// AcceptRemade names topics that were deleted and made anew since the
 	// application ran last, and whose loss is accepted: changelogs, whose stores

@@ -11,7 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/processor/stream"
@@ -28,11 +31,15 @@ import (
 // alone is what a version gives that has read everything itself.
 func alone(t *testing.T, b deployed, records int) map[string]string {
 	t.Helper()
-	r := newRig(t, false)
+	return newRig(t, false).alone(b, records)
+}
+
+func (r *rig) alone(b deployed, records int) map[string]string {
+	r.t.Helper()
 	r.put(records)
 	r.end()
 	if err := r.deploy(b); err != nil {
-		t.Fatal(err)
+		r.t.Fatal(err)
 	}
 	return r.last("out")
 }
@@ -92,6 +99,67 @@ func regrouped(store string) deployed {
 	}
 }
 
+// windowBytes are what is behind the key of each record of the matrix: the bounds of a window, or its start and eight bytes more
+// of the key.
+const windowBytes = "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+
+// The same key as JSON, written in different ways.
+type (
+	keyAB      struct{ A, B string }
+	keyBA      struct{ B, A string }
+	keyABC     struct{ A, B, C string }
+	keyOmitted struct {
+		A string
+		B string `json:",omitempty"`
+	}
+)
+
+// keyedByJSON counts in a table by a key that is JSON.
+func keyedByJSON[K any]() deployed {
+	return func(b *stream.Builder) {
+		in := stream.From(b, stream.Topic[K, string]{Name: "in", Key: serde.JSON[K](), Value: serde.String})
+		stream.To(stream.Count("n", stream.GroupByKey(in)).Changes(), stream.Topic[K, int64]{Name: "out", Key: serde.JSON[K](), Value: serde.Int64})
+	}
+}
+
+// A key that would be written in another way is another key, and what was counted
+// for it would begin anew.
+func TestKeysWrittenInAnotherWay(t *testing.T) {
+	for name, other := range map[string]deployed{
+		"another order": keyedByJSON[keyBA](), "a field more": keyedByJSON[keyABC](), "a field left out where it is empty": keyedByJSON[keyOmitted](),
+	} {
+		for _, lose := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s/disk lost %v", name, lose), func(t *testing.T) {
+				r := newRig(t, lose)
+				const key = `{"A":"x","B":""}`
+				r.sendAt(0, key, "v", 1000, 2000)
+				if err := r.deploy(keyedByJSON[keyAB]()); err != nil {
+					t.Fatal(err)
+				}
+				r.sendAt(0, key, "v", 3000)
+				mustRefuse(t, r.deploy(other), "keys", "json key", "millrace reset")
+				if err := r.deploy(keyedByJSON[keyAB]()); err != nil {
+					t.Fatal(err)
+				}
+				mustEqual(t, r.last("out"), map[string]string{fmt.Sprintf("%q", key): "3"})
+			})
+		}
+	}
+}
+
+// byStart is the serde of keys of windows that are all of one size.
+func byStart(key serde.Serde[string], size time.Duration) serde.Serde[windowing.Key[string]] {
+	return windowing.KeySerde(key, size)
+}
+
+// keyedByWindow counts in a table whose keys are those of windowed results.
+func keyedByWindow(keys serde.Serde[windowing.Key[string]]) deployed {
+	return func(b *stream.Builder) {
+		in := stream.From(b, stream.Topic[windowing.Key[string], string]{Name: "in", Key: keys, Value: serde.String})
+		stream.To(stream.Count("n", stream.GroupByKey(in)).Changes(), stream.Topic[windowing.Key[string], int64]{Name: "out", Key: keys, Value: serde.Int64})
+	}
+}
+
 func passed(b *stream.Builder) {
 	stream.To(stream.From(b, deployIn), stream.Topic[string, string]{Name: "side", Key: serde.String, Value: serde.String})
 }
@@ -101,6 +169,12 @@ type visit1 struct{ N int }
 type visit2 struct {
 	N     int
 	Place string
+}
+
+// sized has numbers of the sizes, and those of the second in a list.
+type sized[N, In any] struct {
+	N    N
+	List []In
 }
 
 // plain is a serde that says nothing of its format; dated2 reads what dated1 wrote.
@@ -176,6 +250,11 @@ var deploys = []struct {
 	{"value codec", reduced(serde.String), reduced(serde.Bytes), []string{"values", "string", "bytes"}},
 	{"value codec, JSON with a field more", reduced(serde.JSON[visit1]()), reduced(serde.JSON[visit2]()), nil},
 	{"value codec, JSON with a field less", reduced(serde.JSON[visit2]()), reduced(serde.JSON[visit1]()), nil},
+	{"value codec, JSON with wider numbers", reduced(serde.JSON[sized[int32, float32]]()), reduced(serde.JSON[sized[int64, float64]]()), nil},
+	{"value codec, JSON with a narrower integer", reduced(serde.JSON[sized[int64, float64]]()), reduced(serde.JSON[sized[int8, float64]]()), []string{"values", "integer", "int8"}},
+	{"value codec, JSON with a narrower float", reduced(serde.JSON[sized[int64, float64]]()), reduced(serde.JSON[sized[int64, float32]]()), []string{"values", "number", "float32"}},
+	{"value codec, JSON without a sign", reduced(serde.JSON[sized[int64, float64]]()), reduced(serde.JSON[sized[uint64, float64]]()), []string{"values", "integer", "uint64"}},
+	{"value codec, JSON with another type in the deep", reduced(serde.JSON[sized[int64, [][][][][]visit1]]()), reduced(serde.JSON[sized[int64, [][][][][]visit2]]()), []string{"values", "#"}},
 	{"value codec, the Go type renamed", reduced[string](serde.Of[string](plain{text()})), reduced[string](serde.Of[string](dated1{text()})), []string{"values", "plain", "dated/1"}},
 	{"value codec, another version", reduced[string](serde.Of[string](dated1{text()})), reduced[string](serde.Of[string](dated2{text()})), nil},
 	{"value codec, a version back", reduced[string](serde.Of[string](dated2{text()})), reduced[string](serde.Of[string](dated1{text()})), []string{"values", "dated/2", "dated/1"}},
@@ -184,6 +263,11 @@ var deploys = []struct {
 		in := stream.From(b, stream.Topic[[]byte, string]{Name: "in", Key: serde.Bytes, Value: serde.String})
 		stream.To(stream.Count("n", stream.GroupByKey(in)).Changes(), stream.Topic[[]byte, int64]{Name: "out", Key: serde.Bytes, Value: serde.Int64})
 	}, []string{"keys", "string", "bytes"}},
+	{"windowed key of a table, the size", keyedByWindow(byStart(serde.String, minute)), keyedByWindow(byStart(serde.String, 5*minute)), []string{"keys", "1m0s", "5m0s", "string"}},
+	{"windowed key of a table, both bounds", keyedByWindow(byStart(serde.String, minute)), keyedByWindow(windowing.SessionKeySerde(serde.String)), []string{"keys", "1m0s", "bounds"}},
+	{"windowed key of a table, its key", keyedByWindow(byStart(serde.Of[string](plain{text()}), minute)), keyedByWindow(byStart(serde.String, minute)), []string{"keys", "plain", "string"}},
+	{"windowed key of a table, its key in another version", keyedByWindow(byStart(serde.Of[string](dated1{text()}), minute)), keyedByWindow(byStart(serde.Of[string](dated2{text()}), minute)), nil},
+	{"windowed key of a table, bounds, its key", keyedByWindow(windowing.SessionKeySerde(serde.Of[string](dated2{text()}))), keyedByWindow(windowing.SessionKeySerde(serde.Of[string](dated1{text()}))), []string{"keys", "dated/2", "dated/1"}},
 	{"store added", counted("n"), both(nil, nil), nil},
 	{"store taken away", both(nil, nil), counted("n"), nil},
 }
@@ -193,7 +277,8 @@ func TestDeployOverKeptState(t *testing.T) {
 		for _, lose := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/disk lost %v", c.name, lose), func(t *testing.T) {
 				t.Parallel()
-				r := newRig(t, lose)
+				r, other := newRig(t, lose), newRig(t, false)
+				r.behind, other.behind = windowBytes, windowBytes
 				r.put(firstRecords)
 				if err := r.deploy(c.was); err != nil {
 					t.Fatal(err)
@@ -209,7 +294,7 @@ func TestDeployOverKeptState(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				mustEqual(t, r.last("out"), alone(t, want, firstRecords+nextRecords))
+				mustEqual(t, r.last("out"), other.alone(want, firstRecords+nextRecords))
 			})
 		}
 	}
@@ -460,7 +545,7 @@ func TestStoreFedByOtherTopics(t *testing.T) {
 		}
 		mustEqual(t, r.last("out"), alone(t, by("two"), firstRecords+2*nextRecords))
 	})
-	t.Run("another name of the GroupBy, records under way", func(t *testing.T) {
+	underWay := func(t *testing.T) *rig {
 		r := newRig(t, false)
 		r.put(firstRecords)
 		if err := r.deploy(by("one")); err != nil {
@@ -471,17 +556,31 @@ func TestStoreFedByOtherTopics(t *testing.T) {
 		if err := r.client.ProduceSync(t.Context(), rec).FirstErr(); err != nil {
 			t.Fatal(err)
 		}
+		return r
+	}
+	t.Run("another name of the GroupBy, records under way", func(t *testing.T) {
+		mustRefuse(t, underWay(t).deploy(by("two")), "app-one-repartition", "not processed", "millrace reset")
+	})
+	t.Run("another name of the GroupBy, records under way that cannot be read for a while", func(t *testing.T) {
+		r := underWay(t)
+		fault := r.broker.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Topic: "app-one-repartition", Err: kerr.LeaderNotAvailable, Count: -1})
+		r.warned = func(error) { fault.Remove() }
 		mustRefuse(t, r.deploy(by("two")), "app-one-repartition", "not processed", "millrace reset")
 	})
-	t.Run("a GroupBy left out and back", func(t *testing.T) {
-		r := newRig(t, false)
-		r.put(firstRecords)
-		for _, version := range []deployed{by("one"), counted("n")} {
-			if err := r.deploy(version); err != nil {
+	for name, versions := range map[string][2]deployed{"left out": {by("one"), counted("n")}, "added": {counted("n"), by("one")}} {
+		t.Run("a GroupBy "+name, func(t *testing.T) {
+			r := newRig(t, false)
+			r.put(firstRecords)
+			if err := r.deploy(versions[0]); err != nil {
 				t.Fatal(err)
 			}
 			r.put(nextRecords)
-		}
-		mustRefuse(t, r.deploy(by("one")), "app-one-repartition", "another name", "millrace reset")
-	})
+			mustRefuse(t, r.deploy(versions[1]), "app-one-repartition", `topic "in"`, "another name", "millrace reset")
+			r.end()
+			if err := r.deploy(versions[0]); err != nil {
+				t.Fatal(err)
+			}
+			mustEqual(t, r.last("out"), alone(t, versions[0], firstRecords+nextRecords))
+		})
+	}
 }

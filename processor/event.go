@@ -82,9 +82,11 @@ func (a *App) listeners(index int) worker.Events {
 			a.times.leave(index, id)
 			call(user.TaskRevoked, TaskInfo{id.String()})
 		},
-		Times:   func(t []task.TimeInfo) { a.times.set(index, t) },
-		Counted: func(_ task.ID, c []graph.Counters) { m.count(c) },
+		Times:     func(t []task.TimeInfo) { a.times.set(index, t) },
+		Counted:   func(_ task.ID, c []graph.Counters) { m.count(c) },
+		Repeating: func(undone int) { a.health.repeating(index, undone) },
 		Committed: func(c worker.Committed) {
+			a.health.repeating(index, 0)
 			m.commit(c)
 			call(user.Committed, CommitInfo{Tasks: c.Tasks, Records: c.Records, Outputs: c.Outputs, Changelog: c.Entries, Duration: c.Duration})
 		},

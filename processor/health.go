@@ -17,6 +17,7 @@ type health struct {
 	tasks     map[task.ID]bool // true while it is being restored
 	coming    []int            // by worker: tasks that others still have to give up; notSeated, unseated
 	silent    []bool           // by worker: the broker that keeps the group does not answer
+	undone    []int            // by worker: commits in a row that were undone, if many
 	failed    error
 	addr      string // of the listener
 	debugAddr string // of the one for those who run the application
@@ -29,7 +30,7 @@ const (
 )
 
 func newHealth(workers int) *health {
-	h := &health{tasks: map[task.ID]bool{}, silent: make([]bool, workers)}
+	h := &health{tasks: map[task.ID]bool{}, silent: make([]bool, workers), undone: make([]int, workers)}
 	for range workers {
 		h.coming = append(h.coming, notSeated)
 	}
@@ -39,6 +40,7 @@ func newHealth(workers int) *health {
 func (h *health) seated(worker, coming int)    { h.set(func() { h.coming[worker] = coming }) }
 func (h *health) unseated(worker int)          { h.set(func() { h.coming[worker] = unseated }) }
 func (h *health) answered(worker int, ok bool) { h.set(func() { h.silent[worker] = !ok }) }
+func (h *health) repeating(worker, n int)      { h.set(func() { h.undone[worker] = n }) }
 func (h *health) assigned(id task.ID)          { h.set(func() { h.tasks[id] = true }) }
 func (h *health) restored(id task.ID)          { h.set(func() { h.tasks[id] = false }) }
 func (h *health) revoked(id task.ID)           { h.set(func() { delete(h.tasks, id) }) }
@@ -75,7 +77,7 @@ func (h *health) restoring() (ids []task.ID) {
 }
 
 // ready is nil while each worker of this process has a seat in the group, with the
-// broker answering, and all tasks run that the group has told it. There may be none:
+// broker answering, commits get through, and all tasks run that the group has told it. There may be none:
 // an instance to spare is as ready as any.
 func (h *health) ready() (string, error) {
 	h.mu.Lock()
@@ -84,6 +86,7 @@ func (h *health) ready() (string, error) {
 	for _, n := range h.coming {
 		coming += max(n, 0)
 	}
+	undone := slices.Max(h.undone)
 	switch restoring := len(h.restoring()); {
 	case h.failed != nil:
 		return "", h.failed
@@ -93,6 +96,8 @@ func (h *health) ready() (string, error) {
 		return "", errors.New("the seat in the consumer group is lost, and asked for again")
 	case slices.Contains(h.silent, true):
 		return "", errors.New("the broker that keeps the consumer group does not answer")
+	case undone > 0:
+		return "", fmt.Errorf("%d commits in a row were undone; the log says why", undone)
 	case coming > 0:
 		return "", fmt.Errorf("%d tasks have yet to be given up by other instances", coming)
 	case restoring > 0:

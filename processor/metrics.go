@@ -59,7 +59,7 @@ func newMetrics(reg prometheus.Registerer, applicationID string, t *graph.Topolo
 	if r.err != nil {
 		m.unregister()
 		if errors.As(r.err, new(prometheus.AlreadyRegisteredError)) {
-			return nil, fmt.Errorf("the Registerer has the metrics of an App %q already, and takes one of each application id at a time: end the Run of that one first, or give this one another Registerer: %w", applicationID, r.err)
+			return nil, fmt.Errorf("the Registerer has the metrics of an App %q already, and takes one of each application id at a time: wait until the Run of that one has returned, or give this one another Registerer (an App that is never run keeps its metrics there): %w", applicationID, r.err)
 		}
 		return nil, r.err
 	}

@@ -24,16 +24,23 @@ type rig struct {
 	broker *kfake.Cluster
 	client *kgo.Client
 	dir    string
-	lose   bool // the disk, between two versions
+	lose   bool   // the disk, between two versions
+	behind string // each key
 	sent   int
 	at     time.Time // of the last record
+	warned func(error)
 }
 
 type deployed = func(*stream.Builder)
 
 func newRig(t *testing.T, lose bool) *rig {
 	t.Helper()
-	broker, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "in", "out", "side"))
+	return newRigOf(t, lose, 1)
+}
+
+func newRigOf(t *testing.T, lose bool, partitions int32) *rig {
+	t.Helper()
+	broker, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(partitions, "in", "out", "side", "dead"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +74,7 @@ func (r *rig) end() {
 
 func (r *rig) send(key string) {
 	r.t.Helper()
-	rec := &kgo.Record{Key: []byte(key), Value: fmt.Appendf(nil, `{"n":%d}`, r.sent), Timestamp: r.at}
+	rec := &kgo.Record{Key: []byte(key + r.behind), Value: fmt.Appendf(nil, `{"n":%d}`, r.sent), Timestamp: r.at}
 	if err := r.client.ProduceSync(r.t.Context(), rec).FirstErr(); err != nil {
 		r.t.Fatal(err)
 	}
@@ -92,7 +99,7 @@ func (r *rig) deploy(b deployed) error {
 	committed := make(chan struct{}, 1)
 	app, err := processor.New(topology, processor.Config{
 		ApplicationID: "app", Brokers: r.broker.ListenAddrs(), StateDir: r.dir, CommitInterval: 2 * time.Millisecond,
-		Events: processor.EventListener{Committed: func(processor.CommitInfo) {
+		Events: processor.EventListener{Warning: r.warned, Committed: func(processor.CommitInfo) {
 			select {
 			case committed <- struct{}{}:
 			default:
@@ -128,8 +135,10 @@ func (r *rig) through(topology *processor.Topology) bool {
 		return false
 	}
 	for _, topic := range topology.Bind("app").SourceTopics() {
-		if group.Commits[topic][0].Offset < r.broker.PartitionInfo(topic, 0).HighWatermark {
-			return false
+		for _, p := range r.broker.PartitionInfos(topic) {
+			if group.Commits[topic][p.Partition].Offset < p.HighWatermark {
+				return false
+			}
 		}
 	}
 	return true

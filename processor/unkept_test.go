@@ -139,10 +139,12 @@ func (c *cluster) checkUnkept(letters []*kgo.Record, bad map[string]bool) {
 		if strings.HasSuffix(string(r.Value), "large") {
 			reason = "refused"
 		}
+		headers := map[string]string{}
 		for _, h := range r.Headers {
-			if h.Key == "__millrace.errors.reason" && string(h.Value) != reason || h.Key == "__millrace.errors.operator" && string(h.Value) != "last" {
-				c.t.Errorf("%s is a dead letter with %s %s", r.Value, h.Key, h.Value)
-			}
+			headers[h.Key] = string(h.Value)
+		}
+		if headers["__millrace.errors.reason"] != reason || headers["__millrace.errors.operator"] != "last" {
+			c.t.Errorf("%s is a dead letter with %v", r.Value, headers)
 		}
 		if !bad[string(r.Value)] {
 			c.t.Errorf("%s is a dead letter, or is it twice", r.Value)

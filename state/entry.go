@@ -92,10 +92,16 @@ func (st *store) fits(key, value int, err error) error {
 	switch {
 	case err != nil:
 		return fmt.Errorf("%w: %w", ErrEncode, err)
-	case value < 0:
-		return fmt.Errorf("%w: Append of its codec returned less than it was given; it must append", ErrEncode)
 	case key+value > st.limit:
 		return fmt.Errorf("%w: it has %d bytes, and key and value may have %d: raise max.message.bytes of the changelog, or keep less in one value", ErrTooLarge, key+value, st.limit)
+	}
+	return appended(value)
+}
+
+// appended reports what is wrong with a codec that has appended so many bytes.
+func appended(n int) error {
+	if n < 0 {
+		return fmt.Errorf("%w: Append of its codec returned less than it was given; it must append", ErrEncode)
 	}
 	return nil
 }

@@ -12,6 +12,13 @@ type Opener interface {
 	Stores() *Stores
 }
 
+// Limited is an Opener of some of the task's stores: of those that an operator has declared.
+type Limited interface {
+	Opener
+	// Connected reports whether a store is one of them.
+	Connected(store string) bool
+}
+
 // KV is the typed handle of a key-value store: declared once in the application, opened in each task.
 type KV[K, V any] struct {
 	// Name is the store's legal name; it names the changelog topic.
@@ -23,7 +30,7 @@ type KV[K, V any] struct {
 
 // Spec is what the task must know of the store.
 func (h KV[K, V]) Spec() Spec {
-	return Spec{Name: h.Name, Kind: KeyValue, Traits: []Trait{Format("keys", h.Key), Format("values", h.Value)}}
+	return Spec{Name: h.Name, Kind: KeyValue, Traits: []Trait{KeyFormat("keys", h.Key), Format("values", h.Value)}}
 }
 
 // Open returns the task's store. Opened again, also after an abort, it is the same store, provided K and V are the
@@ -94,6 +101,9 @@ func (h Windowed[V]) Open(o Opener) (*WindowStore[V], error) {
 
 // openable finds the store that spec names.
 func openable(o Opener, spec Spec) (*Stores, *store, error) {
+	if l, ok := o.(Limited); ok && !l.Connected(spec.Name) {
+		return nil, nil, fmt.Errorf("state: store %q is opened by an operator that has not declared it; declare it there", spec.Name)
+	}
 	s := o.Stores()
 	if s == nil {
 		return nil, nil, fmt.Errorf("state: store %q: the task has no stores; add it to the topology", spec.Name)
@@ -115,6 +125,11 @@ func openable(o Opener, spec Spec) (*Stores, *store, error) {
 // Format is the trait that says in which format something is written: that of the serde.
 func Format[T any](name string, s serde.Serde[T]) Trait {
 	return Trait{Name: name, Value: serde.FormatOf(s), Reads: func(was string) bool { return serde.ReadsFormat(s, was) }}
+}
+
+// KeyFormat is the trait that says in which format keys are written: two versions have to write them alike.
+func KeyFormat[T any](name string, s serde.Serde[T]) Trait {
+	return Trait{Name: name, Value: serde.KeyFormatOf(s), Reads: func(was string) bool { return serde.ReadsKeyFormat(s, was) }}
 }
 
 func otherTypes(name string, opened overlay) error {

@@ -144,7 +144,10 @@ func (c *cells[V]) encodeNoted(v V) (from, to int) {
 		}
 	}()
 	b, err := c.codec.Append(j.arena, v)
-	if err != nil || len(b) < from {
+	if err == nil {
+		err = appended(len(b) - from)
+	}
+	if err != nil {
 		j.failed = fmt.Errorf("state: store %q: a value cannot be noted: %w", c.store.spec.Name, err)
 		return from, from
 	}

@@ -104,6 +104,9 @@ func (j *journaled) change(t *testing.T, seed uint64) {
 	if r.IntN(6) == 0 {
 		j.flat.SetClosing(r.Int64())
 	}
+	if r.IntN(6) == 0 {
+		j.flat.SetBelow(r.Int64())
+	}
 }
 
 // shown is everything that can be seen of the stores.
@@ -218,6 +221,9 @@ func (shy) Append(dst []byte, v []byte) ([]byte, error) {
 	if string(v) == "shy" {
 		panic("shy")
 	}
+	if string(v) == "short" {
+		return nil, nil
+	}
 	return append(dst, v...), nil
 }
 
@@ -262,6 +268,28 @@ func testCannotTakeBack(t *testing.T, value string) {
 	}
 	if err := s.Undo(); err != nil {
 		t.Errorf("the next savepoint: %v", err)
+	}
+}
+
+// TestUndoSaysWhichCodecDoesNotAppend: there is no error of its own to tell.
+func TestUndoSaysWhichCodecDoesNotAppend(t *testing.T) {
+	s := openSpecs(t, NewMemory(), Spec{Name: "kv", Kind: KeyValue})
+	kv, err := KV[string, []byte]{Name: "kv", Key: serde.String, Value: serde.Of[[]byte](shy{})}.Open(opener{s})
+	if err != nil {
+		t.Fatal(err)
+	}
+	put := func(key, value string) {
+		if err := kv.Put(key, []byte(value)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("a", "fine")
+	put("b", "short")
+	s.Mark()
+	put("a", "bold")
+	put("b", "bold")
+	if err := s.Undo(); !errors.Is(err, ErrEncode) || !strings.Contains(err.Error(), `store "kv"`) || strings.Contains(err.Error(), "%!") {
+		t.Errorf("the error is %v", err)
 	}
 }
 

@@ -12,7 +12,8 @@ import (
 // KeyValueStore keeps one value per key. It belongs to the task's goroutine.
 //
 // Values are live: what Get returns, and what the pointers of Slot, Peek and the iterations point to, is the store's
-// own, not a copy, wherever V contains pointers. Change a value only between Slot and the next call, or through Put.
+// own, not a copy, wherever V contains pointers. Change a value only between Update or Slot and the next call, or
+// through Put, which takes another one.
 type KeyValueStore[K, V any] struct {
 	cells[V]
 	keyCodec serde.Codec[K]
@@ -53,6 +54,16 @@ func (kv *KeyValueStore[K, V]) Put(key K, v V) error {
 	}
 	kv.dirty(&kv.table, i)
 	return nil
+}
+
+// Update returns the live value of a key to be changed in place; where the key has none it makes the zero value and
+// existed is false. The pointer is valid until the next call on the store.
+func (kv *KeyValueStore[K, V]) Update(key K) (v *V, existed bool, err error) {
+	b, err := kv.encode(key)
+	if err != nil {
+		return nil, false, err
+	}
+	return kv.Slot(b)
 }
 
 // Delete removes a key, present or not.
@@ -143,10 +154,12 @@ func (kv *KeyValueStore[K, V]) SetClosing(watermark int64) {
 }
 
 // SetBelow remembers a bound of the operator, in ms of event time, as part of the next Position. It closes nothing.
-func (kv *KeyValueStore[K, V]) SetBelow(below int64) { kv.store.closing.Below = below }
+func (kv *KeyValueStore[K, V]) SetBelow(below int64) {
+	kv.stores.setClosing(kv.store, Closing{Watermark: kv.store.closing.Watermark, Below: below})
+}
 
-// Closing is the current closing: that of the applied position, or what SetClosing did since; false if there is none.
-// Its bound closes nothing.
+// Closing is the current closing: that of the applied position, with what SetClosing and SetBelow did since; false if
+// there is none. Its bound closes nothing.
 func (kv *KeyValueStore[K, V]) Closing() (Closing, bool) {
 	c := kv.store.closing
 	return c, c != noClosing

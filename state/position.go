@@ -33,11 +33,12 @@ type Upstream struct {
 	Ended bool
 }
 
-// Closing says up to where the windows of a store are closed and gone, and how far the time of its operator had come.
+// Closing says up to where the windows of a store are closed, and how far the time of its operator had come.
 type Closing struct {
 	// Watermark is what the operator has set: the last merged watermark, in ms of event time, or the one it passed on.
 	Watermark int64
-	// Below is the bound of the windows dropped: every window with start < Below is gone. math.MinInt64 if none is.
+	// Below is, of a window store, the bound of the windows dropped: every window with start < Below is gone. Of a
+	// key-value store it is a bound that the operator has set, in ms of event time. math.MinInt64 if there is none.
 	Below int64
 }
 

@@ -41,7 +41,7 @@ func (s *Stores) Restore(store string, recs []ChangelogRecord, next int64) error
 		p, err := s.restoreRecord(batch, st, rec)
 		if err != nil {
 			return fmt.Errorf("state: changelog %s, record %d before offset %d: %w",
-				ChangelogTopic(s.id.ApplicationID, store), len(recs)-i, next, err)
+				st.spec.ChangelogTopic(s.id.ApplicationID), len(recs)-i, next, err)
 		}
 		if p != nil {
 			position = p

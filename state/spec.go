@@ -1,6 +1,9 @@
 package state
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Kind is the shape of a store, part of what its bytes mean.
 type Kind uint8
@@ -29,8 +32,32 @@ type Spec struct {
 	Name string
 	// Kind is the store's shape.
 	Kind Kind
+	// Changelog is the topic that has the store's changes; empty for one that is the application's own and named after
+	// it and the store.
+	Changelog string
 	// Traits are what else gives the store's bytes their meaning; their names are unique.
 	Traits []Trait
+}
+
+// Unlike says in what two specs of one name differ; "" if their stores can be one.
+func (s Spec) Unlike(other Spec) string {
+	if s.Changelog != other.Changelog {
+		return fmt.Sprintf("changelog: %s and %s", shown(s.Changelog), shown(other.Changelog))
+	}
+	is := kept(other)
+	for _, t := range kept(s) {
+		at := slices.IndexFunc(is, func(o Trait) bool { return o.Name == t.Name })
+		if at < 0 {
+			return fmt.Sprintf("%s: %s and none", t.Name, shown(t.Value))
+		}
+		if is[at].Value != t.Value {
+			return fmt.Sprintf("%s: %s and %s", t.Name, shown(t.Value), shown(is[at].Value))
+		}
+	}
+	if len(other.Traits) > len(s.Traits) {
+		return other.Unlike(s)
+	}
+	return ""
 }
 
 // nameMax is the longest legal name, in bytes: with the application id before it and "-changelog" behind it a topic
@@ -58,7 +85,15 @@ func legalByte(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '.' || c == '_' || c == '-'
 }
 
-// ChangelogTopic is the name of a store's changelog, as Kafka Streams builds it.
+// ChangelogTopic is the topic that has the store's changes in an application.
+func (s Spec) ChangelogTopic(applicationID string) string {
+	if s.Changelog != "" {
+		return s.Changelog
+	}
+	return ChangelogTopic(applicationID, s.Name)
+}
+
+// ChangelogTopic is the name of a changelog that is the application's own, as Kafka Streams builds it.
 func ChangelogTopic(applicationID, store string) string {
 	return applicationID + "-" + store + "-changelog"
 }

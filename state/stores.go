@@ -181,6 +181,9 @@ func (s *Stores) DirtyBytes() int { return s.dirtyBytes }
 // Writes counts all changes so far, never goes back, and so shows whether something was changed between two calls.
 func (s *Stores) Writes() uint64 { return s.writes }
 
+// Err is the error of the engine after which everything fails; nil while there is none.
+func (s *Stores) Err() error { return s.broken }
+
 // Close releases the stores. With flush, everything applied is made durable before, so that the next Open has
 // nothing to restore; without, or after an error, up to what the changelogs bring back may be lost. What is dirty or
 // pending is dropped either way.

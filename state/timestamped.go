@@ -3,7 +3,6 @@ package state
 import (
 	"encoding/binary"
 	"fmt"
-	"strings"
 
 	"github.com/millrace/millrace/schemaregistry/serde"
 )
@@ -39,8 +38,7 @@ func (s timestampedSerde[V]) Format() string { return timestampedPrefix + serde.
 
 // Reads implements serde.FormatReader.
 func (s timestampedSerde[V]) Reads(was string) bool {
-	inner, ok := strings.CutPrefix(was, timestampedPrefix)
-	return ok && serde.ReadsFormat(s.value, inner)
+	return serde.ReadsInner(s.value, timestampedPrefix, was)
 }
 
 const timestampedPrefix = "time and "

@@ -14,8 +14,8 @@ var errEnough = errors.New("windowing: enough seen")
 // has reached; both in the order of the key bytes, at the last instant of the window; under OnCommit the values of
 // windows that it closes, as far as they have changed since the last commit. Earlier windows come first. Then early
 // results are sent, if it is time, and closed windows are dropped. MaxTime says that the input has ended and closes all
-// windows. A watermark that is not higher than before does nothing, unless something is due at it, as after a start with
-// a shorter grace.
+// windows. A lower watermark than before does nothing; nor does the same, unless something is due at it, as after a start
+// with a shorter grace.
 func (a *Aggregation[A]) Advance(merged EventTime) error {
 	if merged < a.merged || merged == a.merged && (merged < a.due || merged == MaxTime) {
 		return nil

@@ -9,7 +9,7 @@ import (
 
 // course is what the aggregations over key-value stores have in common: how far time has come, which keys are to be
 // looked at when, and how results that are due leave. T is what a result is sent from. It is no state: it follows from
-// the store and its closing.
+// the store, its closing and the grace that it was kept with.
 //
 // What always holds: a key of which a result on time or a removal is due at a watermark is planned for one that is not
 // higher; a key that has changed and waits for early results is noted, unless all are.
@@ -56,7 +56,8 @@ func (c *course[T]) next() EventTime {
 	return c.plan.due()
 }
 
-// advance does what a watermark has made due: first what is planned, then early results.
+// advance does what a watermark has made due: first what is planned, then early results. After a start with a shorter
+// grace that may be so at the same watermark as before.
 func (c *course[T]) advance(merged EventTime) error {
 	if merged < c.merged || merged == c.merged && (merged < c.next() || merged == MaxTime) {
 		return nil

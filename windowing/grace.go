@@ -27,17 +27,29 @@ func KeptGrace(s *state.Stores, name string) (millis int64, ok bool) {
 	return millis, err == nil
 }
 
-// GraceBefore says with which grace, in ms, the store was kept. It is called before anything else.
+// GraceBefore says with which grace, in ms, the store was kept. It is called before anything else but Combining. With a
+// longer grace the windows that were closed must not begin anew, whether or not they had a value: the bound below which
+// they were stays with the store.
 func (a *Aggregation[A]) GraceBefore(millis int64) {
-	if grace := a.grid.grace; millis > grace {
-		a.grid.grace = millis
+	then := a.grid
+	then.grace = millis
+	switch grace := a.grid.grace; {
+	case a.merged == NoTime:
+	case millis > grace:
+		a.grid = then
 		a.passed = a.passing(a.merged)
 		a.grid.grace = grace
+		if a.panes != nil {
+			a.panes.fired = then.openFrom(a.merged)
+			a.findPanesDue(a.merged)
+		}
+	case millis < grace && then.openFrom(a.merged) > a.below:
+		a.below = then.openFrom(a.merged)
+		a.store.Drop(int64(a.below))
 	}
 }
 
-// GraceBefore is that of Aggregation. With a longer grace the sessions that were closed must not begin anew: the bound
-// below which they were stays with the store.
+// GraceBefore is that of Aggregation.
 func (a *SessionAggregation[A]) GraceBefore(millis int64) {
 	hold := a.hold
 	a.hold = a.end + millis

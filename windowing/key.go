@@ -45,6 +45,21 @@ func (s keySerde[K]) Bind(use serde.Use) (serde.Codec[Key[K]], error) {
 	return keyCodec[K]{key: inner, windows: Tumbling(s.size)}, nil
 }
 
+// Format implements serde.Formatted. The size belongs to it, for it is not in the bytes: with another one they are the
+// keys of other windows.
+func (s keySerde[K]) Format() string { return s.prefix() + serde.FormatOf(s.key) }
+
+// Reads implements serde.FormatReader.
+func (s keySerde[K]) Reads(was string) bool { return serde.ReadsInner(s.key, s.prefix(), was) }
+
+// KeyFormat implements serde.KeyFormatted.
+func (s keySerde[K]) KeyFormat() string { return s.prefix() + serde.KeyFormatOf(s.key) }
+
+// ReadsKey implements serde.KeyFormatted.
+func (s keySerde[K]) ReadsKey(was string) bool { return serde.ReadsInnerKey(s.key, s.prefix(), was) }
+
+func (s keySerde[K]) prefix() string { return fmt.Sprintf("start of a window of %v behind ", s.size) }
+
 type keyCodec[K any] struct {
 	key     serde.Codec[K]
 	windows Windows

@@ -23,6 +23,44 @@ func TestKeySerdeConforms(t *testing.T) {
 	}, func(a, b Key[string]) bool { return a == b })
 }
 
+// TestFormatsOfKeys: the format says what the bytes do not, and what is inside; what wraps a serde has its format too.
+func TestFormatsOfKeys(t *testing.T) {
+	minute, bounds := KeySerde(serde.String, time.Minute), SessionKeySerde(serde.String)
+	for want, got := range map[string]string{
+		"start of a window of 1m0s behind string":                                    serde.FormatOf(minute),
+		"bounds of a window behind string":                                           serde.FormatOf(bounds),
+		"start of a window of 1h0m0s behind start of a window of 1m0s behind string": serde.FormatOf(KeySerde(minute, time.Hour)),
+		"start of a window of 1m0s behind ":                                          serde.FormatOf(KeySerde[string](nil, time.Minute)),
+		"bounds of a window behind no codec":                                         serde.FormatOf(SessionKeySerde(serde.Of[string](nil))),
+		"sessions of bounds of a window behind string":                               serde.FormatOf[Sessions[Key[string]]](sessionsSerde[Key[string]]{bounds}),
+	} {
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	type one struct{ A int }
+	type two struct{ A, B int }
+	for name, c := range map[string]struct {
+		was  string
+		is   serde.Serde[Key[two]]
+		want bool
+	}{
+		"a field more":              {serde.FormatOf(KeySerde(serde.JSON[one](), time.Minute)), KeySerde(serde.JSON[two](), time.Minute), true},
+		"a field more, bounds":      {serde.FormatOf(SessionKeySerde(serde.JSON[one]())), SessionKeySerde(serde.JSON[two]()), true},
+		"another size":              {serde.FormatOf(KeySerde(serde.JSON[two](), time.Minute)), KeySerde(serde.JSON[two](), time.Hour), false},
+		"the same in other words":   {serde.FormatOf(KeySerde(serde.JSON[two](), time.Minute)), KeySerde(serde.JSON[two](), 60*time.Second), true},
+		"bounds as starts":          {serde.FormatOf(SessionKeySerde(serde.JSON[two]())), KeySerde(serde.JSON[two](), time.Minute), false},
+		"starts as bounds":          {serde.FormatOf(KeySerde(serde.JSON[two](), time.Minute)), SessionKeySerde(serde.JSON[two]()), false},
+		"the key alone":             {serde.FormatOf(serde.JSON[two]()), KeySerde(serde.JSON[two](), time.Minute), false},
+		"the Go type, as once":      {"windowing.keySerde[windowing.two]", KeySerde(serde.JSON[two](), time.Minute), false},
+		"the Go type of the bounds": {"windowing.sessionKeySerde[windowing.two]", SessionKeySerde(serde.JSON[two]()), false},
+	} {
+		if got := serde.ReadsFormat(c.is, c.was); got != c.want {
+			t.Errorf("%s, %q: %v, want %v", name, c.was, got, c.want)
+		}
+	}
+}
+
 // TestKeySerdeBytes holds the layout of Kafka Streams' TimeWindowedSerializer.
 func TestKeySerdeBytes(t *testing.T) {
 	c := bindKey(t, KeySerde(serde.String, 5*time.Minute))

@@ -38,8 +38,9 @@ func (c Combine[A]) start(v A) A {
 type panes[A any] struct {
 	grid    grid // of the panes
 	rolling *rolling[A]
-	numbers []int64 // of the store, while windows fire
-	starts  []int64 // those that are panes
+	fired   EventTime // windows that start below it have fired, with the grace of then; MaxTime if the merged watermark tells
+	numbers []int64   // of the store, while windows fire
+	starts  []int64   // those that are panes
 
 	// The pane of the record before.
 	pane, first, due EventTime
@@ -79,7 +80,7 @@ func (a *Aggregation[A]) Combining(c Combine[A]) {
 	width := divisor(a.size, a.step)
 	a.panes = &panes[A]{
 		grid: grid{size: width, step: width, offset: remainder(a.grid.offset, width)}, rolling: newRolling(a.store, a.grid, c),
-		pane: MaxTime, first: MaxTime, due: NoTime,
+		fired: MaxTime, pane: MaxTime, first: MaxTime, due: NoTime,
 	}
 	a.findPanesDue(a.merged)
 }
@@ -162,7 +163,7 @@ func (a *Aggregation[A]) findPanesDue(merged EventTime) {
 	if merged == MaxTime {
 		return
 	}
-	if a.earliest = a.windowFrom(a.store.Starts(), max(a.grid.openFrom(merged), a.below)); a.earliest != MaxTime {
+	if a.earliest = a.windowFrom(a.store.Starts(), max(min(a.grid.openFrom(merged), a.panes.fired), a.below)); a.earliest != MaxTime {
 		a.due = a.grid.due(a.earliest)
 	}
 }
@@ -190,6 +191,7 @@ func (a *Aggregation[A]) firePanes(merged EventTime) error {
 		start = a.windowFrom(numbers, start+EventTime(a.step))
 	}
 	a.store.Drop(int64(below))
+	a.panes.fired = MaxTime
 	a.findPanesDue(merged)
 	return nil
 }

@@ -6,7 +6,8 @@ import "slices"
 // the last times of their sessions and then key bytes, each at its session's last time: under OnClose the value of each
 // session that it closes; under OnTime that of each session whose end it has reached; under OnCommit what has changed
 // since the last commit in sessions that it closes; then, if it is time, early results. Closed sessions are removed.
-// MaxTime says that the input has ended and closes all. A watermark that is not higher than before does nothing.
+// MaxTime says that the input has ended and closes all. A lower watermark than before does nothing; nor does the same,
+// unless something is due at it, as after a start with a shorter grace.
 func (a *SessionAggregation[A]) Advance(merged EventTime) error { return a.course.advance(merged) }
 
 // gather finds what a key has to send at a watermark.

@@ -29,6 +29,24 @@ func (s sessionKeySerde[K]) Bind(use serde.Use) (serde.Codec[Key[K]], error) {
 	return sessionKeyCodec[K]{inner}, nil
 }
 
+const sessionKeyPrefix = "bounds of a window behind "
+
+// Format implements serde.Formatted.
+func (s sessionKeySerde[K]) Format() string { return sessionKeyPrefix + serde.FormatOf(s.key) }
+
+// Reads implements serde.FormatReader.
+func (s sessionKeySerde[K]) Reads(was string) bool {
+	return serde.ReadsInner(s.key, sessionKeyPrefix, was)
+}
+
+// KeyFormat implements serde.KeyFormatted.
+func (s sessionKeySerde[K]) KeyFormat() string { return sessionKeyPrefix + serde.KeyFormatOf(s.key) }
+
+// ReadsKey implements serde.KeyFormatted.
+func (s sessionKeySerde[K]) ReadsKey(was string) bool {
+	return serde.ReadsInnerKey(s.key, sessionKeyPrefix, was)
+}
+
 type sessionKeyCodec[K any] struct{ key serde.Codec[K] }
 
 var (

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/millrace/millrace/schemaregistry/serde"
 	"github.com/millrace/millrace/state"
@@ -76,12 +75,8 @@ const sessionsPrefix = "sessions of "
 func (s sessionsSerde[A]) Format() string { return sessionsPrefix + serde.FormatOf(s.value) }
 
 // Reads implements serde.FormatReader.
-func (s sessionsSerde[A]) Reads(was string) bool { return readsInner(s.value, sessionsPrefix, was) }
-
-// readsInner reports whether a serde reads what is inside of a format with a prefix.
-func readsInner[A any](s serde.Serde[A], prefix, was string) bool {
-	inner, ok := strings.CutPrefix(was, prefix)
-	return ok && serde.ReadsFormat(s, inner)
+func (s sessionsSerde[A]) Reads(was string) bool {
+	return serde.ReadsInner(s.value, sessionsPrefix, was)
 }
 
 // sessionsCodec writes the version byte, how many windows are to be revoked (4) with the first (8) and the last time (8)

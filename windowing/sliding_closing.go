@@ -6,7 +6,8 @@ import "slices"
 // the starts of their windows and then key bytes: under OnClose the value of each window that it closes, and under
 // OnTime that of each window whose end it has passed, at the window's end; under OnCommit what has changed since the
 // last commit in windows that it closes; then, if it is time, early results. Closed windows are forgotten. MaxTime says
-// that the input has ended and closes all. A watermark that is not higher than before does nothing.
+// that the input has ended and closes all. A lower watermark than before does nothing; nor does the same, unless something
+// is due at it, as after a start with a shorter grace.
 func (a *SlidingAggregation[A]) Advance(merged EventTime) error { return a.course.advance(merged) }
 
 // gather finds what a key has to send at a watermark.

@@ -47,7 +47,9 @@ const slidesPrefix = "sliding windows of "
 func (s slidesSerde[A]) Format() string { return slidesPrefix + serde.FormatOf(s.value) }
 
 // Reads implements serde.FormatReader.
-func (s slidesSerde[A]) Reads(was string) bool { return readsInner(s.value, slidesPrefix, was) }
+func (s slidesSerde[A]) Reads(was string) bool {
+	return serde.ReadsInner(s.value, slidesPrefix, was)
+}
 
 // slidesCodec writes the version byte and, for each span, start (8), end (8), time (8), marks (1), length (4) and
 // value.

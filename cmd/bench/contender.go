@@ -24,6 +24,8 @@ type key [16]byte
 
 type keyCodec struct{}
 
+func (keyCodec) Format() string { return "16 bytes" }
+
 func (keyCodec) Append(dst []byte, k key) ([]byte, error) { return append(dst, k[:]...), nil }
 
 func (keyCodec) Decode(src []byte) (key, error) {
@@ -35,6 +37,8 @@ func (keyCodec) Decode(src []byte) (key, error) {
 
 // amount is the first field of a value, all that the counts need of it.
 type amountCodec struct{}
+
+func (amountCodec) Format() string { return "amount" }
 
 func (amountCodec) Append(dst []byte, v int64) ([]byte, error) {
 	return binary.BigEndian.AppendUint64(dst, uint64(v)), nil

@@ -9,7 +9,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/millrace/millrace/cmd/internal/meter"
+	"github.com/millrace/millrace/cmd/bench/internal/meter"
 	"github.com/millrace/millrace/cmd/internal/workload"
 	"github.com/millrace/millrace/processor"
 )

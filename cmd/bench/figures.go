@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"io"
 
-	"github.com/millrace/millrace/cmd/internal/meter"
+	"github.com/millrace/millrace/cmd/bench/internal/meter"
 )
 
 // figures are the JSON line about one run. The first fields, to restore_rec_per_s, are

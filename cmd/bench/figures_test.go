@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/millrace/millrace/cmd/internal/meter"
+	"github.com/millrace/millrace/cmd/bench/internal/meter"
 )
 
 // The line's names are read by others: they may be added to, not changed.

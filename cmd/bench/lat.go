@@ -9,8 +9,8 @@ import (
 	"io"
 	"time"
 
-	"github.com/millrace/millrace/cmd/internal/meter"
-	"github.com/millrace/millrace/cmd/internal/probe"
+	"github.com/millrace/millrace/cmd/bench/internal/meter"
+	"github.com/millrace/millrace/cmd/bench/internal/probe"
 	"github.com/millrace/millrace/cmd/internal/workload"
 )
 

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/millrace/millrace/cmd/internal/limit"
-	"github.com/millrace/millrace/cmd/internal/meter"
+	"github.com/millrace/millrace/cmd/bench/internal/limit"
+	"github.com/millrace/millrace/cmd/bench/internal/meter"
 	"github.com/millrace/millrace/cmd/internal/workload"
 )
 

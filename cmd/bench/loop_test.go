@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/millrace/millrace/cmd/internal/limit"
-	"github.com/millrace/millrace/cmd/internal/meter"
+	"github.com/millrace/millrace/cmd/bench/internal/limit"
+	"github.com/millrace/millrace/cmd/bench/internal/meter"
 )
 
 func TestLoopFlags(t *testing.T) {

@@ -12,9 +12,9 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/millrace/millrace/cmd/internal/contest"
+	"github.com/millrace/millrace/cmd/bench/internal/compare"
+	"github.com/millrace/millrace/cmd/bench/internal/soak"
 	"github.com/millrace/millrace/cmd/internal/kafka"
-	"github.com/millrace/millrace/cmd/internal/soak"
 	"github.com/millrace/millrace/cmd/internal/workload"
 )
 
@@ -49,7 +49,7 @@ func soakLoad(fs *flag.FlagSet) action {
 
 // soakOn runs a soak on a broker of its own. What the processor wrote stays.
 func soakOn(ctx context.Context, s *soak.Soak) error {
-	root, err := contest.Root()
+	root, err := compare.Root()
 	if err != nil {
 		return err
 	}

@@ -12,14 +12,14 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/millrace/millrace/cmd/internal/contest"
+	"github.com/millrace/millrace/cmd/bench/internal/compare"
 	"github.com/millrace/millrace/cmd/internal/kafka"
 	"github.com/millrace/millrace/cmd/internal/workload"
 )
 
 // tableRun is one call of bench table, as its flags say.
 type tableRun struct {
-	selection              contest.Selection
+	selection              compare.Selection
 	loads, layouts, peers  string
 	history, save, scratch string
 	limit                  int
@@ -32,7 +32,7 @@ func table(fs *flag.FlagSet) action {
 	var t tableRun
 	fs.StringVar(&t.loads, "workload", "", "workloads, with commas (default: all but scale)")
 	fs.StringVar(&t.layouts, "layout", "", "pinned (broker on one core, contender on the other), shared, or both with a comma (default: both)")
-	fs.StringVar(&t.peers, "peers", "", "contenders, with commas, of "+strings.Join(contest.Peers(), ", ")+" (default: all)")
+	fs.StringVar(&t.peers, "peers", "", "contenders, with commas, of "+strings.Join(compare.Peers(), ", ")+" (default: all)")
 	fs.IntVar(&t.selection.Reps, "reps", 3, "repetitions")
 	fs.BoolVar(&t.selection.All, "all", false, "all configurations of the peers instead of the best known")
 	fs.BoolVar(&t.selection.Fresh, "fresh", false, "repeat runs that are in the history already")
@@ -51,11 +51,11 @@ func table(fs *flag.FlagSet) action {
 				return err
 			}
 		}
-		history, err := contest.ReadHistory(t.history)
+		history, err := compare.ReadHistory(t.history)
 		if err != nil {
 			return err
 		}
-		text := contest.Markdown(t.selection, history)
+		text := compare.Markdown(t.selection, history)
 		fmt.Fprintln(out, text)
 		return t.write(text)
 	}
@@ -70,11 +70,11 @@ func (t *tableRun) complete(ctx context.Context) error {
 	if err := t.selection.Validate(); err != nil {
 		return err
 	}
-	root, err := contest.Root()
+	root, err := compare.Root()
 	if err != nil {
 		return err
 	}
-	if t.selection.Commit, err = contest.Version(ctx, root); err != nil {
+	if t.selection.Commit, err = compare.Version(ctx, root); err != nil {
 		return err
 	}
 	t.scratch = filepath.Join(root, ".cache", "bench")
@@ -93,22 +93,22 @@ func (t *tableRun) complete(ctx context.Context) error {
 
 // run starts the broker and makes the runs.
 func (t *tableRun) run(ctx context.Context, out io.Writer) error {
-	if contest.Dirty(t.selection.Commit) && !t.selection.Fresh {
+	if compare.Dirty(t.selection.Commit) && !t.selection.Fresh {
 		fmt.Fprintln(out, "sources differ from the commit: runs of other changes to it are taken for runs of these (-fresh repeats them)")
 	}
 	self, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("table: this program: %w", err)
 	}
-	root, err := contest.Root()
+	root, err := compare.Root()
 	if err != nil {
 		return err
 	}
-	site := &contest.Site{
-		Tools: contest.Tools{Self: self, Peers: filepath.Join(root, "testdata", "peers")},
+	site := &compare.Site{
+		Tools: compare.Tools{Self: self, Peers: filepath.Join(root, "testdata", "peers")},
 		Dir:   filepath.Join(t.scratch, "runs", time.Now().UTC().Format("20060102-150405")), Limit: t.limit, Talk: out,
 	}
-	series := contest.Series{Selection: t.selection, Site: site, History: t.history, Save: t.write, Talk: out}
+	series := compare.Series{Selection: t.selection, Site: site, History: t.history, Save: t.write, Talk: out}
 	if err := series.Build(ctx); err != nil {
 		return err
 	}

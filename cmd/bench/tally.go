@@ -4,7 +4,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/millrace/millrace/cmd/internal/meter"
+	"github.com/millrace/millrace/cmd/bench/internal/meter"
 	"github.com/millrace/millrace/processor"
 )
 

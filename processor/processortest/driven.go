@@ -182,6 +182,7 @@ func (x *driven) commitExactly() error {
 }
 
 func (x *driven) abort() error {
+	x.task.Aborted()
 	stores := x.task.Stores()
 	if stores != nil {
 		stores.Discard()

@@ -24,6 +24,10 @@ const exactlyOnceRuns = 20
 // With a different number of commits an OnCommit operator sends a
 // different number of updates, but the same last ones.
 //
+// Results that are not final need an input that closes the windows, or a last
+// Driver.AdvanceTo: what Early has sent of a window that stays open depends, after
+// a repartition topic, on when commits came, and is reported as a difference.
+//
 // Where the order is promised too, all that a task has sent to a partition is
 // compared, record by record: for topics that one sink writes, if everything
 // before it follows from the log of one source, without OnCommit and without a

@@ -64,6 +64,11 @@ var spoilable = map[string]func(in textStream){
 		bags := stream.TryAggregate("bags", stream.GroupByKey(in), bagging("agg"), stream.Emit(windowing.OnUpdate))
 		stream.To(bags.Changes(), stream.Topic[string, bag]{Name: "bags", Key: serde.String, Value: serde.JSON[bag]()})
 	},
+	"processors": func(in textStream) {
+		one := stream.Process("one", in, bagged("agg"), stream.Uses(bags))
+		stream.To(one, textTopic("one"))
+		stream.To(stream.Process("two", one, bagged("two"), stream.Uses(bags)), textTopic("two"))
+	},
 	"suppressed": func(in textStream) {
 		counts := stream.Count("count", stream.GroupByKey(in), stream.Emit(windowing.OnUpdate)).Changes()
 		for i, w := range []windowing.Suppression{

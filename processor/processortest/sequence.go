@@ -42,24 +42,50 @@ func (d *Driver) ordered(topic string) bool {
 	for _, sub := range d.topology.Subtopologies() {
 		for _, n := range sub.Nodes {
 			if n.Kind == graph.SinkNode && n.Topic == topic {
-				found, sinks = followsLog(sub, n.Parents[0]) || finals(sub, n.Parents[0]), sinks+1
+				found, sinks = logOnly{sub, map[graph.NodeID]bool{}}.follows(n.Parents[0]) || finals(sub, n.Parents[0]), sinks+1
 			}
 		}
 	}
 	return found && sinks == 1
 }
 
-// followsLog reports whether what leaves by an edge follows from the log of one
+// logOnly looks for what depends on more than the log of one source.
+type logOnly struct {
+	sub  *graph.Subtopology
+	seen map[graph.NodeID]bool // nodes whose inputs were looked at, or are being
+}
+
+// follows reports whether what leaves by an edge follows from the log of one
 // source and nothing else.
-func followsLog(sub *graph.Subtopology, e graph.Edge) bool {
-	n := at(sub, e)
+func (l logOnly) follows(e graph.Edge) bool {
+	n := at(l.sub, e)
 	if n.Kind == graph.SourceNode {
-		return !n.Internal && len(sub.Sources) == 1
+		return !n.Internal && len(l.sub.Sources) == 1
 	}
 	if e.Port == 0 && n.Sends == graph.SendsAtCommits {
 		return false
 	}
-	return !slices.ContainsFunc(n.Parents, func(p graph.Edge) bool { return !followsLog(sub, p) })
+	return l.fed(n)
+}
+
+// fed reports whether what comes to a node follows from the log, and to those that
+// it shares a store with, for it may read what they have written.
+func (l logOnly) fed(n *graph.Node) bool {
+	if l.seen[n.ID] {
+		return true // unless whoever looked there first finds otherwise
+	}
+	l.seen[n.ID] = true
+	for _, p := range n.Parents {
+		if !l.follows(p) {
+			return false
+		}
+	}
+	for _, other := range l.sub.Nodes {
+		if slices.ContainsFunc(other.Stores, func(s string) bool { return slices.Contains(n.Stores, s) }) && !l.fed(other) {
+			return false
+		}
+	}
+	return true
 }
 
 // finals reports whether what leaves by an edge are the final results of one

@@ -48,6 +48,9 @@ func TestRecordsAllocateNothing(t *testing.T) {
 		"count": func(sb *stream.Builder) {
 			stream.To(stream.Count("count", grouped(sb)).Changes(), stream.Topic[benchKey, int64]{Name: "out", Key: benchIn.Key, Value: serde.Int64})
 		},
+		"process": func(sb *stream.Builder) {
+			stream.To(processed(stream.From(sb, benchIn)), stream.Topic[benchKey, int64]{Name: "out", Key: benchIn.Key, Value: serde.Int64})
+		},
 		"tumble":       windows(windowing.Tumbling(ten)),
 		"tumblefinal":  windows(windowing.Tumbling(ten).Emit(windowing.OnClose)),
 		"hop":          windows(windowing.Hopping(ten, second)),

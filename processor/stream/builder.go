@@ -25,6 +25,9 @@ type Header = graph.Header
 // Context tells a Try function where the record it handles came from.
 type Context = graph.Context
 
+// Origin is the place of a record: topic, partition and offset.
+type Origin = graph.Origin
+
 // Reason says why a record went no further.
 type Reason = graph.Reason
 
@@ -43,7 +46,7 @@ const (
 // driver for their number, as for that of drops.
 const (
 	Decode  = graph.Decode  // the key or the value could not be decoded
-	Process = graph.Process // user code returned an error or panicked
+	Failed  = graph.Process // user code returned an error or panicked
 	Refused = graph.Refused // a result that its topic would refuse (see To)
 )
 
@@ -59,15 +62,23 @@ func New(name string) *Builder { return &Builder{graph: graph.NewBuilder(name)} 
 // what fails behind windows or a table when they send at their own time, as a
 // window closes or at a commit, must be filtered out before the operator that
 // refuses it. A result that its topic would refuse (see To) is covered then too.
+//
+// What Suppress sends is covered whenever it leaves: it comes of no record, so a
+// change over which user code fails is dropped itself, with all that it did, and is
+// counted at the operator that failed. The record that has made room for it, or has
+// let the time pass, goes on.
 func (b *Builder) SkipErrors() { b.graph.SetPolicy(graph.ErrorPolicy{OnError: graph.Skip}) }
 
 // DeadLetter has records that cannot be decoded or processed sent to topic, in
 // the same transaction as everything else, with the original key, value,
 // headers and timestamp and with headers that say what happened. With also,
-// records dropped for those reasons are sent there too. A record that had effects
+// records dropped for those reasons are sent there too, once for each operator that
+// drops them: others may have taken the record, so who sends such letters back has it
+// counted twice there. A record that had effects
 // before it failed leaves none, but for its time: that has moved the time of its
 // partition as any record's does. User code that fails as a window closes or at a commit stops the application,
-// as with SkipErrors. Build refuses a topic without a name and one that the
+// as with SkipErrors; of what Suppress sends the change itself is the dead letter, with
+// its key and value as they are kept. Build refuses a topic without a name and one that the
 // application reads.
 //
 // A dead letter always gets out: where the topic does not take it as it is, long
@@ -76,9 +87,12 @@ func (b *Builder) SkipErrors() { b.graph.SetPolicy(graph.ErrorPolicy{OnError: gr
 // of the topic (the original is in __millrace.errors.timestamp); and where the
 // topic is compacted a record without a key gets "topic-partition-offset" (header
 // __millrace.errors.key). The headers of an earlier failure are replaced, but for
-// __millrace.errors.first.failed.at, and __millrace.errors.attempts counts up.
+// the numbers in __millrace.errors.first.failed.at and
+// __millrace.errors.timestamp, and __millrace.errors.attempts counts up.
 //
-// The headers, in UTF-8, numbers in decimal; those of KIP-1034 keep its names:
+// The headers, in UTF-8, numbers in decimal; those of KIP-1034 keep its names.
+// Texts have 256 bytes at most, or as many as are said, and what is no UTF-8
+// in them is U+FFFD:
 //
 //	__streams.errors.exception            type of the error; panic(type) of what was panicked with; "dropped"
 //	__streams.errors.message              text of the error, 1 KiB at most; the reason of a drop
@@ -97,6 +111,8 @@ func (b *Builder) SkipErrors() { b.graph.SetPolicy(graph.ErrorPolicy{OnError: gr
 //	__millrace.errors.version             Config.Version
 //	__millrace.errors.sink                instead of topic, partition and offset: the topic of a result that comes
 //	                                      of no record, as of a window, which is its own original
+//	__millrace.errors.held                instead of them too: the name of the Suppress that sent the change, which
+//	                                      is its own original
 //	__millrace.errors.payload             "sha256": key and value are hashes
 //	__millrace.errors.timestamp           the original's, in ms since epoch, where the topic does not take that
 //	__millrace.errors.key                 "none": the original has none
@@ -113,7 +129,7 @@ func (b *Builder) HashedDeadLetter(topic string, also ...Reason) {
 
 func (b *Builder) deadLetter(p graph.ErrorPolicy) {
 	for _, r := range p.Route {
-		if r == Decode || r == Process || r == Refused {
+		if r == Decode || r == Failed || r == Refused {
 			b.graph.Fail("dead-letter topic %q: %v is no reason for which an operator drops records but a failure, and those are sent there always; leave it out", p.Topic, r)
 		}
 	}
@@ -136,8 +152,9 @@ type options struct {
 	emit  *emission
 
 	version    string // of what an operator keeps
-	combine    bool   // a reduction may gather what was gathered before
-	partitions int    // of a repartition topic; 0: as its sources
+	uses       []StoreHandle
+	combine    bool // a reduction may gather what was gathered before
+	partitions int  // of a repartition topic; 0: as its sources
 }
 
 func collect(opts []Option) options {
@@ -159,6 +176,7 @@ func (o options) only(b *Builder, operator string, takes ...string) options {
 		{"Watermark", "it belongs to From", o.watch != nil},
 		{"Emit", "it belongs to tables, windows have a method Emit", o.emit != nil},
 		{"StateVersion", "it belongs to operators with state", o.version != ""},
+		{"Uses", "it belongs to Process", len(o.uses) > 0},
 		{"CombineReduce", "it belongs to ReduceWindows", o.combine},
 		{"Partitions", "it belongs to Repartition and GroupBy", o.partitions != 0},
 		{"Completeness", "it belongs to To", o.completeness},

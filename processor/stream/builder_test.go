@@ -34,7 +34,7 @@ func TestDeadLettersNeedATopicThatNobodyReads(t *testing.T) {
 // effect would mislead. All reasons can be asked for.
 func TestFailuresAreNotRouted(t *testing.T) {
 	b := stream.New("letters")
-	b.DeadLetter(dead.Name, stream.Late, stream.Decode, stream.Process, stream.Refused)
+	b.DeadLetter(dead.Name, stream.Late, stream.Decode, stream.Failed, stream.Refused)
 	stream.To(stream.From(b, numbers), results)
 	for _, reason := range []string{"decode", "process", "refused"} {
 		mustComplain(t, b, `dead-letter topic "dead": `+reason+" is no reason for which an operator drops records")

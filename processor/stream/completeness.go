@@ -22,7 +22,8 @@ const HeaderTasks = "__millrace.tasks"
 // key there: its number in decimal, from 0, the partition of the task's input.
 // The value is a time in decimal ms since epoch: what the task still has to
 // write carries no earlier one, unless it is late. It is in the transaction of
-// the records it is about, whenever it has moved since the last commit.
+// the records it is about, whenever it has moved since the last commit. Its
+// Kafka timestamp is the same time, brought into the bounds that the topic takes.
 //
 // The topic is complete up to the lowest value once there are as many keys as
 // the header HeaderTasks says; of the values of one key the highest counts, for
@@ -37,6 +38,7 @@ type completeness struct {
 	key       []byte
 	partition int32
 	headers   []graph.Header
+	limits    *graph.Limits
 	now, told windowing.EventTime
 }
 
@@ -47,7 +49,7 @@ func newCompleteness(env *graph.Env, node *graph.Node) (*completeness, error) {
 	}
 	key := strconv.AppendInt(nil, int64(env.Task), 10)
 	return &completeness{
-		env: env, topic: node.Completeness, key: key, partition: env.Partition(key, partitions),
+		env: env, topic: node.Completeness, key: key, partition: env.Partition(key, partitions), limits: env.LimitsOf(node.Completeness),
 		headers: []graph.Header{{Key: HeaderTasks, Value: strconv.AppendInt(nil, int64(env.Tasks), 10)}},
 		now:     windowing.NoTime, told: windowing.NoTime,
 	}, nil
@@ -65,10 +67,14 @@ func (c *completeness) Tell(bool) error {
 	if !c.Owes() {
 		return nil
 	}
-	c.told = c.now
-	c.env.Outbox.Send(graph.Out{
-		Topic: c.topic, Partition: c.partition, Timestamp: max(int64(c.now), 0),
+	out := graph.Out{
+		Topic: c.topic, Partition: c.partition, Timestamp: c.limits.Clamp(max(int64(c.now), 0), c.env.Wall),
 		Key: c.key, Value: strconv.AppendInt(nil, int64(c.now), 10), Headers: c.headers,
-	})
+	}
+	if !c.limits.Takes(&out, c.env.Wall) {
+		return c.limits.Why(&out, c.env.Wall)
+	}
+	c.told = c.now
+	c.env.Outbox.Send(out)
 	return nil
 }

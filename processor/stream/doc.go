@@ -11,7 +11,8 @@
 // those that change one are functions (Map, MapValues, Count). A plain name
 // takes a pure function; a name that begins with Try takes one that sees the
 // whole record and may fail. Whatever owns state takes its name first, because
-// that name is part of the changelog topic.
+// that name is part of the changelog topic. Process runs what none of the others
+// does.
 //
 // Mistakes in the wiring are collected and reported by Build, all at once.
 // Building is not safe for concurrent use; the topology that comes out is.

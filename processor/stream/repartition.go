@@ -6,6 +6,7 @@ import (
 
 	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/schemaregistry/serde"
+	"github.com/millrace/millrace/state"
 	"github.com/millrace/millrace/windowing"
 )
 
@@ -45,24 +46,30 @@ func Repartition[K, V any](name string, s Stream[K, V], keys serde.Serde[K], val
 	} else if o.partitions > 0 {
 		s.b.graph.SetPartitions(name, int32(o.partitions))
 	}
-	topic := Topic[K, V]{Name: name, Key: keys, Value: values}
+	topic, format := Topic[K, V]{Name: name, Key: keys, Value: values}, formatOf(keys, values)
 	s.b.graph.Add(graph.Node{
-		Name: "to:" + name, Kind: graph.SinkNode, Topic: name, Internal: true,
+		Name: "to:" + name, Kind: graph.SinkNode, Topic: name, Internal: true, Format: format,
 		Instantiate: func(env *graph.Env, node *graph.Node, _ [][]any) (graph.Instance, error) {
 			inner, err := newSink(env, node, topic)
 			if err != nil {
 				return graph.Instance{}, err
 			}
-			e := &edgeSink[K, V]{sink: inner, told: make([]graph.Time, inner.partitions), run: []byte(env.Run), now: graph.Time{Watermark: windowing.NoTime}}
-			for i := range e.told {
-				e.told[i] = e.now
-			}
-			return graph.Instance{Receive: graph.Receiver[K, V](e.receive), Teller: e, Undoable: e}, nil
+			e := newEdgeSink(inner, env.Run, format)
+			return graph.Instance{Receive: graph.One(e.receive), Teller: e, Undoable: e}, nil
 		},
 	}, s.at)
-	out := addSource(s.b, topic, graph.Node{Name: "from:" + name, Kind: graph.SourceNode, Topic: name, Internal: true})
+	out := addSource(s.b, topic, graph.Node{Name: "from:" + name, Kind: graph.SourceNode, Topic: name, Internal: true, Format: format})
 	out.windows = s.windows
 	return out
+}
+
+// formatOf is the format of a repartition topic. Two versions have to write the keys
+// alike, or one key would be in two partitions.
+func formatOf[K, V any](keys serde.Serde[K], values serde.Serde[V]) *graph.Format {
+	if keys == nil || values == nil {
+		return nil // Build fails
+	}
+	return graph.NewFormat(state.KeyFormat("keys", keys), state.Format("values", values))
 }
 
 // headerSlab is how many header lists are allocated at a time.
@@ -74,19 +81,38 @@ const headerSlab = 256
 // commit, in the same transaction.
 type edgeSink[K, V any] struct {
 	*sink[K, V]
-	now  graph.Time
-	told []graph.Time // by partition
-	slab []graph.Header
-	run  []byte
+	now    graph.Time
+	told   []told // by partition
+	slab   []graph.Header
+	run    []byte
+	format graph.FormatHash
+	text   []byte // format in words
 
-	noting bool       // there is a savepoint
-	noted  []toldTime // since then, oldest first
+	noting bool         // there is a savepoint
+	noted  []toldBefore // since then, oldest first
 }
 
-// toldTime is what a partition had been told.
-type toldTime struct {
+// told is what a partition was told by this instance.
+type told struct {
+	time   graph.Time
+	format bool // in words
+}
+
+// A toldBefore is what a partition had been told.
+type toldBefore struct {
 	partition int32
-	time      graph.Time
+	told
+}
+
+func newEdgeSink[K, V any](inner *sink[K, V], run string, format *graph.Format) *edgeSink[K, V] {
+	e := &edgeSink[K, V]{
+		sink: inner, told: make([]told, inner.partitions), run: []byte(run), now: graph.Time{Watermark: windowing.NoTime},
+		format: format.Hash(), text: []byte(format.Text()),
+	}
+	for i := range e.told {
+		e.told[i].time = e.now
+	}
+	return e
 }
 
 func (e *edgeSink[K, V]) receive(r *Record[K, V]) error {
@@ -109,14 +135,25 @@ func (e *edgeSink[K, V]) receive(r *Record[K, V]) error {
 		return err
 	}
 	out.Headers = e.with(out.Headers, stamp)
-	if sent, err := e.send(&out); !sent {
+	if taken, err := e.taken(&out); !taken {
 		return err
 	}
-	if e.noting {
-		e.noted = append(e.noted, toldTime{out.Partition, e.told[out.Partition]})
+	if !e.told[out.Partition].format {
+		if err := e.tell(out.Partition); err != nil {
+			return err
+		}
 	}
-	e.told[out.Partition] = e.now
+	e.send(&out)
+	e.has(out.Partition)
 	return nil
+}
+
+// has notes that a partition has been told the time by what was just sent to it.
+func (e *edgeSink[K, V]) has(partition int32) {
+	if e.noting {
+		e.noted = append(e.noted, toldBefore{partition, e.told[partition]})
+	}
+	e.told[partition] = told{e.now, true}
 }
 
 // Mark implements graph.Undoable.
@@ -126,7 +163,7 @@ func (e *edgeSink[K, V]) Mark() { e.noting, e.noted = true, e.noted[:0] }
 // told is not known to anybody.
 func (e *edgeSink[K, V]) Undo() {
 	for i := len(e.noted) - 1; i >= 0; i-- {
-		e.told[e.noted[i].partition] = e.noted[i].time
+		e.told[e.noted[i].partition] = e.noted[i].told
 	}
 	e.Keep()
 }
@@ -149,7 +186,7 @@ func (e *edgeSink[K, V]) with(headers []graph.Header, stamp graph.Header) []grap
 }
 
 func (e *edgeSink[K, V]) stamp(s graph.Stamp) (graph.Header, error) {
-	s.Task, s.Tasks, s.Run = e.env.Task, e.env.Tasks, e.run
+	s.Task, s.Tasks, s.Run, s.Format = e.env.Task, e.env.Tasks, e.run, e.format
 	value, err := graph.Append(e.env.Outbox, serde.Codec[graph.Stamp](graph.Stamps{}), s)
 	return graph.Header{Key: graph.HeaderStamp, Value: value}, err
 }
@@ -159,8 +196,8 @@ func (e *edgeSink[K, V]) Pass(t graph.Time) { e.now = t }
 
 // Owes implements graph.Teller.
 func (e *edgeSink[K, V]) Owes() bool {
-	for _, t := range e.told {
-		if t != e.now {
+	for i := range e.told {
+		if e.told[i].time != e.now {
 			return true
 		}
 	}
@@ -170,15 +207,30 @@ func (e *edgeSink[K, V]) Owes() bool {
 // Tell implements graph.Teller.
 func (e *edgeSink[K, V]) Tell(renew bool) error {
 	for p := range e.told {
-		if e.told[p] == e.now && !renew {
+		if e.told[p].time == e.now && !renew {
 			continue
 		}
-		stamp, err := e.stamp(graph.Stamp{Passed: e.now, Record: e.now.Watermark, Control: true})
-		if err != nil {
-			return fmt.Errorf("tell the time to partition %d of %q: %w", p, e.node.Topic, err)
+		if err := e.tell(int32(p)); err != nil {
+			return err
 		}
-		e.told[p] = e.now
-		e.env.Outbox.Send(graph.Out{Topic: e.node.Topic, Partition: int32(p), Timestamp: max(int64(e.now.Watermark), 0), Headers: []graph.Header{stamp}})
 	}
+	return nil
+}
+
+// tell sends a control record to a partition: the time, and in the first one the
+// format. Both are in the stamp: the record's own time is one that the topic takes,
+// whoever has bounded it.
+func (e *edgeSink[K, V]) tell(partition int32) error {
+	s := graph.Stamp{Passed: e.now, Record: e.now.Watermark, Control: true}
+	if !e.told[partition].format {
+		s.FormatText = e.text
+	}
+	stamp, err := e.stamp(s)
+	if err != nil {
+		return fmt.Errorf("tell the time to partition %d of %q: %w", partition, e.node.Topic, err)
+	}
+	at := e.limits.Clamp(max(int64(e.now.Watermark), 0), e.env.Wall)
+	e.env.Outbox.Send(graph.Out{Topic: e.node.Topic, Partition: partition, Timestamp: at, Headers: []graph.Header{stamp}})
+	e.has(partition)
 	return nil
 }

@@ -43,7 +43,7 @@ func To[K, V any](s Stream[K, V], topic Topic[K, V], opts ...Option) {
 			if err != nil {
 				return graph.Instance{}, err
 			}
-			inst := graph.Instance{Receive: graph.Receiver[K, V](k.receive), Undoable: k}
+			inst := graph.Instance{Receive: graph.One(k.receive), Undoable: k}
 			if node.Completeness != "" {
 				inst.Teller, err = newCompleteness(env, node)
 			}
@@ -101,13 +101,16 @@ func (k *sink[K, V]) receive(r *Record[K, V]) error {
 	if err != nil {
 		return err
 	}
-	_, err = k.send(&out)
-	return err
+	if taken, err := k.taken(&out); !taken {
+		return err
+	}
+	k.send(&out)
+	return nil
 }
 
-// send sends out and counts it, if its topic takes it. What fails is counted at
-// its source, and only there.
-func (k *sink[K, V]) send(out *graph.Out) (sent bool, err error) {
+// taken reports whether the topic takes out. What fails is counted at its source,
+// and only there.
+func (k *sink[K, V]) taken(out *graph.Out) (bool, error) {
 	if k.node.Clamped {
 		out.Timestamp = k.limits.Clamp(out.Timestamp, k.env.Wall)
 	}
@@ -117,11 +120,15 @@ func (k *sink[K, V]) send(out *graph.Out) (sent bool, err error) {
 		}
 		return false, k.env.Refuse(k.node, *out, k.limits.Why(out, k.env.Wall))
 	}
+	return true, nil
+}
+
+// send sends out and counts it.
+func (k *sink[K, V]) send(out *graph.Out) {
 	c := k.env.CountersOf(k.node)
 	c.In++
 	c.Processed++
 	k.env.Outbox.Send(*out)
-	return true, nil
 }
 
 // Mark implements graph.Undoable.

@@ -109,7 +109,7 @@ func (s Stream[K, V]) Branch(first func(K, V) bool, more ...func(K, V) bool) []S
 				}
 				downs[i] = down
 			}
-			return graph.Instance{Receive: branches(predicates, downs)}, nil
+			return graph.Instance{Receive: graph.One(branches(predicates, downs))}, nil
 		},
 	}, s.at)
 	out := make([]Stream[K, V], len(predicates)+1)
@@ -157,7 +157,7 @@ func add[K, V, K2, V2 any](s Stream[K, V], kind string, opts []Option,
 			if err != nil {
 				return graph.Instance{}, err
 			}
-			return graph.Instance{Receive: build(env, node, down)}, nil
+			return graph.Instance{Receive: graph.One(build(env, node, down))}, nil
 		},
 	}, append([]graph.Edge{s.at}, more...)...)
 }

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/schemaregistry/serde"
@@ -19,6 +20,12 @@ import (
 //
 // Time is what arrives here: behind windows the watermark is behind the
 // records' by their grace, and so is the end of the limit.
+//
+// A change that leaves comes of no record, for the one that is being processed then
+// may only have made room for it. So it leaves after that record, and user code
+// that sees it finds no origin in its Context. If it is refused or user code behind
+// fails over it, the change itself is counted there and dropped, with all that it
+// did, and is the dead letter (see Builder.DeadLetter).
 //
 // The changes should be sent with Emit(windowing.OnUpdate). With OnCommit the
 // limit begins with the first change that happens to be there at a commit.
@@ -39,8 +46,9 @@ func Suppress[K, V any](name string, changes Stream[K, V], w windowing.Suppressi
 	store := state.KV[[]byte, windowing.Held]{Name: name, Key: serde.Bytes, Value: windowing.HeldSerde()}
 	spec := store.Spec()
 	spec.Traits = append(spec.Traits, state.Format("held values", value))
+	b.AddStore(name, stateOf(spec, suppressKind, changes.key, ""))
 	id := b.Add(graph.Node{
-		Name: name, Kind: graph.OperatorNode, Stores: []state.Spec{stateOf(spec, suppressKind, changes.key, "")},
+		Name: name, Kind: graph.OperatorNode, Holds: true, Stores: []string{name},
 		Instantiate: func(env *graph.Env, node *graph.Node, children [][]any) (graph.Instance, error) {
 			s := &suppress[K, V]{env: env, node: node}
 			return s.open(w, store, changes.key, value, children)
@@ -59,8 +67,21 @@ type suppress[K, V any] struct {
 	value serde.Codec[V]
 	held  *windowing.Suppressor
 	down  graph.Receiver[K, V]
+	send  func() error // out
 	out   Record[K, V]
 	buf   []byte
+	left  []leaving // since the record began that is under way
+}
+
+// leftRetained bounds for how many changes that leave at once room is kept.
+const leftRetained = 1 << 10
+
+// leaving is a change that has left the store and is to be sent when the record, or
+// the other change, that is under way has come through.
+type leaving struct {
+	key    []byte
+	held   windowing.Held
+	judged windowing.EventTime // by which it is judged
 }
 
 func (s *suppress[K, V]) open(w windowing.Suppression, store state.KV[[]byte, windowing.Held],
@@ -82,7 +103,8 @@ func (s *suppress[K, V]) open(w windowing.Suppression, store state.KV[[]byte, wi
 	if s.held, err = windowing.NewSuppressor(w, opened, s.emit); err != nil {
 		return inst, err
 	}
-	return graph.Instance{Receive: graph.Receiver[K, V](s.receive), Timed: s.held, Undoable: s.held}, nil
+	s.send = func() error { return s.down(&s.out) }
+	return graph.Instance{Receive: graph.One(s.receive), Timed: s.held, Undoable: s, Leave: s.Leave}, nil
 }
 
 func (s *suppress[K, V]) receive(r *Record[K, V]) (err error) {
@@ -110,7 +132,49 @@ func (s *suppress[K, V]) receive(r *Record[K, V]) (err error) {
 	return nil
 }
 
-func (s *suppress[K, V]) emit(key []byte, h *windowing.Held) (err error) {
+// emit sends a change that the suppression lets go. While something is under way that
+// may yet be taken back it only leaves: Leave sends it.
+func (s *suppress[K, V]) emit(key []byte, h *windowing.Held) error {
+	if s.env.Between() {
+		return s.release(key, h, s.held.Passed())
+	}
+	n := len(s.left)
+	s.left = slices.Grow(s.left, 1)[:n+1]
+	l := &s.left[n]
+	l.key, l.judged = append(l.key[:0], key...), s.held.Passed()
+	value := append(l.held.Value[:0], h.Value...)
+	l.held, l.held.Value = *h, value
+	return nil
+}
+
+// Leave sends what has left, in its order.
+func (s *suppress[K, V]) Leave() error {
+	for i := range s.left {
+		l := &s.left[i]
+		if err := s.release(l.key, &l.held, l.judged); err != nil {
+			return err
+		}
+	}
+	if s.left = s.left[:0]; cap(s.left) > leftRetained {
+		s.left = nil
+	}
+	return nil
+}
+
+// Mark implements graph.Undoable. Nothing has left that is not sent.
+func (s *suppress[K, V]) Mark() { s.held.Mark() }
+
+// Undo implements graph.Undoable.
+func (s *suppress[K, V]) Undo() {
+	s.held.Undo()
+	s.left = s.left[:0]
+}
+
+// Keep implements graph.Undoable.
+func (s *suppress[K, V]) Keep() { s.held.Keep() }
+
+// release sends a change, to be judged by a watermark.
+func (s *suppress[K, V]) release(key []byte, h *windowing.Held, judged windowing.EventTime) (err error) {
 	var zero V
 	s.out.Value = zero
 	if s.out.Key, err = s.keys.codec.Decode(key); err != nil {
@@ -122,10 +186,12 @@ func (s *suppress[K, V]) emit(key []byte, h *windowing.Held) (err error) {
 		}
 	}
 	s.out.Time = h.Time
-	*graph.MetaOf(&s.out) = graph.Meta{Watermark: s.held.Passed(), Tombstone: h.Gone}
-	before := s.env.Detached
-	s.env.Detached = true // of another record, or the same at another time
-	err = s.down(&s.out)
-	s.env.Detached = before
-	return err
+	*graph.MetaOf(&s.out) = graph.Meta{Watermark: judged, Tombstone: h.Gone}
+	held := graph.Out{Key: key, Timestamp: int64(h.Time), Value: h.Value}
+	if h.Gone {
+		held.Value = nil
+	} else if h.Value == nil {
+		held.Value = []byte{} // it is empty, and nil means null
+	}
+	return s.env.Release(s.node, held, s.send)
 }

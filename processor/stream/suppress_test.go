@@ -59,6 +59,60 @@ func TestSuppressIsExactlyOnce(t *testing.T) {
 	}
 }
 
+// TestWhatFailsBehindASuppressionIsExactlyOnce: it is dropped with what it did, once,
+// also behind another suppression and behind windows that close at once.
+func TestWhatFailsBehindASuppressionIsExactlyOnce(t *testing.T) {
+	early := windowing.UntilTimeLimit(10*time.Second, windowing.EmitEarly).MaxRecords(3)
+	mind := func(_ *stream.Context, r *stream.Record[string, int64]) (int64, error) {
+		switch {
+		case r.Value%3 == 0:
+			return 0, fmt.Errorf("it fails over %d", r.Value)
+		case r.Value%7 == 0:
+			panic("it panics")
+		}
+		return r.Value, nil
+	}
+	topic := func(name string) stream.Topic[string, int64] {
+		return stream.Topic[string, int64]{Name: name, Key: serde.String, Value: serde.Int64}
+	}
+	build := func(b *stream.Builder) {
+		b.DeadLetter("dead")
+		held := stream.Suppress("held", sums(b), early, serde.Int64)
+		stream.To(held, topic("copied"))
+		again := stream.Suppress("again", held, early.MaxRecords(2), serde.Int64)
+		stream.To(stream.TryMapValues(held, mind), topic("minded"))
+		stream.To(stream.TryMapValues(again, mind), topic("minded again"))
+		minute := windowing.Tumbling(time.Minute).Emit(windowing.OnClose)
+		counts := stream.CountWindows("windows", stream.Window(stream.GroupByKey(again), minute)).Results
+		some := stream.Suppress("some", counts, early, serde.Int64)
+		stream.To(stream.TryMapValues(some, func(c *stream.Context, r *stream.Record[windowing.Key[string], int64]) (int64, error) {
+			if _, is := c.Origin(); is {
+				return 0, fmt.Errorf("it comes of a record")
+			}
+			return r.Value, nil
+		}), windows)
+	}
+	copied, minded, dead := 0, 0, 0
+	processortest.CheckExactlyOnce(t, build, func(d *processortest.Driver) {
+		r := rand.New(rand.NewPCG(5, 6))
+		in := processortest.Input(d, numbers)
+		for i := range 120 {
+			in.Put(at(i-r.IntN(4)+4), string(rune('a'+r.IntN(7))), int64(1+r.IntN(9)))
+		}
+		d.AdvanceTo(at(1000))
+		d.Commit()
+		copied = len(processortest.Output(d, topic("copied")).Drain())
+		minded = len(processortest.Output(d, topic("minded")).Drain())
+		dead = len(processortest.Output(d, stream.Topic[string, []byte]{Name: "dead", Key: serde.String, Value: serde.Bytes}).Drain())
+		if n := d.Dropped(stream.Failed); n != int64(dead) {
+			t.Errorf("%d dead letters, %d dropped", dead, n)
+		}
+	}, processortest.Partitions(2))
+	if copied != minded || dead < 10 || minded < 20 {
+		t.Errorf("%d copied, %d minded, %d dead letters", copied, minded, dead)
+	}
+}
+
 // TestSuppressedChangesAreNotLate chains the results into windows with grace 0:
 // what a suppression passes on must not run ahead of what it holds.
 func TestSuppressedChangesAreNotLate(t *testing.T) {

@@ -48,8 +48,9 @@ func aggregate[K, V, A any](name string, g Grouped[K, V], kind string, f fold[K,
 	emit := tableEmission(g.s.b, name, opts)
 	store := state.KV[[]byte, state.Timestamped[A]]{Name: name, Key: serde.Bytes, Value: state.TimestampedSerde(value)}
 	spec := stateOf(store.Spec(), kind, g.s.key, collect(opts).version)
+	g.s.b.graph.AddStore(name, spec)
 	id := g.s.b.graph.Add(graph.Node{
-		Name: name, Kind: graph.OperatorNode, Sends: tableSending(emit), Stores: []state.Spec{spec},
+		Name: name, Kind: graph.OperatorNode, Sends: tableSending(emit), Stores: []string{name},
 		Instantiate: func(env *graph.Env, node *graph.Node, children [][]any) (graph.Instance, error) {
 			t := &table[K, V, A]{env: env, node: node, fold: f, update: emit == windowing.OnUpdate}
 			return t.open(store, g.s.key, children)
@@ -109,7 +110,7 @@ func (t *table[K, V, A]) open(store state.KV[[]byte, state.Timestamped[A]], key 
 	if t.store, err = store.Open(t.env); err != nil {
 		return inst, err
 	}
-	inst.Receive = graph.Receiver[K, V](t.receive)
+	inst.Receive = graph.One(t.receive)
 	if !t.update {
 		t.passed = windowing.NoTime
 		if c, ok := t.store.Closing(); ok {

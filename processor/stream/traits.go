@@ -13,6 +13,7 @@ const (
 	reduceKind    = "reduce"
 	aggregateKind = "aggregate"
 	suppressKind  = "suppress"
+	processKind   = "process"
 )
 
 // StateVersion declares which version of its state an operator keeps. Millrace sees by itself when the windows, the kind
@@ -26,7 +27,7 @@ func StateVersion(version string) Option { return func(o *options) { o.version =
 // those of the records, whatever its handle says of their bytes.
 func stateOf[K any](spec state.Spec, kind string, keys serde.Serde[K], version string, more ...state.Trait) state.Spec {
 	spec.Traits = slices.DeleteFunc(spec.Traits, func(t state.Trait) bool { return t.Name == "keys" })
-	spec.Traits = append(spec.Traits, state.Trait{Name: "operator", Value: kind}, state.Format("keys", keys))
+	spec.Traits = append(spec.Traits, state.Trait{Name: "operator", Value: kind}, state.KeyFormat("keys", keys))
 	spec.Traits = append(spec.Traits, more...)
 	spec.Traits = append(spec.Traits, state.Trait{Name: "version", Value: version})
 	return spec

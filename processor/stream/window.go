@@ -5,7 +5,6 @@ import (
 
 	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/schemaregistry/serde"
-	"github.com/millrace/millrace/state"
 	"github.com/millrace/millrace/windowing"
 )
 
@@ -92,8 +91,9 @@ func aggregateWindows[K, V, A any](name string, w TimeWindowed[K, V], g gatherin
 	}
 	spec, open := windowKind[K, V](name, w.w, value, g.combine != nil)
 	spec = stateOf(spec, g.kind, s.key, opt.version, windowing.Traits(w.w)...)
+	s.b.graph.AddStore(name, spec)
 	id := s.b.graph.Add(graph.Node{
-		Name: name, Kind: graph.OperatorNode, Sends: sending(w.w), Stores: []state.Spec{spec}, Windows: w.w,
+		Name: name, Kind: graph.OperatorNode, Sends: sending(w.w), Stores: []string{name}, Windows: w.w,
 		Instantiate: func(env *graph.Env, node *graph.Node, children [][]any) (graph.Instance, error) {
 			own, err := g.apart(w.w, value, name)
 			if err != nil {
@@ -144,7 +144,7 @@ func (o *windowed[K, V, A]) open(aggregation opener[K, V, A], key serde.Serde[K]
 	if grace, kept := windowing.KeptGrace(o.env.Stores(), o.node.Name); kept {
 		o.agg.GraceBefore(grace)
 	}
-	inst = graph.Instance{Receive: graph.Receiver[K, V](o.receive), Timed: o.agg, Commit: o.agg.BeforeCommit}
+	inst = graph.Instance{Receive: graph.One(o.receive), Timed: o.agg, Commit: o.agg.BeforeCommit}
 	inst.Undoable, _ = o.agg.(graph.Undoable)
 	return inst, nil
 }

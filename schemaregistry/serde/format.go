@@ -1,6 +1,9 @@
 package serde
 
-import "reflect"
+import (
+	"reflect"
+	"strings"
+)
 
 // A Formatted serde names the format of its bytes. State that was written in a format is read only by serdes of that
 // format: the name is kept with it. A serde that is not Formatted goes by the name of its Go type, so renaming that type
@@ -26,7 +29,18 @@ func FormatOf[T any](s Serde[T]) string {
 	if f, ok := s.(Formatted); ok {
 		return f.Format()
 	}
-	return reflect.TypeOf(s).String()
+	return typeName(reflect.TypeOf(s))
+}
+
+// typeName is the name of a type with the path of its package: types of one short name may write different bytes.
+func typeName(t reflect.Type) string {
+	if t.Kind() == reflect.Pointer && t.Name() == "" {
+		return "*" + typeName(t.Elem())
+	}
+	if t.Name() == "" || t.PkgPath() == "" {
+		return t.String()
+	}
+	return t.PkgPath() + "." + t.Name()
 }
 
 // ReadsFormat reports whether a serde reads what was written in a format: its own, or one that it says it reads.
@@ -37,12 +51,22 @@ func ReadsFormat[T any](s Serde[T], was string) bool {
 	return FormatOf(s) == was
 }
 
+// ReadsInner reports whether a serde that wraps another reads what was written in a format. The format of a wrapper is a
+// prefix of its own and behind it that of the inner serde, so what counts is whether the inner one reads the rest.
+func ReadsInner[T any](inner Serde[T], prefix, was string) bool {
+	rest, ok := strings.CutPrefix(was, prefix)
+	return ok && ReadsFormat(inner, rest)
+}
+
 // Format implements Formatted: that of the codec, if it names one.
 func (u unbound[T]) Format() string {
 	if f, ok := u.codec.(Formatted); ok {
 		return f.Format()
 	}
-	return reflect.TypeOf(u).String() + " " + reflect.TypeOf(u.codec).String()
+	if u.codec == nil {
+		return "no codec" // Bind refuses it
+	}
+	return typeName(reflect.TypeOf(u.codec))
 }
 
 // Reads implements FormatReader.

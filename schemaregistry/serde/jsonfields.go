@@ -15,7 +15,8 @@ import (
 type jsonField struct {
 	name   string
 	of     reflect.Type
-	quoted bool // written inside a text, by the option "string"
+	quoted bool   // written inside a text, by the option "string"
+	omits  string // the options that leave it out, each with a space after it
 
 	tagged bool  // the name is of a tag
 	index  []int // the way there, through embedded structs
@@ -115,7 +116,13 @@ func seenField(f reflect.StructField, index []int) (field jsonField, inner refle
 	if name == "" {
 		field.name = f.Name
 	}
-	field.quoted = slices.Contains(strings.Split(options, ","), "string") && quotable(of.Kind())
+	list := strings.Split(options, ",")
+	field.quoted = slices.Contains(list, "string") && quotable(of.Kind())
+	for _, option := range []string{"omitempty", "omitzero"} {
+		if slices.Contains(list, option) {
+			field.omits += option + " "
+		}
+	}
 	return field, nil
 }
 

@@ -2,6 +2,7 @@ package serde_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/netip"
 	"reflect"
 	"slices"
@@ -127,16 +128,25 @@ func testFields[T any](t *testing.T, v T, want string) {
 // TestJSONFormatOfKinds: types that are written in different ways have different formats.
 func TestJSONFormatOfKinds(t *testing.T) {
 	for want, got := range map[string]string{
-		"base64":                  serde.FormatOf(serde.JSON[[]byte]()),
-		"[4 integer]":             serde.FormatOf(serde.JSON[[4]byte]()),
-		"[integer]":               serde.FormatOf(serde.JSON[[]int8]()),
-		"number":                  serde.FormatOf(serde.JSON[json.Number]()),
-		"json.RawMessage":         serde.FormatOf(serde.JSON[json.RawMessage]()),
-		"map[string]any":          serde.FormatOf(serde.JSON[map[string]any]()),
-		"map[int64]integer":       serde.FormatOf(serde.JSON[map[int64]uint8]()),
-		"map[netip.Addr][string]": serde.FormatOf(serde.JSON[map[netip.Addr][]string]()),
-		"serde_test.clock":        serde.FormatOf(serde.JSON[clock]()),
-		"integer":                 serde.FormatOf(serde.JSON[*time.Duration]()),
+		"base64":                      serde.FormatOf(serde.JSON[[]byte]()),
+		"[4 uint8]":                   serde.FormatOf(serde.JSON[[4]byte]()),
+		"[int8]":                      serde.FormatOf(serde.JSON[[]int8]()),
+		"[integer]":                   serde.FormatOf(serde.JSON[[]int]()),
+		"[number]":                    serde.FormatOf(serde.JSON[[]float64]()),
+		"uint64":                      serde.FormatOf(serde.JSON[uint]()),
+		"float32":                     serde.FormatOf(serde.JSON[float32]()),
+		"decimal":                     serde.FormatOf(serde.JSON[json.Number]()),
+		"any":                         serde.FormatOf(serde.JSON[any]()),
+		"fmt.Stringer":                serde.FormatOf(serde.JSON[fmt.Stringer]()),
+		"[string]":                    serde.FormatOf(serde.JSON[*[]string]()),
+		"encoding/json.RawMessage":    serde.FormatOf(serde.JSON[json.RawMessage]()),
+		"map[string]any":              serde.FormatOf(serde.JSON[map[string]any]()),
+		"map[int64]uint8":             serde.FormatOf(serde.JSON[map[int64]uint8]()),
+		"map[net/netip.Addr][string]": serde.FormatOf(serde.JSON[map[netip.Addr][]string]()),
+		"github.com/millrace/millrace/schemaregistry/serde_test.clock": serde.FormatOf(serde.JSON[clock]()),
+		"integer":            serde.FormatOf(serde.JSON[time.Duration]()),
+		"optional integer":   serde.FormatOf(serde.JSON[**time.Duration]()),
+		"optional time.Time": serde.FormatOf(serde.JSON[*time.Time]()),
 		"struct { time.Time; N int }": serde.FormatOf(serde.JSON[struct {
 			time.Time
 			N int
@@ -146,7 +156,7 @@ func TestJSONFormatOfKinds(t *testing.T) {
 			t.Errorf("%q, want %q", got, "json "+want)
 		}
 	}
-	if f, want := serde.FormatOf(serde.JSON[recursive]()), "json {N integer, Next serde_test.recursive}"; f != want {
+	if f, want := serde.FormatOf(serde.JSON[recursive]()), "json {N integer, Next optional ^1}"; f != want {
 		t.Errorf("a type that contains itself is %q, want %q", f, want)
 	}
 	if f := serde.FormatOf(serde.JSON[wide]()); len(f) > 2000 {
@@ -179,10 +189,11 @@ func TestJSONReads(t *testing.T) {
 	testReads[plain](t, clock{}, false)
 	testReads[map[string]int64](t, plain{7}, false)
 	testReads[*plain](t, promoted{Totals{7}}, true)
+	testReads[promoted](t, &plain{7}, false) // null is not read
 	testReads[struct{ P [2]int }](t, struct{ P [3]int }{[3]int{1, 2, 3}}, false)
 }
 
-// testReads also decodes where a format is read, and wants a value that is not zero.
+// testReads also decodes where a format is read, and wants a value that is not zero if the one before is not.
 func testReads[Is, Was any](t *testing.T, was Was, want bool) {
 	t.Helper()
 	is := serde.JSON[Is]()
@@ -193,7 +204,147 @@ func testReads[Is, Was any](t *testing.T, was Was, want bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if v, err := bind(t, is).Decode(written); want && (err != nil || reflect.ValueOf(&v).Elem().IsZero()) {
+	if v, err := bind(t, is).Decode(written); want && (err != nil || reflect.ValueOf(&v).Elem().IsZero() && !reflect.ValueOf(&was).Elem().IsZero()) {
 		t.Errorf("%s read as %T: %+v, %v", written, v, v, err)
 	}
 }
+
+// TestJSONReadsNumbers: a type reads a narrower one, wherever it is, and no other.
+func TestJSONReadsNumbers(t *testing.T) {
+	testReads[int64](t, int32(7), true)
+	testReads[int16](t, uint8(7), true)
+	testReads[float64](t, float32(7), true)
+	testReads[float64](t, int32(7), true)
+	testReads[float32](t, int16(7), true)
+	testReads[json.Number](t, uint64(7), true)
+	testReads[json.Number](t, 7.5, true)
+	testReads[map[int]string](t, map[int32]string{7: "7"}, true)
+	testReads[struct {
+		In []map[string]struct{ N int64 }
+	}](t, struct {
+		In []map[string]struct{ N uint16 }
+	}{[]map[string]struct{ N uint16 }{{"": {7}}}}, true)
+	testReads[plain](t, struct{ N int8 }{7}, true)
+	testReads[asText](t, struct {
+		N int8 `json:",string"`
+	}{7}, true)
+
+	testReads[int8](t, int64(7), false)
+	testReads[uint64](t, int64(7), false)
+	testReads[uint64](t, int8(7), false)
+	testReads[int64](t, uint64(7), false)
+	testReads[int8](t, uint8(7), false)
+	testReads[float32](t, 16777217.125, false)
+	testReads[float32](t, int32(7), false)
+	testReads[float64](t, int64(7), false)
+	testReads[float64](t, json.Number("7"), false)
+	testReads[int64](t, 7.5, false)
+	testReads[any](t, int64(7), false)
+	testReads[[2]int8](t, [2]int16{7}, false)
+	testReads[map[int8]string](t, map[int16]string{7: "7"}, false)
+	testReads[struct {
+		In []map[string]struct{ N int32 }
+	}](t, struct {
+		In []map[string]struct{ N int64 }
+	}{}, false)
+	testReads[struct{ N int8 }](t, plain{7}, false)
+	testReads[plain](t, struct{ N *int64 }{}, false)
+	testReads[fmt.Stringer](t, any(nil), false)
+}
+
+type (
+	deep[T any] struct {
+		A struct {
+			B struct {
+				C struct{ D struct{ E struct{ F T } } }
+			}
+		}
+	}
+	deepInt    struct{ N int64 }
+	deepNumber struct {
+		N float64
+		S string
+	}
+	renamed  struct{ N int64 }
+	nested   struct{ List [][][][][][][]*nested }
+	nested2  struct{ List [][][][][][][]*nested2 }
+	turn     struct{ Turn *turnBack }
+	turnBack struct {
+		Back *turn
+		N    int64
+	}
+)
+
+// TestJSONFormatOfWhatIsDeep: what is not spelled out counts with all that it has, without the names of types.
+func TestJSONFormatOfWhatIsDeep(t *testing.T) {
+	testReads[deep[renamed]](t, deep[deepInt]{}, true)
+	testReads[deep[deepNumber]](t, deep[deepInt]{}, false)
+	testReads[deep[[]map[string][]deepNumber]](t, deep[[]map[string][]deepInt]{}, false)
+	testReads[deep[deep[deep[deepNumber]]]](t, deep[deep[deep[deepInt]]]{}, false)
+	testReads[deep[deep[deep[renamed]]]](t, deep[deep[deep[deepInt]]]{}, true)
+	testReads[deep[nested]](t, deep[nested2]{}, true)
+	testReads[deep[turn]](t, deep[turnBack]{}, false)
+	testReads[deep[wide]](t, deep[wider]{}, false)
+	testReads[nested2](t, nested{}, true)
+	for want, got := range map[string]string{
+		"json {A {B {C {D {E {F string}}}}}}":            serde.FormatOf(serde.JSON[deep[string]]()),
+		"json {A {B {C {D {E {F integer}}}}}}":           serde.FormatOf(serde.JSON[deep[int]]()),
+		"json {A {B {C {D {E {F #8da410b1e916f099}}}}}}": serde.FormatOf(serde.JSON[deep[deepInt]]()),
+	} {
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+type (
+	grown struct {
+		Next *grown
+		N    int64
+		More string
+	}
+	narrow struct {
+		N    int32
+		Next *narrow
+	}
+	loopOuter struct{ X struct{ Y *loopOuter } }
+	loopInner struct{ X loopBack }
+	loopBack  struct{ Y *loopBack }
+)
+
+// TestJSONReadsWhatContainsItself: inside of itself as from outside.
+func TestJSONReadsWhatContainsItself(t *testing.T) {
+	testReads[grown](t, recursive{7, &recursive{N: 8}}, true)
+	testReads[recursive](t, grown{N: 7, Next: &grown{N: 8}}, true)
+	testReads[recursive](t, narrow{7, &narrow{N: 8}}, true)
+	testReads[narrow](t, recursive{7, &recursive{N: 8}}, false)
+	testReads[loopInner](t, loopOuter{}, false) // what it contains is another
+	testReads[turn](t, turnBack{N: 7}, false)
+	testReads[*grown](t, recursive{7, &recursive{N: 8}}, true)
+}
+
+// TestJSONReadsOlderText: what versions before said in fewer words is read where it can only be right.
+func TestJSONReadsOlderText(t *testing.T) {
+	for _, c := range []struct {
+		is   serde.FormatReader
+		was  string
+		want bool
+	}{
+		{reader[plain](), "json {N integer}", true},
+		{reader[struct{ N float64 }](), "json {N number}", true},
+		{reader[struct{ N *int64 }](), "json {N integer}", true},
+		{reader[recursive](), "json {N integer, Next serde_test.recursive}", true},
+		{reader[struct{ N int32 }](), "json {N integer}", false}, // it may have been an int64
+		{reader[struct{ N uint64 }](), "json {N integer}", false},
+		{reader[struct{ N float32 }](), "json {N number}", false},
+		{reader[deep[deepInt]](), "json {A {B {C {D {E {F serde_test.deepInt}}}}}}", false},
+		{reader[deep[int64]](), "json {A {B {C {D {E {F int64}}}}}}", true},
+		{reader[deep[float64]](), "json {A {B {C {D {E {F float64}}}}}}", true},
+	} {
+		if got := c.is.Reads(c.was); got != c.want && c.is.Format() != c.was {
+			t.Errorf("%q reads %q: %v, want %v", c.is.Format(), c.was, got, c.want)
+		}
+	}
+}
+
+func reader[T any]() serde.FormatReader { return serde.JSON[T]().(serde.FormatReader) }

@@ -39,7 +39,7 @@ func checkNames(t *tree, rules *Rules, r *Report) {
 // banned returns the banned word a name contains, singular or plural; empty if
 // none.
 func banned(rules *Rules, name string) string {
-	for _, word := range words(name) {
+	for _, word := range Words(name) {
 		if slices.Contains(rules.Banned, word) || slices.Contains(rules.Banned, strings.TrimSuffix(word, "s")) {
 			return word
 		}
@@ -47,10 +47,10 @@ func banned(rules *Rules, name string) string {
 	return ""
 }
 
-// words splits a name at everything that is neither letter nor digit, and before
-// each upper-case letter that follows a lower-case one or begins a new word after
-// an abbreviation (HTTPHelper is http, helper).
-func words(name string) (list []string) {
+// Words splits a name at everything that is neither letter nor digit, and before
+// each upper-case letter that follows a lower-case one or a digit, or begins a new
+// word after an abbreviation (HTTPHelper is http, helper).
+func Words(name string) (list []string) {
 	var word []rune
 	end := func() {
 		if len(word) > 0 {
@@ -66,7 +66,8 @@ func words(name string) (list []string) {
 		}
 		if unicode.IsUpper(c) && i > 0 {
 			next := i+1 < len(letters) && unicode.IsLower(letters[i+1])
-			if unicode.IsLower(letters[i-1]) || unicode.IsUpper(letters[i-1]) && next {
+			last := letters[i-1]
+			if unicode.IsLower(last) || unicode.IsDigit(last) || unicode.IsUpper(last) && next {
 				end()
 			}
 		}

@@ -28,6 +28,10 @@ type Rules struct {
 	// LongFunctions are exceptions to MaxFunction as "path:name". The list may
 	// only shrink: an entry that is not needed any more is a finding.
 	LongFunctions []string
+	// Numbers is, by folder, the Markdown file whose tables list the numbers that
+	// the folder's code cites: G1, R1, I1 and so on. The tests that it names are
+	// in that folder.
+	Numbers map[string]string
 	// Banned are words that say nothing; they may be no word of a file, type or
 	// package name.
 	Banned []string

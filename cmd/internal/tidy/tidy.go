@@ -60,6 +60,7 @@ func Check(fsys fs.FS, rules Rules) (*Report, error) {
 		checkNames,
 		checkDocs,
 		checkReferences,
+		checkNumbers,
 		checkForbidden,
 	} {
 		check(t, &rules, report)

@@ -56,6 +56,7 @@ func fixtureRules() Rules {
 	}
 	rules.TestImports = []string{"example.org/check"}
 	rules.Pure = []string{"pure"}
+	rules.Numbers = map[string]string{"low": "low/NOTES.md"}
 	rules.MaxFile, rules.LongFile, rules.MaxFunction = 20, 10, 5
 	return rules
 }
@@ -106,6 +107,7 @@ var shapeFixtures = []fixture{
 	{"package name", one("low/a.go", "// Package common is.\npackage common\n"), `low/a.go:2: the package's name says "common"`},
 	{"type name", one("low/a.go", "// Package low is.\npackage low\ntype storeImpl int\n"), `type storeImpl says "impl"`},
 	{"abbreviation", one("low/a.go", "// Package low is.\npackage low\ntype xHTTPManager int\n"), `says "manager"`},
+	{"after a digit", one("low/a.go", "// Package low is.\npackage low\ntype utf8Helper int\n"), `says "helper"`},
 	{"part of a word", one("low/a.go", "// Package low is.\npackage low\ntype (\nsimple int\ndatabase int\nimplication int\n)\n"), ""},
 }
 
@@ -120,6 +122,11 @@ var textFixtures = []fixture{
 	{"constant", one("low/a.go", "// Package low is.\npackage low\nconst C = 1\n"), "C is exported"},
 	{"constants in a group", one("low/a.go", "// Package low is.\npackage low\n// Kinds.\nconst (\nC = 1\nD = 2\n)\n"), ""},
 	{"reference", map[string]string{"low/NOTES.md": "see low/a.go:t.m and a.go:f\n", "low/a.go": "// Package low is.\npackage low\ntype t int\nfunc (t) m() {}\nfunc f() {}\n"}, ""},
+	{"number", map[string]string{"low/NOTES.md": "| G1 | is | `TestIt`, `TestOf...` |\n", "low/a.go": "// Package low is G1.\npackage low\n", "low/a_test.go": "package low\nfunc TestIt() {}\nfunc TestOfThat() {}\n"}, ""},
+	{"number without a row", one("low/a.go", "// Package low is R2.\npackage low\n"), "low/a.go:1: cites R2, which low/NOTES.md does not list"},
+	{"number of elsewhere", one("pure/a.go", "// Package pure is R2.\npackage pure\n"), ""},
+	{"number with two rows", one("low/NOTES.md", "| I1 | is |\n| I1 | is not |\n"), "low/NOTES.md:2: lists I1 twice"},
+	{"test that is not there", one("low/NOTES.md", "held by `TestIt`\n"), "low/NOTES.md:1: names TestIt, and low has no such test"},
 	{"reference to no function", map[string]string{"NOTES.md": "\nsee low/a.go:g\n", "low/a.go": "// Package low is.\npackage low\n"}, "NOTES.md:2: names g in low/a.go"},
 	{"reference to no file", one("NOTES.md", "see `low/b.go:g`\n"), "NOTES.md:1: names low/b.go, and there is no such file"},
 	{"another tree", one("NOTES.md", "see ../"+"shared/x\n"), "the tree stands alone"},

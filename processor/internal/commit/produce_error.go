@@ -22,6 +22,8 @@ func (e *ProduceError) Error() string {
 	switch {
 	case errors.Is(e.Err, kerr.MessageTooLarge) || errors.Is(e.Err, kerr.RecordListTooLarge):
 		s += fmt.Sprintf("; the record has %d bytes: raise max.message.bytes of the topic, or make the value smaller", e.size)
+	case errors.Is(e.Err, kerr.UnknownTopicOrPartition) || errors.Is(e.Err, kerr.UnknownTopicID):
+		s += "; the topic was deleted while the application ran: make a sink again with as many partitions; for an internal topic stop the application and start it again, which says what to do"
 	case errors.Is(e.Err, kerr.InvalidTimestamp):
 		s += fmt.Sprintf("; the time of the record, or of one beside it, is %s: raise message.timestamp.after.max.ms (or before.max.ms) of the topic, or give To the option ClampTime", e.at.UTC().Format(time.RFC3339))
 	case errors.Is(e.Err, kerr.InvalidRecord):

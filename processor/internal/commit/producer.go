@@ -61,7 +61,7 @@ func newAcks() *acks {
 
 func (a *acks) answer(r *kgo.Record, err error) {
 	if err != nil && a.first.Load() == nil {
-		a.first.CompareAndSwap(nil, &ProduceError{r.Topic, r.Partition, len(r.Key) + len(r.Value), r.Timestamp, err})
+		a.first.CompareAndSwap(nil, &ProduceError{r.Topic, r.Partition, broker.RecordBytes(r), r.Timestamp, err})
 	}
 	a.done.Add(1)
 }

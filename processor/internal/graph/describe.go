@@ -33,12 +33,16 @@ func (t *Topology) describe(n *Node) string {
 	if n.Completeness != "" {
 		fmt.Fprintf(&b, " (completeness: %s)", n.Completeness)
 	}
-	for _, s := range n.Stores {
-		fmt.Fprintf(&b, " (store: %s, %s)", s.Name, s.Kind)
+	for _, name := range n.Stores {
+		spec, _ := t.Store(name)
+		fmt.Fprintf(&b, " (store: %s, %s)", name, spec.Kind)
 	}
 	for _, port := range n.Ports {
-		for _, child := range port {
-			fmt.Fprintf(&b, "\n      --> %s", t.nodes[child].Name)
+		for _, e := range port {
+			fmt.Fprintf(&b, "\n      --> %s", t.nodes[e.To].Name)
+			if t.nodes[e.To].inputs() > 1 {
+				fmt.Fprintf(&b, " (input %d)", e.Input)
+			}
 		}
 	}
 	b.WriteByte('\n')

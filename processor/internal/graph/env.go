@@ -24,9 +24,14 @@ type Env struct {
 	// Run names the bounded run; empty for a live task.
 	Run string
 	// Route sends the record being processed to the dead-letter topic.
-	Route func(operator string, reason Reason)
+	Route func(node *Node, reason Reason)
 	// RouteResult sends a result that its topic would refuse there.
 	RouteResult func(node *Node, out Out, why error)
+	// Release sends a result that node has held back and that comes of no record, by
+	// calling send. What fails over it is answered as the policy says: the result
+	// is then gone, with all that it did. held is what is a dead letter then, and
+	// is valid during the call. It is called where Between says so.
+	Release func(node *Node, held Out, send func() error) error
 	// Limits are those of every topic that is written to, as far as they are
 	// known.
 	Limits map[string]*Limits
@@ -36,9 +41,8 @@ type Env struct {
 	// Counted grows with whatever a node counts that is not undone by taking
 	// back outputs and state.
 	Counted uint64
-	// Detached says that what is sent now does not come of the record being
-	// processed, which has only made room for it.
-	Detached bool
+	// Releasing says that a result is being sent by Release.
+	Releasing bool
 
 	// Firing is the operator that emits what was due, in a sweep; nil while none
 	// does.
@@ -60,7 +64,7 @@ func (e *Env) Drop(node *Node, reason Reason) {
 	e.Counted++
 	e.CountersOf(node).Dropped[reason]++
 	if e.Policy.Routes(reason) {
-		e.Route(node.Name, reason)
+		e.Route(node, reason)
 	}
 }
 
@@ -85,7 +89,11 @@ func (e *Env) Refuse(node *Node, out Out, why error) error {
 }
 
 // Blames reports whether what is sent now comes of the record being processed.
-func (e *Env) Blames() bool { return e.Context.Message != nil && !e.Detached }
+func (e *Env) Blames() bool { return e.Context.Message != nil }
+
+// Between reports whether nothing is under way that may yet fail and be taken back:
+// neither a record nor a result that was held back.
+func (e *Env) Between() bool { return e.Context.Message == nil && !e.Releasing }
 
 // LimitsOf returns the limits of a topic.
 func (e *Env) LimitsOf(topic string) *Limits {
@@ -115,16 +123,37 @@ func (c *Context) Origin() (Origin, bool) { return c.Source, c.Message != nil }
 
 // An Instance is a node that runs in one task.
 type Instance struct {
-	Receive any    // a Receiver of the node's input type; nil for sources
+	// Receive has a Receiver for each input, of the type of that input (see One);
+	// nil for sources.
+	Receive []any
 	Source  Source // sources only
 	Timed   Timed  // operators that wait for watermarks
 	Teller  Teller // sinks that tell how far the time has come
+	// Leave sends what an operator that Holds has let go while it could not be sent;
+	// nil of all others. It is called after each record and each result that was held
+	// back before the operator: what that brought has then come through.
+	Leave func() error
 	// Commit emits what the operator holds back until a commit; nil if
 	// nothing.
 	Commit func() error
 	// Undoable is what the operator remembers of records beside its stores; nil
 	// where that does no harm when a record is taken back.
 	Undoable Undoable
+	// AfterCommit is called when Kafka has a commit, once for each and in their
+	// order: it answers the oldest call of Commit that was not answered yet. Later
+	// ones may have been prepared by then, and records processed.
+	AfterCommit func()
+	// AfterAbort is called when the task is thrown away and everything that
+	// AfterCommit has not answered goes with it; a new instance processes that
+	// again. Nothing else is called afterwards.
+	//
+	// Both are for what the node has outside of its task. They neither send nor
+	// touch stores, for no commit would have it, and return at once. They may be
+	// called late. After a crash, or when a task is given up, neither is called
+	// for what is on its way; and where Kafka did not answer, AfterAbort is called
+	// for a commit that may turn out to be there. So what has to be right lies
+	// with the commit, in a topic or a store.
+	AfterAbort func()
 }
 
 // Undoable is what can be taken back to how it was before a record.
@@ -141,12 +170,14 @@ type Undoable interface {
 // A Source is the entry of a task for one input topic.
 type Source interface {
 	// Time returns the event time of m. It decodes m only if the time is in it,
-	// and returns windowing.NoTime if m then has no value.
+	// and returns windowing.NoTime if m then has no value. It is asked for every
+	// record, whether the source takes those without a value or not.
 	Time(m *Message) (windowing.EventTime, error)
 	// Mark returns the watermark that m announces, if it is a marker. It is
 	// called only where the strategy of the source is Marked.
 	Mark(m *Message) (at windowing.EventTime, ok bool, err error)
-	// Push decodes m and sends it down the graph, to be judged by watermark.
+	// Push decodes m and sends it down the graph, to be judged by watermark. m has
+	// a value, unless the node takes those without.
 	Push(m *Message, at, watermark windowing.EventTime) error
 }
 

@@ -23,10 +23,25 @@ type RecordError struct {
 	Operator string
 	Phase    Phase
 	Err      error
+	// Node is where it happened; nil where nobody needs to know. Operator is what
+	// is shown, and does not say it: of a panic it is a place, and names may be
+	// given twice.
+	Node *Node
 }
 
 func (e *RecordError) Error() string {
-	return fmt.Sprintf("operator %q, phase %s: %v", e.Operator, e.Phase, e.Err)
+	return fmt.Sprintf("operator %q, phase %s: %s", e.Operator, e.Phase, textOf(e.Err))
+}
+
+// textOf is what fmt makes of a value of user code. A text that panics is made by
+// fmt too, but for one whose panic panics as it is shown.
+func textOf(v any) (text string) {
+	defer func() {
+		if recover() != nil {
+			text = fmt.Sprintf("a %T, whose text cannot be made", v)
+		}
+	}()
+	return fmt.Sprint(v)
 }
 
 func (e *RecordError) Unwrap() error { return e.Err }
@@ -40,7 +55,7 @@ type panicError struct {
 
 func (e *panicError) Error() string { return fmt.Sprintf("%s\n%v", e.message(), e.trace) }
 
-func (e *panicError) message() string { return fmt.Sprintf("panic: %v", e.value) }
+func (e *panicError) message() string { return "panic: " + textOf(e.value) }
 
 // Panicked is the failure of an operator whose user code panicked with p. Only
 // who recovers calls it: the stack, which goes with it, is that of the panic. Where
@@ -67,7 +82,7 @@ func (e *RecordError) Report() Report {
 	if p, ok := e.Err.(*panicError); ok {
 		return Report{Kind: fmt.Sprintf("panic(%T)", p.value), Message: p.message(), Stack: p.trace.String(), Place: p.place}
 	}
-	return Report{Kind: fmt.Sprintf("%T", e.Err), Message: e.Err.Error()}
+	return Report{Kind: fmt.Sprintf("%T", e.Err), Message: textOf(e.Err)}
 }
 
 // Reason is the reason under which the failure is counted.

@@ -3,7 +3,6 @@ package graph
 import (
 	"fmt"
 
-	"github.com/millrace/millrace/state"
 	"github.com/millrace/millrace/windowing"
 )
 
@@ -34,23 +33,33 @@ type Node struct {
 	// Internal marks the two ends of a repartition topic. Topic is then only
 	// the operator's part of the name until Topology.Bind has completed it.
 	Internal bool
+	// Format is what the records of a repartition topic are written in; nil of
+	// other topics.
+	Format *Format
 	// Completeness is the topic to which the sink writes how far the time has
 	// come in Topic; empty for none.
 	Completeness string
 	// Clamped marks a sink that brings times into the bounds of its topic.
 	Clamped bool
-	Parents []Edge
-	Ports   [][]NodeID // children by port; most nodes have one port
-	Stores  []state.Spec
+	// Holds marks an operator that sends what it holds back by Env.Release.
+	Holds   bool
+	Parents []Edge   // all that enter it; several may enter one input
+	Ports   [][]Edge // those that leave it, by port; most nodes have one port
+	// Stores are the names of the stores it is connected to: Instantiate may open
+	// these. Nodes that share one are in one sub-topology.
+	Stores []string
 	// Windows are those whose results the operator sends; nil if it has none.
 	Windows windowing.Definition
 	// Sends is how the order of what leaves an operator by its first port comes
 	// about.
 	Sends Sending
+	// TakesNull has a source take records without a value. Without it the task
+	// drops and counts them, as NullValue.
+	TakesNull bool
 	// Watermarks is the strategy of a source.
 	Watermarks windowing.Watermarks
-	// Instantiate makes the node's Instance. It gets the receivers of the
-	// children by port.
+	// Instantiate makes the node's Instance. It gets the receivers at the other
+	// ends of its edges, by port.
 	Instantiate func(env *Env, node *Node, children [][]any) (Instance, error)
 }
 
@@ -70,10 +79,40 @@ const (
 	SendsAtCommits
 )
 
-// An Edge leaves a node by one of its ports.
+// An Edge leaves a node by one of its ports and enters another by one of its
+// inputs. Ports and inputs have types of their own; the task checks that they
+// meet.
 type Edge struct {
-	From NodeID
-	Port int
+	From  NodeID
+	Port  int
+	To    NodeID // set by Builder.Add
+	Input int
+	// Untimed says that the time does not come by this edge: what it brings is
+	// looked at when something comes by another.
+	Untimed bool
+}
+
+// Into is the edge as it enters a node by another input than the first.
+func (e Edge) Into(input int) Edge {
+	e.Input = input
+	return e
+}
+
+// WithoutTime is the edge as one that holds no time back, however quiet what is
+// before it may be.
+func (e Edge) WithoutTime() Edge {
+	e.Untimed = true
+	return e
+}
+
+// One lists the receivers of a node with one input.
+func One[K, V any](receive func(*Record[K, V]) error) []any {
+	return []any{Receiver[K, V](receive)}
+}
+
+// Two lists the receivers of a node with two inputs.
+func Two[K, V, K2, V2 any](first func(*Record[K, V]) error, second func(*Record[K2, V2]) error) []any {
+	return []any{Receiver[K, V](first), Receiver[K2, V2](second)}
 }
 
 // Fan joins the children of one port into one receiver. Each child is checked

@@ -37,6 +37,27 @@ func MetaOf[K, V any](r *Record[K, V]) *Meta { return &r.meta }
 // A Receiver takes the records that arrive at a node.
 type Receiver[K, V any] func(*Record[K, V]) error
 
+// Watchable is a Receiver that can be watched, whatever it receives.
+type Watchable interface {
+	// Watched is the receiver of node n that sets at to n while it runs, and to what
+	// it was when the record has come through. If it fails, by an error or a panic, at
+	// stays: it is then the node that failed.
+	Watched(n *Node, at **Node) any
+}
+
+// Watched implements Watchable.
+func (receive Receiver[K, V]) Watched(n *Node, at **Node) any {
+	return Receiver[K, V](func(r *Record[K, V]) error {
+		from := *at
+		*at = n
+		if err := receive(r); err != nil {
+			return err
+		}
+		*at = from
+		return nil
+	})
+}
+
 // Headers is an immutable list of record headers.
 type Headers struct{ list []Header }
 

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/millrace/millrace/state"
 )
@@ -16,6 +15,7 @@ type Topology struct {
 	Policy ErrorPolicy
 	nodes  []*Node
 	subs   []*Subtopology
+	stores []store // as they were given; of one name the first counts
 
 	partitions map[string]int32 // of repartition topics, where a number was asked for
 }
@@ -45,6 +45,7 @@ type Builder struct {
 	name   string
 	policy ErrorPolicy
 	nodes  []*Node
+	stores []store
 	errs   []error
 
 	partitions map[string]int32
@@ -61,16 +62,18 @@ func (b *Builder) Fail(format string, args ...any) {
 // SetPolicy sets what becomes of records that fail.
 func (b *Builder) SetPolicy(p ErrorPolicy) { b.policy = p }
 
-// Add adds a node below the given edges and returns its id.
+// Add adds a node that the given edges enter and returns its id.
 func (b *Builder) Add(n Node, parents ...Edge) NodeID {
 	n.ID = NodeID(len(b.nodes))
-	n.Parents = parents
+	n.Parents = nil
 	for _, e := range parents {
+		e.To = n.ID
+		n.Parents = append(n.Parents, e)
 		p := b.nodes[e.From]
 		for len(p.Ports) <= e.Port {
 			p.Ports = append(p.Ports, nil)
 		}
-		p.Ports[e.Port] = append(p.Ports[e.Port], n.ID)
+		p.Ports[e.Port] = append(p.Ports[e.Port], e)
 	}
 	b.nodes = append(b.nodes, &n)
 	return n.ID
@@ -82,8 +85,8 @@ func (b *Builder) Node(id NodeID) *Node { return b.nodes[id] }
 // Build checks the graph and cuts it into sub-topologies. It reports every
 // mistake at once.
 func (b *Builder) Build() (*Topology, error) {
-	t := &Topology{Name: b.name, Policy: b.policy, nodes: b.nodes, partitions: b.partitions}
-	errs := append(slices.Clone(b.errs), t.checkStores(), t.checkTopics(), t.checkCompleteness(), t.checkPolicy())
+	t := &Topology{Name: b.name, Policy: b.policy, nodes: b.nodes, stores: b.stores, partitions: b.partitions}
+	errs := append(slices.Clone(b.errs), t.checkInputs(), t.checkStores(), t.checkTopics(), t.checkCompleteness(), t.checkPolicy())
 	if err := errors.Join(errs...); err != nil {
 		return nil, fmt.Errorf("topology %q: %w", b.name, err)
 	}
@@ -91,21 +94,33 @@ func (b *Builder) Build() (*Topology, error) {
 	return t, nil
 }
 
-func (t *Topology) checkStores() error {
-	owner := map[string]string{}
+// checkInputs wants an edge into every input of a node, up to its last, and the
+// time to come by one of them.
+func (t *Topology) checkInputs() error {
 	var errs []error
 	for _, n := range t.nodes {
-		for _, s := range n.Stores {
-			if err := state.LegalName(s.Name); err != nil {
-				errs = append(errs, fmt.Errorf("operator %q: %w", n.Name, err))
+		entered, timed := map[int]bool{}, len(n.Parents) == 0
+		for _, e := range n.Parents {
+			entered[e.Input], timed = true, timed || !e.Untimed
+		}
+		if !timed {
+			errs = append(errs, fmt.Errorf("operator %q: no edge brings the time", n.Name))
+		}
+		for input := range n.inputs() {
+			if !entered[input] {
+				errs = append(errs, fmt.Errorf("operator %q: nothing enters it by input %d", n.Name, input))
 			}
-			if other, taken := owner[s.Name]; taken {
-				errs = append(errs, fmt.Errorf("the name %q is used by two operators, %q and %q; names of state are unique in an application", s.Name, other, n.Name))
-			}
-			owner[s.Name] = n.Name
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// inputs is one more than the last input by which an edge enters the node.
+func (n *Node) inputs() (count int) {
+	for _, e := range n.Parents {
+		count = max(count, e.Input+1)
+	}
+	return count
 }
 
 func (t *Topology) checkTopics() error {
@@ -182,7 +197,7 @@ func (t *Topology) checkPolicy() error {
 }
 
 // cut gives every connected set of nodes a number, in the order of their first
-// nodes.
+// nodes. Edges connect nodes, and so do stores.
 func (t *Topology) cut() {
 	root := make([]int, len(t.nodes))
 	for i := range root {
@@ -194,10 +209,20 @@ func (t *Topology) cut() {
 		}
 		return i
 	}
+	unite := func(m, n NodeID) {
+		a, b := find(int(m)), find(int(n))
+		root[max(a, b)] = min(a, b)
+	}
+	users := map[string]NodeID{}
 	for _, n := range t.nodes {
 		for _, e := range n.Parents {
-			a, b := find(int(n.ID)), find(int(e.From))
-			root[max(a, b)] = min(a, b)
+			unite(n.ID, e.From)
+		}
+		for _, name := range n.Stores {
+			if other, ok := users[name]; ok {
+				unite(n.ID, other)
+			}
+			users[name] = n.ID
 		}
 	}
 	byRoot := map[int]*Subtopology{}
@@ -210,14 +235,22 @@ func (t *Topology) cut() {
 		}
 		sub.add(n)
 	}
-	for _, s := range t.subs {
-		slices.SortFunc(s.Stores, func(a, b state.Spec) int { return strings.Compare(a.Name, b.Name) })
+	t.allot()
+}
+
+// Format is what the records of a repartition topic that is read are written in;
+// nil of other topics.
+func (s *Subtopology) Format(topic string) *Format {
+	for _, n := range s.Nodes {
+		if n.Kind == SourceNode && n.Topic == topic {
+			return n.Format
+		}
 	}
+	return nil
 }
 
 func (s *Subtopology) add(n *Node) {
 	s.Nodes = append(s.Nodes, n)
-	s.Stores = append(s.Stores, n.Stores...)
 	switch n.Kind {
 	case SourceNode:
 		s.Sources = append(s.Sources, n.Topic)

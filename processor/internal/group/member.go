@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -31,18 +32,20 @@ const eventQueue = 16
 // where partitions are taken away, wait until the worker has committed and
 // closed the tasks; they touch nothing else. After Stop they return at once.
 type Member struct {
-	group    string
-	offsets  *Offsets
-	client   *kgo.Client
-	balancer *balancer
-	Events   chan Event // for the worker, in their order
-	Notes    chan error // warnings, for the worker to pass on; lost when too many
-	waker    *broker.Waker
-	losses   atomic.Uint64
-	silent   atomic.Bool // the last request about the seat was not answered
-	answered func(bool)  // is told when that changes
-	quit     chan struct{}
-	cancel   context.CancelFunc
+	group     string
+	offsets   *Offsets
+	changelog func(store string) string
+	client    *kgo.Client
+	balancer  *balancer
+	Events    chan Event // for the worker, in their order
+	Notes     chan error // warnings, for the worker to pass on; lost when too many
+	waker     *broker.Waker
+	losses    atomic.Uint64
+	asking    sync.Mutex // requests end on two goroutines; it guards silent, and that answered hears of it in order
+	silent    bool       // the last request about the seat was not answered
+	answered  func(bool) // is told when that changes; must not wait
+	quit      chan struct{}
+	cancel    context.CancelFunc
 }
 
 // A MemberConfig is what a seat in the group is made of.
@@ -50,6 +53,8 @@ type MemberConfig struct {
 	Client []kgo.Opt // of all connections
 	Topics []string  // that the application reads
 	Layout *Layout   // of all its tasks
+	// Changelog names the changelog of a store.
+	Changelog func(store string) string
 	// SessionTimeout, RebalanceTimeout and HeartbeatInterval are those of the group.
 	SessionTimeout, RebalanceTimeout, HeartbeatInterval time.Duration
 	// Answered is told when the broker that keeps the group begins to leave requests
@@ -63,7 +68,7 @@ func Join(cfg MemberConfig, offsets *Offsets, w *broker.Waker) (*Member, error) 
 	ctx, cancel := context.WithCancel(context.Background())
 	b := &balancer{layout: cfg.Layout}
 	m := &Member{
-		group: offsets.name, offsets: offsets, balancer: b, Events: make(chan Event, eventQueue), Notes: make(chan error, notesKept),
+		group: offsets.name, offsets: offsets, changelog: cfg.Changelog, balancer: b, Events: make(chan Event, eventQueue), Notes: make(chan error, notesKept),
 		answered: cfg.Answered, waker: w, quit: make(chan struct{}), cancel: cancel,
 	}
 	b.tell, b.needs = m.note, m.needs
@@ -159,7 +164,13 @@ func (m *Member) OnBrokerE2E(_ kgo.BrokerMetadata, key int16, e kgo.BrokerE2E) {
 		return
 	}
 	err := e.Err()
-	if silent := err != nil; !errors.Is(err, context.Canceled) && m.silent.Swap(silent) != silent {
+	if errors.Is(err, context.Canceled) {
+		return
+	}
+	m.asking.Lock()
+	defer m.asking.Unlock()
+	if silent := err != nil; m.silent != silent {
+		m.silent = silent
 		m.answered(!silent)
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/millrace/millrace/processor/internal/assign"
 	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/processor/internal/task"
-	"github.com/millrace/millrace/state"
 )
 
 // needsTimeout bounds the question of what the state of the tasks has, in the
@@ -39,7 +38,7 @@ func (m *Member) needs(seats []seat) func(assign.Task) []string {
 		source := m.balancer.layout.Sources[t.Subtopology][0]
 		notes := offsets[broker.TopicPartition{Topic: source, Partition: t.Partition}].Meta.Notes
 		for _, store := range stores {
-			note, ok := task.FindNote(notes, state.ChangelogTopic(m.offsets.name, store))
+			note, ok := task.FindNote(notes, m.changelog(store))
 			if ok && note.Stopped == task.Following {
 				all = append(all, store)
 			}

@@ -7,7 +7,6 @@ import (
 
 	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/processor/internal/task"
-	"github.com/millrace/millrace/state"
 )
 
 // Evidence decides which topics are an application's. The name alone cannot:
@@ -90,7 +89,9 @@ func InternalTopics(g *graph.Topology, applicationID string) (names []string) {
 	g = g.Bind(applicationID)
 	for _, s := range g.Subtopologies() {
 		for _, store := range s.Stores {
-			names = append(names, state.ChangelogTopic(applicationID, store.Name))
+			if store.Changelog == "" { // else it is somebody's, and kept
+				names = append(names, store.ChangelogTopic(applicationID))
+			}
 		}
 	}
 	for _, r := range g.Repartitions() {

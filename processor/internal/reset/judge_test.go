@@ -1,10 +1,13 @@
 package reset
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/processor/internal/task"
+	"github.com/millrace/millrace/state"
 )
 
 func TestInfix(t *testing.T) {
@@ -102,5 +105,22 @@ func TestJudgeWithATopology(t *testing.T) {
 		if got, why := e.judge(topic); got != want || !strings.HasPrefix(why, "not in the topology") {
 			t.Errorf("%s: %v, %s", topic, got, why)
 		}
+	}
+}
+
+// TestATopicThatAStoreNamesIsNotInternal: it was there before the application and
+// is kept.
+func TestATopicThatAStoreNamesIsNotInternal(t *testing.T) {
+	b := graph.NewBuilder("test")
+	in := b.Add(graph.Node{Name: "in", Kind: graph.SourceNode, Topic: "in"})
+	b.Add(graph.Node{Name: "op", Kind: graph.OperatorNode, Stores: []string{"counts", "users"}}, graph.Edge{From: in})
+	b.AddStore("op", state.Spec{Name: "counts"})
+	b.AddStore("op", state.Spec{Name: "users", Changelog: "all-users"})
+	g, err := b.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := InternalTopics(g, "app"); !slices.Equal(got, []string{"app-counts-changelog"}) {
+		t.Errorf("internal topics %q", got)
 	}
 }

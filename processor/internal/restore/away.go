@@ -62,6 +62,9 @@ func (r *Restorer) bringUp(ctx context.Context, t *TaskState, f *fitting) error 
 	if err := r.stillThere(ctx, t, from, topics); err != nil {
 		return err
 	}
+	if i := slices.IndexFunc(t.Inputs, func(in Input) bool { return in.Failed.More }); i >= 0 {
+		return fmt.Errorf("task %s: %q were away while other versions of the application ran, and more records of topic %q partition %d failed meanwhile than can be remembered: they would be counted now; give their operators other names, under which they begin empty, or: %w", t.ID, topics, t.Inputs[i].Topic, t.Inputs[i].Partition, broker.ErrReset)
+	}
 	t.away = &away{sub: sub, stores: stores, topics: topics, held: t.standing(r.cfg.Topics), before: before}
 	for i := range t.Inputs {
 		t.Inputs[i].Stand(t.stoppedAt(i, from[i], f))
@@ -110,8 +113,7 @@ func (t *TaskState) standing(c *topics.Catalog) (all []state.Input) {
 }
 
 // stoppedAt is where an input is gone on from for what was away, with the time that
-// a store knows of it. A repartition topic alone has none: time begins anew for it,
-// and those who read it do not go back.
+// a store, or else the note on a repartition topic, knows of it.
 func (t *TaskState) stoppedAt(i int, offset int64, f *fitting) state.Input {
 	for _, p := range f.away {
 		if in, ok := inputOf(p, t.Inputs[i].TopicPartition); ok && in.Offset == offset {
@@ -119,6 +121,11 @@ func (t *TaskState) stoppedAt(i int, offset int64, f *fitting) state.Input {
 		}
 	}
 	in := state.Input{Offset: offset, Watermark: group.NoCommit().Meta.Watermark, Highest: group.NoCommit().Meta.Watermark}
+	for _, topic := range t.Sub.Feeds {
+		if note, ok := task.FindNote(t.Inputs[i].Notes, topic); ok && note.Stopped == offset {
+			in.Watermark, in.Highest = note.Watermark, note.Highest
+		}
+	}
 	if offset == t.Inputs[i].Offset {
 		in.Watermark, in.Highest, in.Upstream = t.Inputs[i].Watermark, t.Inputs[i].Highest, t.Inputs[i].Upstream
 	}

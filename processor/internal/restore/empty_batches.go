@@ -11,17 +11,18 @@ import (
 	"github.com/millrace/millrace/processor/internal/broker"
 )
 
-// stalled looks why a changelog gives nothing between at and to. Either an open
-// transaction is in the way, and it has to be waited for; or compaction has
+// stalled looks why a topic of that id gives nothing between at and to. Either an
+// open transaction is in the way, and it has to be waited for; or compaction has
 // left nothing but empty batches, which a client never shows: then the position
-// after them is returned.
-func (r *Restorer) stalled(ctx context.Context, tp broker.TopicPartition, at, to int64) (int64, error) {
+// after them is returned; or its broker gives nothing for now, which is an error or
+// leaves the position where it is.
+func (r *Restorer) stalled(ctx context.Context, tp broker.TopicPartition, id [16]byte, at, to int64) (int64, error) {
 	stable, err := broker.StableEnd.Ask(ctx, r.cfg.Requests, []broker.TopicPartition{tp})
 	if err != nil {
 		return at, err
 	}
 	if s := stable[tp]; s < to {
-		r.note(fmt.Errorf("changelog %q partition %d has an open transaction at offset %d; waiting until it ends or times out", tp.Topic, tp.Partition, s))
+		r.note(fmt.Errorf("topic %q partition %d has an open transaction at offset %d; waiting until it ends or times out", tp.Topic, tp.Partition, s))
 		return at, nil
 	}
 	leader, _, err := r.reader.PartitionLeader(tp.Topic, tp.Partition)
@@ -31,7 +32,7 @@ func (r *Restorer) stalled(ctx context.Context, tp broker.TopicPartition, at, to
 	req := kmsg.NewPtrFetchRequest()
 	req.ReplicaID, req.MaxBytes, req.IsolationLevel, req.SessionEpoch = -1, broker.FetchBytes, 1, -1
 	rt := kmsg.NewFetchRequestTopic()
-	rt.Topic, rt.TopicID = tp.Topic, r.cfg.Topics.IDs[tp.Topic] // the client chooses the version, and with it one of them
+	rt.Topic, rt.TopicID = tp.Topic, id // the client chooses the version, and with it one of them
 	rp := kmsg.NewFetchRequestTopicPartition()
 	rp.Partition, rp.FetchOffset, rp.PartitionMaxBytes, rp.CurrentLeaderEpoch = tp.Partition, at, broker.FetchBytes, -1
 	rt.Partitions = append(rt.Partitions, rp)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/processor/internal/topics"
 	"github.com/millrace/millrace/state"
 )
 
@@ -31,6 +32,9 @@ func (r *Restorer) fedByOthers(ctx context.Context, t *TaskState, f *fitting) er
 		p, ok := t.Stores.Position(s.Name)
 		if !ok || len(p.Inputs) == 0 {
 			continue
+		}
+		if err := r.replaced(t, s.Name, p); err != nil {
+			return err
 		}
 		if err := r.fedBefore(ctx, t, s.Name, p); err != nil {
 			return err
@@ -58,6 +62,20 @@ func (r *Restorer) fedBefore(ctx context.Context, t *TaskState, store string, p 
 		}
 	}
 	return nil
+}
+
+// replaced refuses a store that was fed by source topics and is fed by repartition
+// topics now, or the reverse: who writes a source decides where a key is, so the same
+// key may be in another partition from here on, and begin anew there.
+func (r *Restorer) replaced(t *TaskState, store string, p state.Position) error {
+	for _, in := range p.Inputs {
+		for _, now := range t.Inputs {
+			if r.repartition(in.Topic) == r.repartition(now.Topic) {
+				return nil
+			}
+		}
+	}
+	return fmt.Errorf("task %s: store %q was fed by topic %q and is fed by topic %q now: a key need not be in the same partition of both, and would begin anew in another: give the operator another name, under which it begins empty, or: %w", t.ID, store, p.Inputs[0].Topic, t.Inputs[0].Topic, broker.ErrReset)
 }
 
 // fedAgain refuses a store that shares no topic with its former self, where a
@@ -101,6 +119,10 @@ func (r *Restorer) holdsRecords(ctx context.Context, tp broker.TopicPartition, f
 	if err != nil || at >= end {
 		return false, err
 	}
+	id, err := topics.IDOf(ctx, r.cfg.Requests, tp.Topic)
+	if err != nil {
+		return false, err
+	}
 	r.reader.AddConsumePartitions(map[string]map[int32]kgo.Offset{tp.Topic: {tp.Partition: kgo.NewOffset().At(at)}})
 	defer r.reader.RemoveConsumePartitions(map[string][]int32{tp.Topic: {tp.Partition}})
 	for at < end {
@@ -108,8 +130,10 @@ func (r *Restorer) holdsRecords(ctx context.Context, tp broker.TopicPartition, f
 		if err != nil {
 			return false, err
 		}
-		if len(records) == 0 { // compaction and aborted transactions leave offsets without records
-			return false, nil
+		if len(records) == 0 {
+			if at, err = r.stalled(ctx, tp, id, at, end); err != nil {
+				return false, err
+			}
 		}
 		for _, rec := range records {
 			if at = rec.Offset + 1; rec.Offset < end && !rec.Attrs.IsControl() && !tellsTime(rec) {

@@ -135,11 +135,14 @@ func (r *Restorer) replay(ctx context.Context, t *TaskState, store string, tp br
 	var batch []state.ChangelogRecord
 	for at := from; at < to; {
 		records, err := r.read(ctx, tp)
+		if errors.Is(err, kerr.OffsetOutOfRange) {
+			return fmt.Errorf("changelog %q partition %d is cut off: %w: %w", tp.Topic, tp.Partition, err, errUnusable)
+		}
 		if err != nil {
 			return err
 		}
 		if len(records) == 0 {
-			if at, err = r.stalled(ctx, tp, at, to); err != nil {
+			if at, err = r.stalled(ctx, tp, r.cfg.Topics.IDs[tp.Topic], at, to); err != nil {
 				return err
 			}
 		}
@@ -188,11 +191,8 @@ func (r *Restorer) read(ctx context.Context, tp broker.TopicPartition) ([]*kgo.R
 		if (broker.TopicPartition{Topic: p.Topic, Partition: p.Partition}) == tp {
 			records = append(records, p.Records...)
 		}
-		switch {
-		case errors.Is(p.Err, kerr.OffsetOutOfRange):
-			failed = fmt.Errorf("changelog %q partition %d is cut off: %w: %w", tp.Topic, tp.Partition, p.Err, errUnusable)
-		case p.Err != nil && failed == nil && !errors.Is(p.Err, context.DeadlineExceeded):
-			failed = fmt.Errorf("read changelog %q partition %d: %w", tp.Topic, tp.Partition, p.Err)
+		if p.Err != nil && failed == nil && !errors.Is(p.Err, context.DeadlineExceeded) {
+			failed = fmt.Errorf("read topic %q partition %d: %w", tp.Topic, tp.Partition, p.Err)
 		}
 	})
 	if ctx.Err() != nil {

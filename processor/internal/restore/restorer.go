@@ -211,6 +211,9 @@ func (r *Restorer) admit(t *TaskState, offsets map[broker.TopicPartition]group.C
 		if err := c.Admit(r.cfg.ApplicationID, in.TopicPartition, r.cfg.Run); err != nil {
 			return err
 		}
+		if err := AdmitFormat(c, in.TopicPartition, t.Sub.Format(in.Topic)); err != nil {
+			return err
+		}
 	}
 	return nil
 }

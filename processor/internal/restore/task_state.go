@@ -37,7 +37,9 @@ type Input struct {
 	Watermark int64 // committed with it
 	Highest   int64 // committed with it
 	Upstream  []state.Upstream
+	Formats   []string    // committed with it
 	Notes     []task.Note // to be committed
+	Failed    task.Failed // committed with it
 	End       int64       // of a bounded run
 	Finished  bool        // of a bounded run, committed
 }
@@ -55,7 +57,7 @@ func NewTaskState(id task.ID, sub *graph.Subtopology, owner group.Identity) Task
 func (t *TaskState) Changelogs(applicationID string) []string {
 	if t.topics == nil {
 		for _, s := range t.Sub.Stores {
-			t.topics = append(t.topics, state.ChangelogTopic(applicationID, s.Name))
+			t.topics = append(t.topics, s.ChangelogTopic(applicationID))
 		}
 	}
 	return t.topics

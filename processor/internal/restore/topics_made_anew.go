@@ -50,8 +50,8 @@ func (r *Restorer) notesOf(t *TaskState, c group.Committed) (notes []task.Note) 
 		if ok && n.ID == 0 {
 			n.ID = was.ID
 		}
-		if ok && was.Stopped < c.Offset && !r.cfg.accepts(topic) {
-			n.Stopped = was.Stopped
+		if ok && was.Stopped != task.Following && was.Stopped < c.Offset && !r.cfg.accepts(topic) {
+			n.Stopped, n.Watermark, n.Highest = was.Stopped, was.Watermark, was.Highest
 		}
 		notes = append(notes, n)
 	}
@@ -60,7 +60,7 @@ func (r *Restorer) notesOf(t *TaskState, c group.Committed) (notes []task.Note) 
 			continue
 		}
 		if n.Stopped == task.Following {
-			n.Stopped = c.Offset
+			n.Stopped, n.Watermark, n.Highest = c.Offset, c.Meta.Watermark, c.Meta.Highest
 		}
 		notes = append(notes, n)
 	}

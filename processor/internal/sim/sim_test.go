@@ -20,7 +20,6 @@ import (
 	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/processor/internal/task"
 	"github.com/millrace/millrace/processor/internal/worker"
-	"github.com/millrace/millrace/state"
 )
 
 // Limits of virtual time.
@@ -114,7 +113,7 @@ func (s *sim) topics() []string {
 	all := slices.Concat(s.opt.sources(), s.topology.SinkTopics())
 	for _, sub := range s.topology.Subtopologies() {
 		for _, spec := range sub.Stores {
-			all = append(all, state.ChangelogTopic(application, spec.Name))
+			all = append(all, spec.ChangelogTopic(application))
 		}
 	}
 	return all

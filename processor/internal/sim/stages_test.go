@@ -273,7 +273,7 @@ func (v *verdict) times() {
 	}
 	for _, sub := range v.s.topology.Subtopologies() {
 		for _, spec := range sub.Stores {
-			topic := state.ChangelogTopic(application, spec.Name)
+			topic := spec.ChangelogTopic(application)
 			for _, p := range v.s.cluster.PartitionInfos(topic) {
 				v.positions(v.log[place{topic, p.Partition}])
 			}

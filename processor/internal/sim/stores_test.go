@@ -82,7 +82,7 @@ func (h *host) checkStores(log map[place][]*kgo.Record) {
 				below = position.Closing.Below
 			}
 			h.checkPosition(id, position)
-			topic := state.ChangelogTopic(application, spec.Name)
+			topic := spec.ChangelogTopic(application)
 			next := stores.ChangelogNext(spec.Name)
 			if info := h.s.cluster.PartitionInfo(topic, id.Partition); next > 0 && (info == nil || next > info.HighWatermark) {
 				h.s.bad("I7: host %d: task %s is at offset %d of %s, which ends before", h.id, id, next, topic)

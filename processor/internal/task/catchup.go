@@ -20,7 +20,8 @@ type CatchUp struct {
 	Topics []uint64      // NoteTopic of the changelogs and repartition topics
 	Held   []state.Input // one for each input
 	// Before are the operators that were there all the time: what they count and
-	// what they route was counted and routed before.
+	// what they route was counted and routed before, and so was each record that
+	// fails in them. One that fails behind them is counted at its source and is news.
 	Before []graph.NodeID
 }
 
@@ -47,28 +48,29 @@ func (t *Task) stay(c *Commit) {
 	for _, id := range t.cfg.CatchUp.Before {
 		c.Counters[id] = graph.Counters{}
 	}
+	for _, in := range t.inputs {
+		c.Counters[in.node.ID], in.news = in.news, graph.Counters{}
+	}
 }
 
-// notes are those of an input for a commit in which a CatchUp has reached an
-// offset of it.
-func (u *CatchUp) notes(notes []Note, reached int64, last bool) []Note {
+// notes are those of an input for a commit in which a CatchUp has come so far in
+// it.
+func (u *CatchUp) notes(notes []Note, reached state.Input, last bool) []Note {
 	if last {
-		reached = Following
+		reached.Offset = Following
 	}
 	notes = slices.Clone(notes)
 	for i := range notes {
-		if slices.Contains(u.Topics, notes[i].Topic) {
-			notes[i].Stopped = reached
+		if n := &notes[i]; slices.Contains(u.Topics, n.Topic) {
+			n.Stopped, n.Watermark, n.Highest = reached.Offset, reached.Watermark, reached.Highest
 		}
 	}
 	return notes
 }
 
-// toldBefore reports whether an operator's word on the current record was given
-// before, by the version that went on.
-func (t *Task) toldBefore(operator string) bool {
+// toldBefore reports whether what a node says of the current record was said
+// before, by the version that went on. Of an unknown node it was not.
+func (t *Task) toldBefore(node *graph.Node) bool {
 	u := t.cfg.CatchUp
-	return u != nil && slices.ContainsFunc(t.nodes, func(n node) bool {
-		return n.recipe.Name == operator && slices.Contains(u.Before, n.recipe.ID)
-	})
+	return u != nil && node != nil && slices.Contains(u.Before, node.ID)
 }

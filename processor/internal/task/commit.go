@@ -18,6 +18,8 @@ type Commit struct {
 	Offsets  []state.Input    // to be committed: the processed positions and watermarks of all inputs
 	Reached  []state.Input    // where the stores are: as Offsets, but for a CatchUp
 	Metadata []string         // for the offset commit of each of Offsets
+	Failed   []Failed         // what Metadata says of them
+	Formats  [][]string       // what Metadata says of them
 	Records  int              // processed in it
 	Counters []graph.Counters // what each node has seen, by NodeID
 
@@ -91,7 +93,8 @@ func (t *Task) Prepare() (c *Commit, err error) {
 		t.stay(c)
 	}
 	for i, in := range t.inputs {
-		c.Metadata = append(c.Metadata, EncodeMeta(t.meta(in, c, i)))
+		m := t.meta(in, c, i)
+		c.Metadata, c.Failed, c.Formats = append(c.Metadata, EncodeMeta(m)), append(c.Failed, in.Failed.clone()), append(c.Formats, m.Formats)
 	}
 	if t.cfg.Stores != nil {
 		if c.Entries, err = t.cfg.Stores.Prepare(c.Reached, t.cfg.Run); err != nil {
@@ -109,9 +112,9 @@ func (t *Task) Prepare() (c *Commit, err error) {
 
 func (t *Task) meta(in *input, c *Commit, index int) Meta {
 	stored := c.Offsets[index]
-	m := Meta{Watermark: stored.Watermark, Highest: stored.Highest, TopicID: rawID(stored.TopicID), Notes: in.Notes, Run: t.cfg.Run, Upstream: stored.Upstream}
+	m := Meta{Watermark: stored.Watermark, Highest: stored.Highest, TopicID: rawID(stored.TopicID), Notes: in.Notes, Failed: in.Failed, Run: t.cfg.Run, Upstream: stored.Upstream, Formats: in.formats.texts()}
 	if u := t.cfg.CatchUp; u != nil {
-		m.Notes = u.notes(in.Notes, c.Reached[index].Offset, c.last)
+		m.Notes = u.notes(in.Notes, c.Reached[index], c.last)
 	}
 	if t.cfg.Run != "" {
 		m.End, m.LogicalNow, m.Finished = in.End, t.cfg.LogicalNow, t.ended
@@ -136,6 +139,9 @@ func (t *Task) Committed(changelogNext []int64, wallMillis int64) error {
 	if len(t.pending) == 0 {
 		return fmt.Errorf("task %s: Committed without Prepare", t.cfg.ID)
 	}
+	if err := t.tellCommitted(); err != nil {
+		return err
+	}
 	if t.cfg.Stores != nil {
 		if err := t.cfg.Stores.Apply(changelogNext, wallMillis); err != nil {
 			return fmt.Errorf("task %s: apply committed state: %w", t.cfg.ID, err)
@@ -146,6 +152,28 @@ func (t *Task) Committed(changelogNext []int64, wallMillis int64) error {
 	t.done = t.done || c.last
 	t.outbox.GiveBack(c.parcel)
 	return nil
+}
+
+// tellCommitted calls what the nodes have to do after a commit. It comes before the
+// state is applied: Kafka has the commit, whatever becomes of that.
+func (t *Task) tellCommitted() (err error) {
+	defer t.caught(&err)
+	for i := range t.nodes {
+		if after := t.nodes[i].inst.AfterCommit; after != nil {
+			after()
+		}
+	}
+	return nil
+}
+
+// Aborted is called when the task is thrown away: what was not answered by
+// Committed is undone. Nothing else is called afterwards but what only looks.
+func (t *Task) Aborted() {
+	for i := range t.nodes {
+		if after := t.nodes[i].inst.AfterAbort; after != nil {
+			after()
+		}
+	}
 }
 
 // Finished says that a bounded task has reached the end of every input, fired

@@ -1,13 +1,16 @@
 package task
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"hash/fnv"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/millrace/millrace/processor/internal/graph"
 )
@@ -26,8 +29,8 @@ type letter struct {
 	own       []graph.Header
 	where     []graph.Header // it came from
 	partition int32          // its own, for one without a key
-	attempts  int
-	first     string // when it failed first
+	attempts  int64
+	first     int64 // when it failed first, ms since epoch
 }
 
 const (
@@ -51,6 +54,7 @@ const (
 	headerKey         = "__millrace.errors.key"             // "none": the original has none
 	headerHeaders     = "__millrace.errors.headers"         // "cut": the original's are shorter here, or left out
 	headerSink        = "__millrace.errors.sink"            // the topic of a result that comes of no record
+	headerHeld        = "__millrace.errors.held"            // the operator that has held such a result back
 
 	prefixStreams = "__streams.errors."
 	prefixOwn     = "__millrace.errors."
@@ -63,9 +67,13 @@ const messageLimit = 1024
 // stackLimit bounds the stack of a panic in a header.
 const stackLimit = 4096
 
-// messageLeast is what is left of that text where even hashes leave too little
+// nameLimit bounds the other texts: types, operators and versions are called as
+// somebody likes.
+const nameLimit = 256
+
+// textLeast is what is left of all those texts where even hashes leave too little
 // room.
-const messageLeast = 64
+const textLeast = 64
 
 // headerLimit bounds the value of a header of the original where the letter is
 // larger than its topic takes.
@@ -73,15 +81,16 @@ const headerLimit = 256
 
 // route sends the current record, dropped by an operator, to the dead-letter
 // topic.
-func (t *Task) route(operator string, reason graph.Reason) { t.deadLetter(operator, reason, nil) }
+func (t *Task) route(node *graph.Node, reason graph.Reason) {
+	if t.context.Message != nil && !t.toldBefore(node) {
+		t.deadLetter(node.Name, reason, nil)
+	}
+}
 
 // deadLetter sends the current record to the dead-letter topic; failure is nil
 // for a drop.
 func (t *Task) deadLetter(operator string, reason graph.Reason, failure *graph.RecordError) {
 	m, o := t.context.Message, t.context.Source
-	if m == nil || t.toldBefore(operator) {
-		return
-	}
 	l := t.newLetter(m.Key, m.Value, m.Timestamp, m.Headers, o.Partition)
 	l.where = []graph.Header{
 		header(headerTopic, o.Topic), header(headerPartition, strconv.Itoa(int(o.Partition))), header(headerOffset, strconv.FormatInt(o.Offset, 10)),
@@ -103,25 +112,47 @@ func (t *Task) routeResult(node *graph.Node, out graph.Out, why error) {
 	t.post(l, graph.Origin{Topic: out.Topic, Partition: out.Partition, Offset: -1})
 }
 
+// routeHeld sends a result that an operator has held back, and that has failed, to
+// the dead-letter topic.
+func (t *Task) routeHeld(node *graph.Node, held graph.Out, failure *graph.RecordError) {
+	l := t.newLetter(bytes.Clone(held.Key), bytes.Clone(held.Value), held.Timestamp, nil, t.cfg.ID.Partition)
+	l.where = []graph.Header{header(headerHeld, text(node.Name, nameLimit))}
+	t.describe(l, failure.Operator, failure.Reason(), failure.Phase, failure.Report())
+	t.post(l, graph.Origin{Topic: node.Name, Partition: t.cfg.ID.Partition, Offset: -1})
+}
+
 // newLetter takes the headers of earlier failures off, and on with what they
-// know.
+// know: numbers, for anybody may have written them.
 func (t *Task) newLetter(key, value []byte, at int64, headers []graph.Header, partition int32) *letter {
-	l := &letter{out: graph.Out{Topic: t.env.Policy.Topic, Timestamp: max(at, 0), Key: key, Value: value}, partition: partition}
-	l.first = strconv.FormatInt(t.env.Wall, 10)
+	l := &letter{out: graph.Out{Topic: t.env.Policy.Topic, Timestamp: max(at, 0), Key: key, Value: value}, partition: partition, first: t.env.Wall}
+	var original int64
+	was := false // it had another time
 	for _, h := range headers {
 		switch {
 		case h.Key == headerAttempts:
-			l.attempts, _ = strconv.Atoi(string(h.Value))
+			number(h, &l.attempts)
 		case h.Key == headerFirst:
-			l.first = string(h.Value)
+			number(h, &l.first)
 		case h.Key == headerTimestamp:
-			l.own = append(l.own, h)
+			was = number(h, &original) || was
 		case h.Key == graph.HeaderStamp, strings.HasPrefix(h.Key, prefixStreams), strings.HasPrefix(h.Key, prefixOwn):
 		default:
 			l.original = append(l.original, h)
 		}
 	}
+	if was {
+		l.add(headerTimestamp, strconv.FormatInt(original, 10))
+	}
 	return l
+}
+
+// number sets n to what a header says, and reports whether that is a number.
+func number(h graph.Header, n *int64) bool {
+	v, err := strconv.ParseInt(string(h.Value), 10, 64)
+	if err == nil {
+		*n = v
+	}
+	return err == nil
 }
 
 func (l *letter) add(key, value string) { l.own = append(l.own, header(key, value)) }
@@ -134,20 +165,33 @@ func (l *letter) has(key string) bool {
 }
 
 func (t *Task) describe(l *letter, operator string, reason graph.Reason, phase graph.Phase, what graph.Report) {
-	l.add(headerException, what.Kind)
-	l.add(headerMessage, what.Message[:min(len(what.Message), messageLimit)])
+	l.add(headerException, text(what.Kind, nameLimit))
+	l.add(headerMessage, text(what.Message, messageLimit))
 	if what.Stack != "" {
-		l.add(headerStack, what.Stack[:min(len(what.Stack), stackLimit)])
+		l.add(headerStack, text(what.Stack, stackLimit))
 	}
 	l.own = append(l.own, l.where...)
 	l.add(headerReason, reason.String())
 	l.add(headerPhase, string(phase))
-	l.add(headerOperator, operator)
-	l.add(headerAttempts, strconv.Itoa(max(l.attempts, 0)+1))
-	l.add(headerFirst, l.first)
+	l.add(headerOperator, text(operator, nameLimit))
+	l.add(headerAttempts, strconv.FormatInt(min(max(l.attempts, 0), math.MaxInt64-1)+1, 10))
+	l.add(headerFirst, strconv.FormatInt(l.first, 10))
 	l.add(headerApplication, t.cfg.ApplicationID)
-	l.add(headerVersion, t.cfg.Version)
+	l.add(headerVersion, text(t.cfg.Version, nameLimit))
 	l.add(headerFingerprint, fingerprint(string(phase), operator, what.Kind, what.Place))
+}
+
+// text is s, or its beginning, in UTF-8 and with so many bytes at most. What is no
+// UTF-8 becomes U+FFFD, which may be longer, so that comes before the cut.
+func text(s string, limit int) string {
+	s = strings.ToValidUTF8(s[:min(len(s), limit+utf8.UTFMax)], "\uFFFD")
+	if len(s) <= limit {
+		return s
+	}
+	for !utf8.RuneStart(s[limit]) {
+		limit--
+	}
+	return s[:limit]
 }
 
 // post makes the letter one that its topic takes, and sends it.
@@ -174,7 +218,7 @@ func (t *Task) post(l *letter, origin graph.Origin) {
 // fit makes the letter no larger than most bytes: of what is less and less
 // dispensable it gives up what it must.
 func (l *letter) fit(most int) {
-	for _, shrink := range []func(){func() {}, l.dropStack, l.cutHeaders, l.hashLong, l.dropHeaders, l.cutMessage} {
+	for _, shrink := range []func(){func() {}, l.dropStack, l.cutHeaders, l.hashLong, l.dropHeaders, l.cutTexts} {
 		shrink()
 		l.out.Headers = append(l.original[:len(l.original):len(l.original)], l.own...)
 		if l.out.WireSize() <= most {
@@ -231,10 +275,11 @@ func (l *letter) dropHeaders() {
 	}
 }
 
-func (l *letter) cutMessage() {
+func (l *letter) cutTexts() {
 	for i, h := range l.own {
-		if h.Key == headerMessage {
-			l.own[i].Value = h.Value[:min(len(h.Value), messageLeast)]
+		switch h.Key {
+		case headerException, headerMessage, headerOperator, headerVersion, headerHeld:
+			l.own[i].Value = []byte(text(string(h.Value), textLeast))
 		}
 	}
 }

@@ -1,10 +1,13 @@
 package task_test
 
 import (
+	"errors"
+	"fmt"
 	"math"
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/processor/internal/task"
@@ -102,6 +105,82 @@ func TestADeadLetterAlwaysGetsOut(t *testing.T) {
 	l, h := letterOf(t, m, limited(func(sink, dead *graph.Limits) { sink.MaxBytes, dead.Compacted = 10, true }))
 	if string(l.Key) != "left-0-7" || h["__millrace.errors.key"] != "none" {
 		t.Errorf("key %q, headers %v", l.Key, h)
+	}
+}
+
+// TestWhatOthersHaveWrittenIntoTheHeadersOfALetter goes no further than it makes
+// sense: it is a number, once, and of no length of its own.
+func TestWhatOthersHaveWrittenIntoTheHeadersOfALetter(t *testing.T) {
+	const first, timestamp, attempts = "__millrace.errors.first.failed.at", "__millrace.errors.timestamp", "__millrace.errors.attempts"
+	long := strings.Repeat("7", 5000)
+	for name, c := range map[string]struct{ headers, want []string }{ // key, value, ...
+		"numbers":   {[]string{first, "5", timestamp, "6", attempts, "2"}, []string{first, "5", timestamp, "6", attempts, "3"}},
+		"too long":  {[]string{first, long, timestamp, long, attempts, long}, []string{first, "1000000000", timestamp, "", attempts, "1"}},
+		"no number": {[]string{first, "x", timestamp, "", attempts, "-4"}, []string{first, "1000000000", timestamp, "", attempts, "1"}},
+		"twice":     {[]string{first, "5", first, "6", timestamp, "7", timestamp, "8", attempts, "1", attempts, "2"}, []string{first, "6", timestamp, "8", attempts, "3"}},
+		"the most":  {[]string{attempts, "9223372036854775807"}, []string{attempts, "9223372036854775807"}},
+	} {
+		m := graph.Message{Key: []byte("key"), Value: []byte("value"), Timestamp: letterNow}
+		for i := 0; i < len(c.headers); i += 2 {
+			m.Headers = append(m.Headers, graph.Header{Key: c.headers[i], Value: []byte(c.headers[i+1])})
+		}
+		l, h := letterOf(t, m, limited(func(sink, dead *graph.Limits) { sink.MaxBytes, dead.MaxBytes = 1, 3000 }))
+		for i := 0; i < len(c.want); i += 2 {
+			if got := h[c.want[i]]; got != c.want[i+1] {
+				t.Errorf("%s: %s is %.30q, want %q", name, c.want[i], got, c.want[i+1])
+			}
+		}
+		if l.WireSize() > 3000 {
+			t.Errorf("%s: it has %d bytes", name, l.WireSize())
+		}
+	}
+}
+
+// A described failure is one whose text, and whose operator, are as somebody likes.
+func described(t *testing.T, name, text string, most int) (graph.Out, map[string]string) {
+	t.Helper()
+	cfg := config(t, func(b *stream.Builder) {
+		b.DeadLetter("dead")
+		stream.To(stream.TryMapValues(stream.From(b, left), func(*stream.Context, *stream.Record[string, string]) (string, error) {
+			return "", errors.New(text)
+		}, stream.Name(name)), out)
+	})
+	cfg.Version = name
+	cfg.Limits = limited(func(_, dead *graph.Limits) { dead.MaxBytes = most })
+	x := newTask(t, cfg)
+	feed(t, x, 0, messages(0, "v"))
+	step(t, x)
+	l, headers := prepare(t, x).Outputs[0], map[string]string{}
+	for _, h := range l.Headers {
+		headers[h.Key] = string(h.Value)
+	}
+	return l, headers
+}
+
+// TestTheHeadersOfALetterAreTexts in UTF-8, wherever they are cut, and none is of any
+// length that somebody likes.
+func TestTheHeadersOfALetterAreTexts(t *testing.T) {
+	for _, most := range []int{100_000, 1024} {
+		for name, text := range map[string]string{
+			"cut":     strings.Repeat("x", 1023) + "é" + strings.Repeat("é", 5000),
+			"shorter": strings.Repeat("x", 63) + "é",
+			"invalid": "a\xffb" + strings.Repeat("\xffx", 5000),
+			"at last": strings.Repeat("é", 511) + "x\xc3",
+		} {
+			l, h := described(t, text, text, most)
+			for key, value := range h {
+				if !utf8.ValidString(value) || len(value) > 1024 {
+					t.Errorf("%s, up to %d bytes: header %s has %d bytes, or is no text: %.50q", name, most, key, len(value), value)
+				}
+			}
+			if l.WireSize() > most {
+				t.Errorf("%s: it has %d bytes, and %d are taken", name, l.WireSize(), most)
+			}
+		}
+	}
+	_, h := described(t, "a", "a\xffb", 100_000)
+	if got := h["__streams.errors.message"]; got != "a\uFFFDb" {
+		t.Errorf("the message is %q", got)
 	}
 }
 
@@ -353,7 +432,7 @@ func (list) Decode(src []byte) ([]string, error) {
 }
 
 // TestACodecThatPanicsWhenARecordIsTakenBack: the record is to blame, and the
-// whole transaction is aborted.
+// whole transaction is aborted. Nothing else says that there is a codec at fault.
 func TestACodecThatPanicsWhenARecordIsTakenBack(t *testing.T) {
 	for _, bad := range []func() error{func() error { return mute{} }, func() error { panic("user code") }} {
 		cfg := config(t, func(b *stream.Builder) {
@@ -378,8 +457,14 @@ func TestACodecThatPanicsWhenARecordIsTakenBack(t *testing.T) {
 		x := newTask(t, cfg)
 		feed(t, x, 0, []graph.Message{{Key: []byte("k"), Value: []byte("none")}, {Key: []byte("k"), Value: []byte("bad"), Offset: 1, Timestamp: 1}})
 		_, err := x.Step(math.MaxInt64, 2)
-		if scope, _ := task.Classify(err); scope != task.RecordScope {
+		scope, poison := task.Classify(err)
+		if scope != task.RecordScope {
 			t.Errorf("scope %v, %v", scope, err)
+		}
+		for what, err := range map[string]error{"the error": err, "the poison": poison.Err()} {
+			if text := fmt.Sprint(err); !strings.Contains(text, `state: store "lists": a value that was noted cannot be decoded: the codec panics`) {
+				t.Errorf("%s does not name the codec: %s", what, text)
+			}
 		}
 	}
 }

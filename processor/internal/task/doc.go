@@ -11,5 +11,6 @@
 // The task goes on while commits are on their way: up to state.PendingCommits
 // may be pending, and Committed answers the oldest. One that failed takes all
 // behind it with it: it is answered by Stores.Discard and a new task over the
-// same stores. Nodes are built again, for user code may keep fields.
+// same stores. Nodes are built again, for user code may keep fields; those of
+// the former task are told by Aborted.
 package task

@@ -162,6 +162,9 @@ func (m *merger) time() graph.Time {
 // then what it says of its sender's time counts.
 func (t *Task) processEdge(in *input, m *graph.Message) error {
 	stamp, rest, err := graph.StampOf(m.Headers)
+	if err == nil {
+		err = in.formats.hear(&stamp)
+	}
 	if err != nil {
 		return fmt.Errorf("task %s: topic %q partition %d offset %d: %w", t.cfg.ID, in.Topic, in.Partition, m.Offset, err)
 	}
@@ -182,6 +185,9 @@ func (t *Task) finishEdge(in *input) error {
 	}
 	moved := in.edge.take(&t.stamp, t.elapsed)
 	t.pop(in)
+	if err := t.leave(-1); err != nil {
+		return fmt.Errorf("task %s: %w", t.cfg.ID, err)
+	}
 	if moved && len(t.clocked) > 0 {
 		return t.sweep(false)
 	}

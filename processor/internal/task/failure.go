@@ -22,11 +22,15 @@ type RecordError struct {
 	Task    ID
 	Origin  graph.Origin
 	Failure *graph.RecordError
+	stuck   error
 	scope   Scope
 }
 
 func (e *RecordError) Error() string {
 	s := fmt.Sprintf("task %s: topic %q partition %d offset %d: %v", e.Task, e.Origin.Topic, e.Origin.Partition, e.Origin.Offset, e.Failure)
+	if e.stuck != nil {
+		s += fmt.Sprintf("; and what it did cannot be taken back: %v", e.stuck)
+	}
 	if e.scope == TaskScope {
 		s += "; the record is kept: correct the application, or set an error policy (SkipErrors or DeadLetter of stream.Builder), and start again"
 	}
@@ -41,11 +45,12 @@ type Poison struct {
 	Task    ID
 	Origin  graph.Origin
 	Failure *graph.RecordError
+	Stuck   error // why what it did cannot be taken back; nil where nobody has tried
 }
 
 // Err is the failure with the record to blame.
 func (p *Poison) Err() error {
-	return &RecordError{Task: p.Task, Origin: p.Origin, Failure: p.Failure, scope: RecordScope}
+	return &RecordError{Task: p.Task, Origin: p.Origin, Failure: p.Failure, stuck: p.Stuck, scope: RecordScope}
 }
 
 // Classify says how far err reaches, and for RecordScope which record is to
@@ -53,7 +58,7 @@ func (p *Poison) Err() error {
 func Classify(err error) (Scope, Poison) {
 	var re *RecordError
 	if errors.As(err, &re) && re.scope == RecordScope {
-		return RecordScope, Poison{Task: re.Task, Origin: re.Origin, Failure: re.Failure}
+		return RecordScope, Poison{Task: re.Task, Origin: re.Origin, Failure: re.Failure, Stuck: re.stuck}
 	}
 	return TaskScope, Poison{}
 }
@@ -77,18 +82,20 @@ func (t *Task) answer(err error, c *graph.Counters) error {
 		return fmt.Errorf("task %s: topic %q partition %d offset %d: %w", t.cfg.ID, t.current.Topic, t.current.Partition, t.context.Source.Offset, err)
 	}
 	if t.env.Policy.OnError == graph.Fail {
-		return t.blamed(re, TaskScope)
+		return t.blamed(re, TaskScope, nil)
 	}
-	if !t.takeBack() {
-		return t.blamed(re, RecordScope)
+	t.locate(re)
+	if done, err := t.takeBack(); !done {
+		return t.blamed(re, RecordScope, err)
 	}
 	t.settle(re, c)
 	return nil
 }
 
-// blamed is a failure of the current record.
-func (t *Task) blamed(re *graph.RecordError, scope Scope) error {
-	return &RecordError{Task: t.cfg.ID, Origin: t.context.Source, Failure: re, scope: scope}
+// blamed is a failure of the current record; stuck is why what it did cannot be
+// taken back.
+func (t *Task) blamed(re *graph.RecordError, scope Scope, stuck error) error {
+	return &RecordError{Task: t.cfg.ID, Origin: t.context.Source, Failure: re, stuck: stuck, scope: scope}
 }
 
 // failed settles a failure that had no effects.
@@ -98,20 +105,40 @@ func (t *Task) failed(err error, c *graph.Counters) error {
 		return fmt.Errorf("task %s: topic %q partition %d offset %d: %w", t.cfg.ID, t.current.Topic, t.current.Partition, t.context.Source.Offset, err)
 	}
 	if t.env.Policy.OnError == graph.Fail {
-		return t.blamed(re, TaskScope)
+		return t.blamed(re, TaskScope, nil)
 	}
+	t.locate(re)
 	t.settle(re, c)
 	return nil
+}
+
+// locate says at which node a failure of the current record happened. Where nodes
+// are not watched it is taken for the source, and nobody asks.
+func (t *Task) locate(re *graph.RecordError) {
+	if re.Node == nil {
+		re.Node = t.at
+	}
+	if re.Node == nil {
+		re.Node = t.current.node
+	}
 }
 
 // settle counts a failed record at its source and, where the policy says so,
 // sends it to the dead-letter topic; that first, for the text of an error is user
 // code and may panic.
 func (t *Task) settle(re *graph.RecordError, c *graph.Counters) {
-	if t.env.Policy.OnError == graph.DeadLetter {
+	told := t.toldBefore(re.Node)
+	if t.env.Policy.OnError == graph.DeadLetter && !told {
 		t.deadLetter(re.Operator, re.Reason(), re)
 	}
 	c.Dropped[re.Reason()]++
+	if away(t.current.Notes) {
+		t.current.Failed.add(t.context.Source.Offset)
+	}
+	if t.cfg.CatchUp != nil && !told {
+		t.current.news.In++
+		t.current.news.Dropped[re.Reason()]++
+	}
 }
 
 // poison returns what is known to be wrong with the current record, if
@@ -147,7 +174,6 @@ func (t *Task) unblamed(failure *graph.RecordError) error {
 // panicked answers a panic of user code, which is a failure of the record that
 // was being processed, as any other. It reports whether that is settled.
 func (t *Task) panicked(p any) (settled bool, err error) {
-	t.env.Detached = false
 	failure := graph.Panicked("", p)
 	c := t.counters
 	switch t.stage {

@@ -28,11 +28,13 @@ type input struct {
 	next     int64 // the next offset expected from the log
 	swept    windowing.EventTime
 	edge     *edge // of a repartition topic; nil for other sources
+	formats  formats
 	quiet    quiet
 	silence  silence
 	hold     hold
-	goal     *state.Input // of a CatchUp: where the task itself is
-	until    int64        // nothing from this offset on is read; of bounded inputs
+	goal     *state.Input   // of a CatchUp: where the task itself is
+	news     graph.Counters // of a CatchUp, since the last Prepare: the failures that nobody has counted before
+	until    int64          // nothing from this offset on is read; of bounded inputs
 }
 
 func newInput(cfg Input, n *node, run string, goal *state.Input) *input {
@@ -41,8 +43,10 @@ func newInput(cfg Input, n *node, run string, goal *state.Input) *input {
 		channel:  n.recipe.Watermarks.Channel(windowing.EventTime(cfg.Watermark)),
 		position: cfg.Offset, next: cfg.Offset, until: cfg.End, swept: windowing.NoTime,
 	}
+	in.Failed = cfg.Failed.clone()
 	in.channel.Believed(windowing.EventTime(cfg.Highest))
 	if n.recipe.Internal {
+		in.formats = newFormats(n.recipe.Format, cfg.Formats)
 		in.edge = newEdge(run, windowing.EventTime(cfg.Watermark), cfg.Upstream)
 		in.until = math.MaxInt64 // its end is told, not fixed
 	}

@@ -27,9 +27,15 @@ type Meta struct {
 	Notes []Note
 	// Noted says that the version that committed knew of notes.
 	Noted bool
+	// Failed are the records that failed while something was away.
+	Failed Failed
 	// Upstream is what a partition of a repartition topic has heard of each
 	// upstream task, as far as that fits into the metadata of an offset.
 	Upstream []state.Upstream
+	// Formats are the texts of what the records of a repartition topic are read as:
+	// first what the committing version writes, then others that were met, as far
+	// as they have room.
+	Formats []string
 }
 
 // ErrForeign says that an offset was committed by something else: a tool or a
@@ -55,13 +61,18 @@ const (
 	metaBounded  = 1
 	metaFinished = 2
 	metaTopic    = 4
+	metaTimed    = 8  // notes on what is away have times, and there is the list of what failed
+	metaMore     = 16 // Failed.More
+	metaFormats  = 32
 )
 
 // EncodeMeta returns m as the text of an offset commit:
 //
 //	watermark (8) | highest (8) | flags (1) | topic id (16) if known |
 //	bounded: end (8), logical now (8), length (1) and run |
-//	number of notes, notes | upstream tasks (appendUpstreamWithin)
+//	number of notes, notes | if something is away: what failed |
+//	of a repartition topic: number of formats (1), of each length (uvarint) and text |
+//	upstream tasks (appendUpstreamWithin)
 func EncodeMeta(m Meta) string {
 	b := binary.BigEndian.AppendUint64(nil, uint64(m.Watermark))
 	b = binary.BigEndian.AppendUint64(b, uint64(m.Highest))
@@ -75,6 +86,15 @@ func EncodeMeta(m Meta) string {
 	if m.Run != "" {
 		flags |= metaBounded
 	}
+	if away(m.Notes) {
+		flags |= metaTimed
+		if m.Failed.More {
+			flags |= metaMore
+		}
+	}
+	if len(m.Formats) > 0 {
+		flags |= metaFormats
+	}
 	b = append(b, flags)
 	if flags&metaTopic != 0 {
 		b = append(b, m.TopicID...)
@@ -85,9 +105,15 @@ func EncodeMeta(m Meta) string {
 		b = append(append(b, byte(len(m.Run))), m.Run...)
 	}
 	b = appendNotes(b, m.Notes)
+	if flags&metaTimed != 0 {
+		b = m.Failed.append(b)
+	}
 	room := base64.RawStdEncoding.DecodedLen(metaLimit - len(metaPrefix))
-	b = appendUpstreamWithin(b, m.Upstream, room-len(b))
-	return metaPrefix + base64.RawStdEncoding.EncodeToString(b)
+	upstream := appendUpstreamWithin(nil, m.Upstream, room-len(b)-1)
+	if flags&metaFormats != 0 {
+		b = appendFormats(b, m.Formats, room-len(b)-len(upstream))
+	}
+	return metaPrefix + base64.RawStdEncoding.EncodeToString(append(b, upstream...))
 }
 
 // DecodeMeta reads what EncodeMeta wrote, also that of earlier versions. Its
@@ -144,7 +170,7 @@ func (r *metaReader) meta(current bool) (m Meta) {
 	known := byte(metaBounded | metaFinished)
 	if current {
 		m.Highest = r.int64()
-		known |= metaTopic
+		known |= metaTopic | metaTimed | metaMore | metaFormats
 	}
 	flags := r.take(1)[0]
 	r.bad = r.bad || flags&^known != 0
@@ -160,7 +186,14 @@ func (r *metaReader) meta(current bool) (m Meta) {
 	}
 	upstream := decodeFormerUpstream
 	if current {
-		m.Notes = r.notes()
+		m.Notes = r.notes(flags&metaTimed != 0)
+		if flags&metaTimed != 0 {
+			m.Failed = r.failed()
+			m.Failed.More = flags&metaMore != 0
+		}
+		if flags&metaFormats != 0 {
+			m.Formats = r.formats()
+		}
 		upstream = decodeUpstream
 	}
 	all, ok := upstream(r.rest)

@@ -3,6 +3,7 @@ package task
 import (
 	"encoding/binary"
 	"hash/fnv"
+	"math"
 )
 
 // A Note is what the offsets of a task remember of one internal topic that it
@@ -18,6 +19,9 @@ type Note struct {
 	// Stopped is the offset of the input at which the version that committed
 	// last went on without the topic; Following if it has it.
 	Stopped int64
+	// Watermark and Highest are the time of the input there, in ms;
+	// math.MinInt64 if it is not known, or the topic is followed.
+	Watermark, Highest int64
 }
 
 // Following is Note.Stopped of a topic that the committing version writes.
@@ -72,6 +76,10 @@ func appendNotes(b []byte, notes []Note) []byte {
 		one := binary.BigEndian.AppendUint64(nil, note.Topic)
 		one = binary.BigEndian.AppendUint32(one, note.ID)
 		one = binary.AppendUvarint(one, uint64(note.Stopped+1))
+		if note.Stopped != Following {
+			one = binary.BigEndian.AppendUint64(one, uint64(note.Watermark))
+			one = binary.BigEndian.AppendUint64(one, uint64(note.Highest))
+		}
 		if len(list)+len(one) > notesRoom {
 			break
 		}
@@ -81,12 +89,18 @@ func appendNotes(b []byte, notes []Note) []byte {
 	return append(binary.AppendUvarint(b, uint64(n)), list...)
 }
 
-func (r *metaReader) notes() (all []Note) {
+// notes reads them; timed says that those of topics that are away have times.
+func (r *metaReader) notes(timed bool) (all []Note) {
 	n := r.uvarint()
 	for r.bad = r.bad || n > notesMax; !r.bad && n > 0; n-- {
-		all = append(all, Note{
+		note := Note{
 			Topic: binary.BigEndian.Uint64(r.take(8)), ID: binary.BigEndian.Uint32(r.take(4)), Stopped: int64(r.uvarint()) - 1,
-		})
+			Watermark: math.MinInt64, Highest: math.MinInt64,
+		}
+		if timed && note.Stopped != Following {
+			note.Watermark, note.Highest = r.int64(), r.int64()
+		}
+		all = append(all, note)
 	}
 	return all
 }

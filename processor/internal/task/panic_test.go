@@ -108,7 +108,9 @@ func mined(t *testing.T, m *mine) *task.Task {
 	}
 	b.Add(graph.Node{
 		Name: "mine", Kind: graph.OperatorNode,
-		Instantiate: func(*graph.Env, *graph.Node, [][]any) (graph.Instance, error) { return graph.Instance{Timed: m}, nil },
+		Instantiate: func(*graph.Env, *graph.Node, [][]any) (graph.Instance, error) {
+			return graph.Instance{Receive: graph.One(func(*graph.Record[string, string]) error { return nil }), Timed: m}, nil
+		},
 	}, source("left", false), source("by", true))
 	topology, err := b.Build()
 	if err != nil {

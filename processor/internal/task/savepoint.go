@@ -2,6 +2,7 @@ package task
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/state"
@@ -17,9 +18,12 @@ const CarefulRecords = 1 << 20
 // although it has had effects: it has written, counted, or changed a value of the
 // state in place before it failed. A task that is not careful sets none and pays
 // nothing; a failure after effects then costs an abort, and the replay is careful.
+// For a result that was held back one is set always: it comes of no record, so no
+// replay could be told to be careful with it.
 //
-// Always: a savepoint is set before a record goes down the graph and is gone when
-// it has come through. What fires afterwards is not part of the record.
+// Always: a savepoint is set before a record, or such a result, goes down the graph
+// and is gone when it has come through. There is one at a time: what a record leaves
+// no room for leaves after it, and what fires afterwards is not part of it.
 type savepoint struct {
 	left   int // records for which one is to be set
 	set    bool
@@ -39,12 +43,17 @@ func newSavepoint(t *Task) savepoint {
 // Careful returns for how many records more the task sets savepoints.
 func (t *Task) Careful() int { return t.savepoint.left }
 
+// BeCareful has the task set savepoints from its next record on, as after a failure
+// of its own.
+func (t *Task) BeCareful() { t.savepoint.left = max(t.savepoint.left, CarefulRecords) }
+
 // Exact reports whether careful records answer for what they leave in the state.
 func (t *Task) Exact() bool { return t.savepoint.exact && t.savepoint.left > 0 }
 
 // pushCarefully sends the current record down the graph in such a way that it
 // can be taken back.
 func (t *Task) pushCarefully(in *input, m *graph.Message, at, judged windowing.EventTime, c *graph.Counters) error {
+	t.savepoint.left--
 	t.setSavepoint()
 	if err := in.source.Push(m, at, judged); err != nil {
 		return t.answer(err, c)
@@ -59,7 +68,7 @@ func (t *Task) pushCarefully(in *input, m *graph.Message, at, judged windowing.E
 
 func (t *Task) setSavepoint() {
 	s := &t.savepoint
-	s.left, s.set = s.left-1, true
+	s.set = true
 	s.outbox = t.outbox.Mark()
 	t.env.Mark()
 	if t.cfg.Stores != nil {
@@ -75,10 +84,18 @@ func (t *Task) check() error {
 	}
 	err := t.cfg.Stores.Check()
 	var bad *state.EntryError
-	if errors.As(err, &bad) {
-		return Unkept(bad)
+	if !errors.As(err, &bad) {
+		return err
 	}
-	return err
+	failure := Unkept(bad)
+	failure.Node = t.owner(bad.Store)
+	return failure
+}
+
+// owner is the node that has a store, the first of those that share it.
+func (t *Task) owner(store string) *graph.Node {
+	at := slices.IndexFunc(t.nodes, func(n node) bool { return slices.Contains(n.recipe.Stores, store) })
+	return t.nodes[at].recipe
 }
 
 // Unkept is the failure of a record that leaves in the state what cannot be
@@ -101,21 +118,31 @@ func (t *Task) keep() {
 }
 
 // takeBack takes the current record back. It reports whether nothing of it is
-// left: without a savepoint only if it had no effects.
-func (t *Task) takeBack() bool {
+// left: without a savepoint only if it had no effects. The error says why something
+// is, which is the only word on the codec at fault.
+func (t *Task) takeBack() (done bool, err error) {
 	s := &t.savepoint
 	if !s.set {
-		return t.effects() == t.before
+		return t.effects() == t.before, nil
 	}
-	s.set = false
+	t.BeCareful()
+	err = t.undo()
+	return err == nil, err
+}
+
+// undo goes back to the savepoint and forgets it.
+func (t *Task) undo() error {
+	t.savepoint.set = false
 	if !t.cfg.Planted.OutputsKept {
-		t.outbox.Rewind(s.outbox)
+		t.outbox.Rewind(t.savepoint.outbox)
 	}
 	t.env.Undo()
-	s.left = max(s.left, CarefulRecords)
-	if t.cfg.Planted.StateKept && t.cfg.Stores != nil {
-		t.cfg.Stores.Keep()
-		return true
+	if t.cfg.Stores == nil {
+		return nil
 	}
-	return t.cfg.Stores == nil || t.cfg.Stores.Undo() == nil
+	if t.cfg.Planted.StateKept {
+		t.cfg.Stores.Keep()
+		return nil
+	}
+	return t.cfg.Stores.Undo()
 }

@@ -1,6 +1,8 @@
 package task
 
 import (
+	"fmt"
+
 	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/windowing"
 )
@@ -10,8 +12,10 @@ import (
 // measured by Elapse. It returns how many it processed: fewer than
 // limit when an input it has to wait for is empty.
 //
-// An error is a *RecordError of scope record, to be answered by an abort and a
-// new task that has it in Skip, or anything else, which fails the task.
+// An error is of RecordScope, as Classify says: the record has had effects that
+// this task cannot take back, and the answer is an abort and a new task that is
+// careful from there on. If this one was careful, the new one has the record in
+// Skip too. Any other error fails the task.
 func (t *Task) Step(nowMillis int64, limit int) (n int, err error) {
 	t.env.Wall = nowMillis
 	if t.cfg.Run != "" {
@@ -123,7 +127,7 @@ func (t *Task) process(in *input, now int64) error {
 	t.current = in
 	t.context.Source = graph.Origin{Topic: in.Topic, Partition: in.Partition, Offset: m.Offset}
 	t.context.Message = m
-	t.stage = timeStage
+	t.stage, t.at = timeStage, nil
 	if in.edge != nil {
 		return t.processEdge(in, m)
 	}
@@ -134,8 +138,8 @@ func (t *Task) process(in *input, now int64) error {
 	return t.finish()
 }
 
-// finish ends the processing of the current record, whatever came of it: what
-// its time has made due fires.
+// finish ends the processing of the current record, whatever came of it: what it
+// has left no room for leaves, then what its time has made due fires.
 func (t *Task) finish() error {
 	in := t.current
 	if in.edge != nil {
@@ -143,6 +147,9 @@ func (t *Task) finish() error {
 	}
 	t.pop(in)
 	t.processed++
+	if err := t.leave(-1); err != nil {
+		return fmt.Errorf("task %s: %w", t.cfg.ID, err)
+	}
 	if len(t.clocked) > 0 && (t.woke || in.channel.Watermark() > in.swept) {
 		if t.cfg.Planted.StampAfter {
 			t.stampAfter(in.channel.Watermark())
@@ -167,7 +174,7 @@ func (t *Task) admit(in *input, m *graph.Message, now windowing.EventTime) error
 	case err != nil:
 		return t.failed(err, c)
 	case at < 0:
-		t.env.Drop(in.node, untimed(m, at))
+		t.env.Drop(in.node, in.untimed(m, at))
 		return nil
 	}
 	mark := windowing.NoTime
@@ -195,10 +202,13 @@ func (in *input) mark(m *graph.Message) (windowing.EventTime, error) {
 	return at, nil
 }
 
+// refuses reports whether a record has no value and the source takes none such.
+func (in *input) refuses(m *graph.Message) bool { return m.Value == nil && !in.node.TakesNull }
+
 // untimed is why a record without a time is dropped: it lacks the value that the
 // time would be in, or the time alone.
-func untimed(m *graph.Message, at windowing.EventTime) graph.Reason {
-	if m.Value == nil && at == windowing.NoTime {
+func (in *input) untimed(m *graph.Message, at windowing.EventTime) graph.Reason {
+	if at == windowing.NoTime && in.refuses(m) {
 		return graph.NullValue
 	}
 	return graph.NoTimestamp
@@ -214,11 +224,14 @@ func (t *Task) admitJudged(in *input, m *graph.Message, judged windowing.EventTi
 	return t.push(in, m, at, judged, c)
 }
 
-// push sends a record down the graph, unless it has no value or is known to
-// fail.
+// push sends a record down the graph, unless its source does not take it or it is
+// known to fail.
 func (t *Task) push(in *input, m *graph.Message, at, judged windowing.EventTime, c *graph.Counters) error {
-	if m.Value == nil {
+	if in.refuses(m) {
 		t.env.Drop(in.node, graph.NullValue)
+		return nil
+	}
+	if in.catching() && in.Failed.has(m.Offset) {
 		return nil
 	}
 	if len(t.cfg.Skip) > 0 {

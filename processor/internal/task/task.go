@@ -68,11 +68,13 @@ type Input struct {
 	Watermark int64  // restored, in ms; math.MinInt64 if there is none
 	Highest   int64  // restored, in ms: the highest time believed; math.MinInt64 if it is not known
 	Notes     []Note // what the offset remembers of internal topics
+	Failed    Failed // restored: what failed while one of these was away
 	// Upstream is restored too: what the tasks that write a repartition topic
 	// have said.
 	Upstream []state.Upstream
-	End      int64 // a bounded task stops before this offset
-	Finished bool  // a bounded run that was at its end and fired everything
+	Formats  []string // restored: Meta.Formats
+	End      int64    // a bounded task stops before this offset
+	Finished bool     // a bounded run that was at its end and fired everything
 }
 
 // A Task runs one sub-topology for one partition. It belongs to whoever made it
@@ -86,6 +88,7 @@ type Task struct {
 	env      *graph.Env
 	context  graph.Context
 	current  *input
+	at       *graph.Node // the innermost node that runs, of those that are watched
 	stage    stage       // of the current record
 	before   uint64      // effects before it
 	woke     bool        // it has ended the quiet of its input
@@ -94,6 +97,7 @@ type Task struct {
 	inputs   []*input
 	nodes    []node
 	clocked  []int            // the nodes that take part in a sweep
+	holders  []int            // the nodes that hold results back, those before others first
 	counters []graph.Counters // since the last Prepare, by NodeID
 
 	processed int       // records since the last Prepare
@@ -123,6 +127,7 @@ func New(cfg Config) (*Task, error) {
 	t.env.Outbox, t.env.Counters, t.env.Context = &t.outbox, t.counters, &t.context
 	t.env.Policy, t.env.Route = cfg.Subtopology.Policy, t.route
 	t.env.RouteResult, t.env.Limits, t.env.Wall = t.routeResult, cfg.Limits, cfg.Wall
+	t.env.Release = t.release
 	t.env.Partition, t.env.Partitions = cfg.Partition, cfg.Partitions
 	t.env.Task, t.env.Tasks, t.env.Run = cfg.ID.Partition, max(cfg.Tasks, cfg.ID.Partition+1), cfg.Run
 	if err := t.instantiate(); err != nil {

@@ -100,6 +100,9 @@ func (in *input) timeInfo() InputTime {
 func (t *Task) hold(n *node) Hold {
 	h := Hold{Upstream: -1}
 	for n.input == nil {
+		if len(n.parents) == 0 {
+			return h // of a CatchUp, which lacks what brings the time
+		}
 		var slowest slowest
 		for i, p := range n.parents {
 			slowest.add(i, t.nodes[p].passed)

@@ -3,6 +3,7 @@ package task_test
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -177,5 +178,66 @@ func TestTimeTellsOfSilence(t *testing.T) {
 	}
 	if in := ruleless.Time().Inputs[0]; in.Silent != 0 {
 		t.Errorf("something has come: %+v", in)
+	}
+}
+
+// TestWhatTellsTheTimeHasOneThatItsTopicTakes: completeness records and the control
+// records of a repartition topic. The time that they tell is in the record.
+func TestWhatTellsTheTimeHasOneThatItsTopicTakes(t *testing.T) {
+	const hour = 3_600_000
+	for name, c := range map[string]struct {
+		limits graph.Limits
+		at     int64
+	}{
+		"ahead":  {graph.Limits{MaxBytes: 1000, Before: graph.NoBound, After: hour}, letterNow + 2*hour},
+		"behind": {graph.Limits{MaxBytes: 1000, Before: hour, After: graph.NoBound}, letterNow - 2*hour},
+	} {
+		sent := map[string]int{}
+		for _, build := range []func(*stream.Builder){
+			func(b *stream.Builder) {
+				stream.To(stream.From(b, left), out, stream.ClampTime(), stream.Completeness())
+			},
+			func(b *stream.Builder) {
+				b.SkipErrors() // the record itself is refused, for its time is to stay
+				stream.Repartition("by", stream.From(b, left), serde.String, serde.String)
+			},
+		} {
+			cfg := config(t, build)
+			cfg.Partitions["out.watermarks"], cfg.Partitions["by"] = 1, 2
+			cfg.Limits = map[string]*graph.Limits{"out": &c.limits, "out.watermarks": &c.limits, "by": &c.limits}
+			x := newTask(t, cfg)
+			feed(t, x, 0, []graph.Message{{Key: []byte("k"), Value: []byte("v"), Timestamp: c.at}})
+			if _, err := x.Step(letterNow, 1); err != nil {
+				t.Fatal(err)
+			}
+			for _, o := range prepare(t, x).Outputs {
+				if sent[o.Topic]++; !c.limits.Takes(&o, letterNow) {
+					t.Errorf("%s: topic %q does not take the time %d", name, o.Topic, o.Timestamp)
+				}
+				if o.Topic == "out.watermarks" && string(o.Value) != strconv.FormatInt(c.at, 10) {
+					t.Errorf("%s: complete up to %s", name, o.Value)
+				}
+			}
+		}
+		if sent["out"] != 1 || sent["out.watermarks"] != 1 || sent["by"] != 2 {
+			t.Errorf("%s: sent %v", name, sent)
+		}
+	}
+}
+
+// TestACompletenessTopicThatTakesNothing is told, with what to do: nothing can be
+// left out of what it is to have.
+func TestACompletenessTopicThatTakesNothing(t *testing.T) {
+	cfg := config(t, func(b *stream.Builder) {
+		b.SkipErrors()
+		stream.To(stream.From(b, left), out, stream.Completeness())
+	})
+	cfg.Partitions["out.watermarks"] = 1
+	cfg.Limits = map[string]*graph.Limits{"out.watermarks": {MaxBytes: 50, Before: graph.NoBound, After: graph.NoBound}}
+	x := newTask(t, cfg)
+	feed(t, x, 0, messages(0, "v"))
+	step(t, x)
+	if _, err := x.Prepare(); err == nil || !strings.Contains(err.Error(), `topic "out.watermarks"`) || !strings.Contains(err.Error(), "max.message.bytes") {
+		t.Errorf("the error is %v", err)
 	}
 }

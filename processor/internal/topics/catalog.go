@@ -32,6 +32,9 @@ type Catalog struct {
 	Stepped bool
 }
 
+// Partitions is the number of partitions of a source, sink or changelog.
+func (c *Catalog) Partitions(topic string) int32 { return c.partitions[topic] }
+
 // SinkPartitions are the partition counts a task needs.
 func (c *Catalog) SinkPartitions(g *graph.Topology) map[string]int32 {
 	out := map[string]int32{}

@@ -29,7 +29,8 @@ func TestStoresOfTheTopologyAreKnown(t *testing.T) {
 	b := graph.NewBuilder("counting")
 	in := b.Add(graph.Node{Name: "source:in", Kind: graph.SourceNode, Topic: "in"})
 	counts := state.KV[string, int64]{Name: "counts", Key: serde.String, Value: serde.Int64}
-	op := b.Add(graph.Node{Name: "count", Kind: graph.OperatorNode, Stores: []state.Spec{counts.Spec()}}, graph.Edge{From: in})
+	b.AddStore("count", counts.Spec())
+	op := b.Add(graph.Node{Name: "count", Kind: graph.OperatorNode, Stores: []string{counts.Name}}, graph.Edge{From: in})
 	b.Add(graph.Node{Name: "sink:out", Kind: graph.SinkNode, Topic: "out"}, graph.Edge{From: op})
 	g, err := b.Build()
 	if err != nil {

@@ -25,7 +25,7 @@ import (
 func (s *clusterCheck) provideChangelogs(ctx context.Context) error {
 	for i, sub := range s.cfg.Graph.Subtopologies() {
 		for _, store := range sub.Stores {
-			topic := state.ChangelogTopic(s.cfg.ApplicationID, store.Name)
+			topic := store.ChangelogTopic(s.cfg.ApplicationID)
 			if err := s.provide(ctx, topic, store.Kind, s.Layout.Partitions[i]); err != nil {
 				return fmt.Errorf("changelog of store %q: %w", store.Name, err)
 			}
@@ -57,7 +57,7 @@ func (s *clusterCheck) provideTopic(ctx context.Context, topic string, partition
 		return err
 	}
 	if n := s.partitions[topic]; n != partitions {
-		return fmt.Errorf("topic %q has %d partitions, its tasks need %d: the number of source partitions has changed, and with it the place of every key: %w", topic, n, partitions, broker.ErrReset)
+		return fmt.Errorf("topic %q has %d partitions, its tasks need %d: the number of partitions of its sources, or that asked for by stream.Partitions, has changed, and with it the place of every key: %w", topic, n, partitions, broker.ErrReset)
 	}
 	return nil
 }

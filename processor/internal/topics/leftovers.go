@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -28,7 +31,11 @@ import (
 // member: nobody writes there before one has looked.
 //
 // With at-least-once a record may be there before its offset is, so nothing is
-// certain, and nothing is done.
+// certain, and nothing is done. Nor is anything deleted where a changelog says that
+// an earlier life is not over: then the offsets alone are lost, the start is going to
+// be refused, and who restores them needs the records. And the name of a topic can be
+// read in two ways: app-2-x-repartition is x of app-2, or 2-x of app. Where there is a
+// group of the other reading the start is refused.
 type Leftovers struct {
 	cfg     Config
 	client  *kgo.Client
@@ -82,6 +89,12 @@ func (l *Leftovers) Clear(ctx context.Context, offsets map[broker.TopicPartition
 		if begun {
 			continue
 		}
+		if remembered, err := l.remembered(ctx, r, offsets); remembered || err != nil {
+			return err // a task of this start is going to refuse it
+		}
+		if err := l.disputed(ctx, r.Topic); err != nil {
+			return err
+		}
 		err = broker.Retry(ctx, l.cfg.Warn, func(ctx context.Context) error {
 			done, err := kadm.NewClient(l.client).DeleteRecords(ctx, upTo)
 			return errors.Join(err, done.Error())
@@ -90,6 +103,61 @@ func (l *Leftovers) Clear(ctx context.Context, offsets map[broker.TopicPartition
 			return fmt.Errorf("repartition topic %q has records of an earlier life of group %q, which would be counted again, and they cannot be deleted: allow it, or delete the topic while no instance runs: %w", r.Topic, l.cfg.ApplicationID, err)
 		}
 		l.cfg.Warn(fmt.Errorf("repartition topic %q had something of an earlier life of group %q, of whose offsets none tells of it; it was deleted, as it would have been counted again", r.Topic, l.cfg.ApplicationID))
+	}
+	return nil
+}
+
+// remembered reports whether state tells of an earlier life that may have written
+// what is in a repartition topic: that of its reader, and where the group has no
+// offset at all that of any task.
+func (l *Leftovers) remembered(ctx context.Context, r graph.Repartition, offsets map[broker.TopicPartition]group.Committed) (bool, error) {
+	anew := !slices.ContainsFunc(slices.Collect(maps.Values(offsets)), func(c group.Committed) bool { return c.Offset >= 0 })
+	var parts []broker.TopicPartition
+	for _, sub := range l.cfg.Graph.Subtopologies() {
+		if !anew && !slices.Contains(sub.Sources, r.Topic) {
+			continue
+		}
+		for _, s := range sub.Stores {
+			changelog := s.ChangelogTopic(l.cfg.ApplicationID)
+			for p := range l.catalog.partitions[changelog] {
+				parts = append(parts, broker.TopicPartition{Topic: changelog, Partition: p})
+			}
+		}
+	}
+	if len(parts) == 0 {
+		return false, nil
+	}
+	var starts, ends map[broker.TopicPartition]int64
+	err := broker.Retry(ctx, l.cfg.Warn, func(ctx context.Context) (err error) {
+		if ends, err = broker.LogEnd.Ask(ctx, l.client, parts); err == nil {
+			starts, err = broker.LogStart.Ask(ctx, l.client, parts)
+		}
+		return err
+	})
+	for tp, end := range ends {
+		if end > starts[tp] {
+			return true, err
+		}
+	}
+	return false, err
+}
+
+// disputed is an error if the name of a repartition topic may be one that another
+// group of the cluster gives.
+func (l *Leftovers) disputed(ctx context.Context, topic string) error {
+	var groups kadm.ListedGroups
+	err := broker.Retry(ctx, l.cfg.Warn, func(ctx context.Context) (err error) {
+		groups, err = kadm.NewClient(l.client).ListGroups(ctx)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("ask for the groups, as repartition topic %q has records of which group %q knows nothing: %w", topic, l.cfg.ApplicationID, err)
+	}
+	for _, other := range groups.Groups() {
+		name, fits := strings.CutPrefix(topic, other+"-")
+		if other != l.cfg.ApplicationID && fits && strings.HasSuffix(name, "-repartition") {
+			return fmt.Errorf("repartition topic %q has records of which group %q knows nothing, and by its name it may belong to group %q: give the repartition or the application another name; or delete the topic, if it is of an earlier life of this one: %w", topic, l.cfg.ApplicationID, other, broker.ErrPermanent)
+		}
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/processor/internal/group"
+	"github.com/millrace/millrace/processor/internal/restore"
 	"github.com/millrace/millrace/processor/internal/topics"
 )
 
@@ -35,8 +36,12 @@ func (w *Worker) precheck(ctx context.Context) (over bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	formats := w.cfg.Graph.Formats()
 	for tp, c := range offsets {
 		if err := c.Admit(w.cfg.ApplicationID, tp, w.cfg.run()); err != nil {
+			return false, err
+		}
+		if err := restore.AdmitFormat(c, tp, formats[tp.Topic]); err != nil {
 			return false, err
 		}
 	}

@@ -41,6 +41,9 @@ type Events struct {
 	Times func(times []task.TimeInfo)
 	// Aborted: an interval's work was undone and is going to be repeated.
 	Aborted func(reason error)
+	// Repeating: so many commits in a row were undone, none of them in the search for
+	// a record; more than a few, and the last word until something is committed.
+	Repeating func(undone int)
 	// Unknown: it could not be learned whether a commit succeeded; the worker
 	// finds out from Kafka.
 	Unknown func(reason error)
@@ -122,6 +125,12 @@ func (e *Events) times(t []task.TimeInfo) {
 func (e *Events) aborted(reason error) {
 	if e.Aborted != nil {
 		e.Aborted(reason)
+	}
+}
+
+func (e *Events) repeating(undone int) {
+	if e.Repeating != nil {
+		e.Repeating(undone)
 	}
 }
 

@@ -30,7 +30,8 @@ func counting(t *testing.T, policy graph.ErrorPolicy) *graph.Topology {
 	b.SetPolicy(policy)
 	in := b.Add(graph.Node{Name: "source:in", Kind: graph.SourceNode, Topic: "in", Watermarks: windowing.Ascending(), Instantiate: sourceOf})
 	counts := state.KV[string, int64]{Name: "counts", Key: serde.String, Value: serde.Int64}
-	op := b.Add(graph.Node{Name: "count", Kind: graph.OperatorNode, Stores: []state.Spec{counts.Spec()}, Instantiate: countOf(counts)}, graph.Edge{From: in})
+	b.AddStore("count", counts.Spec())
+	op := b.Add(graph.Node{Name: "count", Kind: graph.OperatorNode, Stores: []string{counts.Name}, Instantiate: countOf(counts)}, graph.Edge{From: in})
 	b.Add(graph.Node{Name: "sink:out", Kind: graph.SinkNode, Topic: "out", Instantiate: sinkOf}, graph.Edge{From: op})
 	g, err := b.Build()
 	if err != nil {
@@ -87,7 +88,7 @@ func countOf(counts state.KV[string, int64]) func(*graph.Env, *graph.Node, [][]a
 		if err != nil {
 			return graph.Instance{}, err
 		}
-		return graph.Instance{Receive: graph.Receiver[string, []byte](func(r *record) error {
+		return graph.Instance{Receive: graph.One(func(r *record) error {
 			n, _, err := store.Get(r.Key)
 			if err != nil {
 				return err
@@ -110,7 +111,7 @@ func countOf(counts state.KV[string, int64]) func(*graph.Env, *graph.Node, [][]a
 }
 
 func sinkOf(env *graph.Env, node *graph.Node, _ [][]any) (graph.Instance, error) {
-	return graph.Instance{Receive: graph.Receiver[string, []byte](func(r *record) error {
+	return graph.Instance{Receive: graph.One(func(r *record) error {
 		key := []byte(r.Key)
 		env.Outbox.Send(graph.Out{
 			Topic: node.Topic, Partition: env.Partition(key, env.Partitions[node.Topic]), Timestamp: int64(r.Time), Key: key, Value: r.Value,

@@ -3,9 +3,11 @@ package worker
 import (
 	"context"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -153,5 +155,32 @@ func TestIdle(t *testing.T) {
 	p.end()
 	if ends.Hits() > 0 || plain.Hits() != 1 {
 		t.Errorf("%d transactional requests and %d offset commits, want 0 and 1", ends.Hits(), plain.Hits())
+	}
+}
+
+// A sink that has fewer partitions than it had ends the worker: where its records go
+// was decided by their number. Until then it says that commits are repeated.
+func TestASinkWithFewerPartitions(t *testing.T) {
+	c := newCluster(t, 2, "in", "out")
+	w := newWitness(t)
+	cfg := c.config(counting(t, graph.ErrorPolicy{}), state.NewMemory(), w)
+	var repeating atomic.Int64
+	cfg.Events.Repeating = func(n int) { repeating.Store(int64(n)) }
+	p := start(t, cfg)
+	c.load(row{0, "a", "1"}, row{1, "b", "1"})
+	c.output("out", 2)
+	admin := kadm.NewClient(c.client())
+	if _, err := admin.DeleteTopic(t.Context(), "out"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := admin.CreateTopic(t.Context(), 1, 1, nil, "out"); err != nil {
+		t.Fatal(err)
+	}
+	c.load(rows(2, 20, 9)...) // keys of both partitions
+	if err := p.wait(); err == nil || !strings.Contains(err.Error(), `topic "out" has 1 partitions, and had 2`) {
+		t.Errorf("the worker ended with %v", err)
+	}
+	if repeating.Load() <= undonePatience {
+		t.Errorf("%d commits in a row were undone, it said", repeating.Load())
 	}
 }

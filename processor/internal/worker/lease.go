@@ -74,6 +74,7 @@ func (l *lease) drop(keepOverlay bool) {
 	}
 	if l.task != nil {
 		l.careful, l.exact = l.task.Careful(), l.task.Exact()
+		l.task.Aborted()
 	}
 	l.task = nil
 	for i := range l.Inputs {
@@ -88,6 +89,9 @@ func (l *lease) finished() bool { return l.task != nil && l.task.Finished() }
 func (l *lease) settle(c *task.Commit) {
 	for i, o := range c.Reached {
 		l.Inputs[i].Stand(o)
+	}
+	for i := range l.Inputs {
+		l.Inputs[i].Failed, l.Inputs[i].Formats = c.Failed[i], c.Formats[i]
 	}
 	l.failures, l.mended = 0, 0
 	l.relax()

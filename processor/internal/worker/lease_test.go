@@ -1,15 +1,18 @@
 package worker
 
 import (
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/millrace/millrace/processor/internal/broker"
+	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/processor/internal/group"
 	"github.com/millrace/millrace/processor/internal/partitioner"
 	"github.com/millrace/millrace/processor/internal/task"
+	"github.com/millrace/millrace/state"
 )
 
 func mergingLease(t *testing.T) *lease {
@@ -205,5 +208,15 @@ func TestInTurn(t *testing.T) {
 	}
 	if a, b := first[w.leases[0]], first[w.leases[2]]; a < 2 || b < 2 {
 		t.Errorf("of 6 turns one lease came first in %d, the other in %d", a, b)
+	}
+}
+
+// TestAStoreMayNameItsChangelog: a task follows that topic, and not one named after
+// the application.
+func TestAStoreMayNameItsChangelog(t *testing.T) {
+	sub := &graph.Subtopology{Stores: []state.Spec{{Name: "counts"}, {Name: "users", Changelog: "all-users"}}}
+	l := newLease(task.ID{}, sub, group.Identity{})
+	if got := l.Changelogs("app"); !slices.Equal(got, []string{"app-counts-changelog", "all-users"}) {
+		t.Errorf("changelogs %q", got)
 	}
 }

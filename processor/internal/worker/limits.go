@@ -23,10 +23,12 @@ type topicsRead struct {
 }
 
 // rereadLimits sees to it that the tasks know what topics take whose settings
-// somebody has changed. It can wait, so a failure is told once, by the next
-// refusal.
+// somebody has changed. A failure is told, and tried again as late as a success.
 func (w *Worker) rereadLimits(ctx context.Context) {
 	if read, ok := w.reread.Answer(); ok {
+		if read.err != nil && ctx.Err() == nil {
+			w.cfg.Events.warning(fmt.Errorf("what topics take cannot be read again: %w", read.err))
+		}
 		for topic, settings := range read.settings {
 			w.learn(topic, settings)
 		}
@@ -50,13 +52,13 @@ func (w *Worker) rereadLimits(ctx context.Context) {
 // relearn reads the settings of a topic that has refused a record. It reports
 // whether they are others than were known.
 func (w *Worker) relearn(ctx context.Context, topic string) bool {
-	ctx, cancel := context.WithTimeout(ctx, rereadTimeout)
+	asking, cancel := context.WithTimeout(ctx, rereadTimeout)
 	defer cancel()
-	all, err := topics.Settings(ctx, kadm.NewClient(w.fetcher.Client), topic)
+	all, err := topics.Settings(asking, kadm.NewClient(w.fetcher.Client), topic)
 	settings, ok := all[topic]
 	if err != nil || !ok {
 		if err != nil && ctx.Err() == nil {
-			w.cfg.Events.warning(fmt.Errorf("topic %q refuses a record: %w", topic, err))
+			w.cfg.Events.warning(fmt.Errorf("topic %q refuses a record, and what it takes cannot be read: %w", topic, err))
 		}
 		return false
 	}

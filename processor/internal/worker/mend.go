@@ -47,6 +47,7 @@ func (w *Worker) mend(l *lease, reason error) error {
 	}
 	w.cfg.Events.warning(fmt.Errorf("the state of the task is read back from its changelogs: %w", reason))
 	w.stopReading(l)
+	l.task.Aborted()
 	l.task = nil
 	if err := l.Close(false); err != nil {
 		w.cfg.Events.warning(err)

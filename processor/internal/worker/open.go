@@ -22,9 +22,7 @@ func (w *Worker) open(ctx context.Context) (over bool, err error) {
 		return false, err
 	}
 	w.lastRead = time.Now()
-	for _, warning := range w.catalog.TooFar(w.cfg.Graph, w.cfg.Now(), w.cfg.run() != "") {
-		w.cfg.Events.warning(warning)
-	}
+	w.warnOfBounds()
 	w.group = group.NewOffsets(w.cfg.ApplicationID, w.fetcher.Client, w.catalog.IDs)
 	if w.pipeline, err = commit.Open(ctx, w.commitConfig(), w.group, &w.waker); err != nil {
 		return false, err
@@ -40,6 +38,16 @@ func (w *Worker) open(ctx context.Context) (over bool, err error) {
 	return false, nil
 }
 
+// warnOfBounds tells of sinks that refuse what is likely to come, once in a process.
+func (w *Worker) warnOfBounds() {
+	if w.cfg.Index > 0 {
+		return
+	}
+	for _, warning := range w.catalog.TooFar(w.cfg.Graph, w.cfg.Now(), w.cfg.run() != "") {
+		w.cfg.Events.warning(warning)
+	}
+}
+
 // topicsConfig and the following are what each of the rooms below is told of the
 // worker.
 func (w *Worker) topicsConfig() topics.Config {
@@ -51,10 +59,16 @@ func (w *Worker) topicsConfig() topics.Config {
 
 func (w *Worker) memberConfig() group.MemberConfig {
 	return group.MemberConfig{
-		Client: w.cfg.Client, Topics: w.cfg.Graph.SourceTopics(), Layout: &w.catalog.Layout,
+		Client: w.cfg.Client, Topics: w.cfg.Graph.SourceTopics(), Layout: &w.catalog.Layout, Changelog: w.changelog,
 		SessionTimeout: w.cfg.SessionTimeout, RebalanceTimeout: w.cfg.RebalanceTimeout, HeartbeatInterval: w.cfg.HeartbeatInterval,
 		Answered: w.cfg.Events.answered,
 	}
+}
+
+// changelog names the changelog of a store.
+func (w *Worker) changelog(store string) string {
+	spec, _ := w.cfg.Graph.Store(store)
+	return spec.ChangelogTopic(w.cfg.ApplicationID)
 }
 
 func (w *Worker) commitConfig() commit.Config {

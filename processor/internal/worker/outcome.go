@@ -1,9 +1,13 @@
 package worker
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
 
 	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/processor/internal/commit"
@@ -67,7 +71,8 @@ func (w *Worker) undo(ctx context.Context, failed []*commit.WorkerCommit) error 
 	} else {
 		w.cfg.Events.unknown(v.Err)
 	}
-	if err := w.surrender(ctx, failed); err != nil {
+	searching, err := w.surrender(ctx, failed)
+	if err != nil {
 		return err
 	}
 	leases := w.revert(failed)
@@ -75,11 +80,16 @@ func (w *Worker) undo(ctx context.Context, failed []*commit.WorkerCommit) error 
 		w.lastWord(failed)
 		return nil
 	}
-	w.undone++
-	if group.Refused(v.Err) {
+	switch {
+	case searching: // each step of it makes the next commit another one
+	case group.Refused(v.Err):
+		w.undone++
 		w.held = time.Now().Add(w.cfg.HeartbeatInterval)
-	} else {
-		w.calmDown(v.Err)
+	default:
+		if err := w.calmDown(ctx, v.Err); err != nil {
+			w.lastWord(failed)
+			return err
+		}
 	}
 	if err := commit.Reopen(ctx, failed, w.cfg.Events.warning); err != nil {
 		return err
@@ -103,14 +113,38 @@ const (
 	undonePauseMax = 10 * time.Second
 )
 
-func (w *Worker) calmDown(reason error) {
+// calmDown counts a commit that was undone. An error has to end the worker.
+func (w *Worker) calmDown(ctx context.Context, reason error) error {
+	w.undone++
 	beyond := w.undone - undonePatience
 	if beyond <= 0 {
-		return
+		return nil
+	}
+	w.cfg.Events.repeating(w.undone)
+	if err := w.recount(ctx, reason); err != nil {
+		return err
 	}
 	pause := min(undonePause<<min(beyond, 10), undonePauseMax)
 	w.held = time.Now().Add(pause)
 	w.cfg.Events.warning(fmt.Errorf("%d commits in a row were undone and are repeated, the next in %v: %w", w.undone, pause, reason))
+	return nil
+}
+
+// recount is an error if the topic that a commit fails at has other partitions by
+// now than when the worker began: where its records go was decided by their number.
+func (w *Worker) recount(ctx context.Context, reason error) error {
+	var refused *commit.ProduceError
+	if !errors.As(reason, &refused) {
+		return nil
+	}
+	asking, cancel := context.WithTimeout(ctx, rereadTimeout)
+	defer cancel()
+	topics, err := kadm.NewClient(w.fetcher.Client).ListTopics(asking, refused.Topic)
+	was, is := w.catalog.Partitions(refused.Topic), int32(len(topics[refused.Topic].Partitions))
+	if err != nil || topics[refused.Topic].Err != nil || is == 0 || is == was {
+		return nil // it is told and tried again
+	}
+	return fmt.Errorf("topic %q has %d partitions, and had %d when the worker began: start again, which goes by the new number or says why it cannot: %w", refused.Topic, is, was, reason)
 }
 
 // revert throws away everything the tasks of failed commits have done since, and
@@ -140,19 +174,20 @@ func (w *Worker) lastWord(failed []*commit.WorkerCommit) {
 	}
 }
 
-// surrender returns the error that ends the worker, if no repetition can
-// succeed.
-func (w *Worker) surrender(ctx context.Context, failed []*commit.WorkerCommit) error {
+// surrender returns the error that ends the worker, if no repetition can succeed.
+// It reports whether the repetition is part of a search for one record.
+func (w *Worker) surrender(ctx context.Context, failed []*commit.WorkerCommit) (searching bool, err error) {
 	first := failed[0]
 	reason := first.Verdict.Err
 	if err := first.Fenced(reason); err != nil {
-		return err
+		return false, err
 	}
-	if w.narrow(ctx, first, reason) || !broker.Permanent(reason) {
-		return nil
+	searching, err = w.narrow(ctx, first, reason)
+	if err == nil && (searching || !broker.Permanent(reason)) {
+		return searching, nil
 	}
 	w.lastWord(failed)
-	return reason
+	return false, cmp.Or(err, reason)
 }
 
 // broughtUp lets a task go on whose stores are all there now, or brings up the next

@@ -63,16 +63,17 @@ func (w *Worker) assign(e group.Event) error {
 			return err
 		}
 	}
+	var fresh []*lease
 	for _, t := range w.catalog.Layout.Covered(parts) {
 		id := task.ID{Subtopology: t.Subtopology, Partition: t.Partition}
 		if slices.ContainsFunc(w.leases, func(l *lease) bool { return l.ID == id }) {
 			continue
 		}
 		l := newLease(id, w.cfg.Graph.Subtopologies()[id.Subtopology], e.Who)
-		w.leases = append(w.leases, l)
+		w.leases, fresh = append(w.leases, l), append(fresh, l)
 		w.cfg.Events.taskAssigned(id)
-		w.restore(l)
 	}
+	w.restoreReadersFirst(fresh)
 	slices.SortFunc(w.leases, func(a, b *lease) int { return compareIDs(a.ID, b.ID) })
 	w.cfg.Events.seated(e.Coming)
 	return nil
@@ -156,6 +157,19 @@ func (w *Worker) stopReading(l *lease) {
 	}
 }
 
+// restoreReadersFirst puts leases in line: those that read a repartition topic before
+// those that write it. A version whose state is refused has written nothing there
+// then, which the version that goes on would have to read.
+func (w *Worker) restoreReadersFirst(fresh []*lease) {
+	for _, sub := range w.cfg.Graph.ReadersFirst() {
+		for _, l := range fresh {
+			if l.Sub == sub {
+				w.restore(l)
+			}
+		}
+	}
+}
+
 // restore puts a lease in line for the restorer.
 func (w *Worker) restore(l *lease) { w.queue = append(w.queue, l) }
 
@@ -178,6 +192,7 @@ func (w *Worker) takeDeliveries() error {
 		if d.Err != nil {
 			return d.Err
 		}
+		l.careful = max(l.careful, w.careful()) // what failed in the others while it was not there is likely to come to it
 		if err := w.begin(l); err != nil {
 			return err
 		}

@@ -77,32 +77,48 @@ func (l *lease) relax() {
 // the topic has other settings by now than when they were read, the replay finds
 // the record by them. Otherwise it looks for the source record that it comes of,
 // if the policy has an answer to it: the commit is replayed in ever smaller
-// commits, until one that holds a single record fails. It returns false if the
-// failure has to end the worker.
-func (w *Worker) narrow(ctx context.Context, b *commit.WorkerCommit, reason error) bool {
+// commits, until one that holds a single record fails. It reports whether the
+// replay is part of such a search. An error has to end the worker.
+func (w *Worker) narrow(ctx context.Context, b *commit.WorkerCommit, reason error) (searching bool, err error) {
 	var refused *commit.ProduceError
 	if !errors.As(reason, &refused) || !refused.OfRecord() {
-		return false
+		return false, nil
 	}
 	if w.relearn(ctx, refused.Topic) || w.onlyLetters(refused.Topic) && w.catalog.Assume(refused.Topic, refused.Err) {
-		return true
+		return true, nil
 	}
 	if w.cfg.Graph.Policy.OnError == graph.Fail {
-		return false
+		return false, nil
 	}
 	for i := range b.Parts {
-		l, n := w.leaseOf(&b.Parts[i]), b.Parts[i].Commit.Records
-		switch {
-		case l == nil:
-		case n > 1:
-			l.slowDown(n / 2)
-		case len(b.Parts) > 1, n == 1 && l.limit != 1:
-			l.slowDown(1) // from then on nothing is processed behind what is being committed
-		case n == 0 || !w.convict(l, &graph.RecordError{Operator: w.sinkOf(l, refused.Topic), Phase: graph.PhaseProduce, Err: refused}):
-			return false
+		l := w.leaseOf(&b.Parts[i])
+		if l == nil {
+			continue
+		}
+		failure := &graph.RecordError{Operator: w.sinkOf(l, refused.Topic), Phase: graph.PhaseProduce, Err: refused}
+		if err := w.halve(l, b.Parts[i].Commit.Records, len(b.Parts) == 1, failure); err != nil {
+			return false, err
 		}
 	}
-	return true
+	return true, nil
+}
+
+// halve makes the commits of a task smaller after one with n of its records has
+// failed. If that was one record, and alone says that nothing else was in the
+// commit, the record is to blame. From the size of one on nothing is processed
+// after what is being committed.
+func (w *Worker) halve(l *lease, n int, alone bool, failure *graph.RecordError) error {
+	switch {
+	case n > 1:
+		l.slowDown(n / 2)
+	case !alone, n == 1 && l.limit != 1:
+		l.slowDown(1)
+	case n == 0:
+		return fmt.Errorf("task %s: %w; no record is to blame", l.ID, failure)
+	default:
+		return w.convict(l, failure)
+	}
+	return nil
 }
 
 // onlyLetters reports whether a topic has dead letters and nothing else.
@@ -118,20 +134,20 @@ func (w *Worker) onlyLetters(topic string) bool {
 // convict puts the only record that the lease has processed since its last
 // commit on the skip list. The search is over, and all tasks go on as fast as
 // before.
-func (w *Worker) convict(l *lease, failure *graph.RecordError) bool {
+func (w *Worker) convict(l *lease, failure *graph.RecordError) error {
 	origin, ok := l.latest()
 	if !ok {
-		return false
+		return fmt.Errorf("task %s: %w; no record is to blame", l.ID, failure)
 	}
 	p := task.Poison{Task: l.ID, Origin: origin, Failure: failure}
 	w.cfg.Events.poisoned(p)
-	if l.skipOver(p) != nil {
-		return false
+	if err := l.skipOver(p); err != nil {
+		return err
 	}
 	for _, other := range w.leases {
 		other.limit, other.until = 0, nil
 	}
-	return true
+	return nil
 }
 
 // sinkOf names the operator of a task that writes a topic.

@@ -72,7 +72,7 @@ func TestSlowUntilPastTheFailures(t *testing.T) {
 	}
 	for i, limit := range []int{1, 0} {
 		committed := int64(6 + i)
-		l.settle(&task.Commit{Reached: []state.Input{{Offset: committed}, {Offset: 0}}})
+		l.settle(&task.Commit{Reached: []state.Input{{Offset: committed}, {Offset: 0}}, Failed: make([]task.Failed, 2), Formats: make([][]string, 2)})
 		if l.limit != limit {
 			t.Errorf("committed up to %d, and the limit is %d, want %d", committed, l.limit, limit)
 		}
@@ -211,21 +211,27 @@ func TestARefusedRecordIsFound(t *testing.T) {
 				}
 			}
 			c.load(good[200:300]...)
-			cfg := c.config(counting(t, graph.ErrorPolicy{OnError: graph.DeadLetter, Topic: "dead"}), state.NewMemory(), newWitness(t))
+			w := newWitness(t)
+			cfg := c.config(counting(t, graph.ErrorPolicy{OnError: graph.DeadLetter, Topic: "dead"}), state.NewMemory(), w)
 			cfg.Now = func() time.Time { return late.Add(time.Hour) }
 			p := start(t, cfg)
 			for _, r := range c.output("dead", 2) {
 				if r.Timestamp.Before(late) {
 					t.Errorf("dead letter of %v", r.Timestamp)
 				}
+				headers := map[string]string{}
 				for _, h := range r.Headers {
-					if h.Key == "__millrace.errors.reason" && string(h.Value) != "refused" || h.Key == "__millrace.errors.operator" && string(h.Value) != "sink:out" {
-						t.Errorf("%s is %s", h.Key, h.Value)
-					}
+					headers[h.Key] = string(h.Value)
+				}
+				if headers["__millrace.errors.reason"] != "refused" || headers["__millrace.errors.operator"] != "sink:out" {
+					t.Errorf("headers %v", headers)
 				}
 			}
 			c.checkCounts(good)
 			p.end()
+			if w.aborts <= undonePatience || w.warned("in a row were undone") {
+				t.Errorf("the search made %d aborts, and waited between them", w.aborts)
+			}
 			err := start(t, c.config(counting(t, graph.ErrorPolicy{}), state.NewMemory(), newWitness(t)).under("again")).wait()
 			if err == nil || !strings.Contains(err.Error(), `topic "out"`) {
 				t.Errorf("without a policy the worker ended with %v", err)
@@ -317,8 +323,8 @@ func TestTheSearchEndsWithTheRecord(t *testing.T) {
 		t.Fatalf("%d records, %v", n, err)
 	}
 	l.slowDown(1)
-	if !w.convict(l, &graph.RecordError{Err: &commit.ProduceError{Topic: "out", Err: kerr.InvalidRecord}}) {
-		t.Fatal("nobody is to blame")
+	if err := w.convict(l, &graph.RecordError{Err: &commit.ProduceError{Topic: "out", Err: kerr.InvalidRecord}}); err != nil {
+		t.Fatal(err)
 	}
 	if l.limit != 0 || len(l.skip) != 1 || l.skip[0].Origin.Offset != 5 {
 		t.Errorf("limit %d, skipped %+v", l.limit, l.skip)

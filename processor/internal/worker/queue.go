@@ -5,6 +5,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/processor/internal/graph"
 )
 
@@ -37,7 +38,7 @@ func (l *lease) take(index int, records []*kgo.Record) {
 	q.polled = records[len(records)-1].Offset + 1
 	bytes, headers := 0, 0
 	for _, r := range records {
-		bytes += recordBytes(r)
+		bytes += broker.RecordBytes(r)
 		headers += len(r.Headers)
 	}
 	if len(l.Inputs) > 1 && bytes < detachBytes {
@@ -128,7 +129,7 @@ func (l *lease) reclaim(index int, slabs *messageSlabs) {
 func (q *queue) lend(batch []graph.Message, records []*kgo.Record) lentSlab {
 	headers, bytes := q.headerSlab(records), 0
 	for _, r := range records {
-		bytes += recordBytes(r)
+		bytes += broker.RecordBytes(r)
 		if !r.Attrs.IsControl() {
 			batch = append(batch, message(r, &headers))
 		}
@@ -137,15 +138,6 @@ func (q *queue) lend(batch []graph.Message, records []*kgo.Record) lentSlab {
 	clear(records)
 	q.bytes -= bytes
 	return lentSlab{messages: batch, bytes: bytes}
-}
-
-// recordBytes is the memory that a record keeps.
-func recordBytes(r *kgo.Record) int {
-	n := len(r.Key) + len(r.Value)
-	for i := range r.Headers {
-		n += len(r.Headers[i].Key) + len(r.Headers[i].Value)
-	}
-	return n
 }
 
 // waiting counts the records of one input that were fetched and not processed.

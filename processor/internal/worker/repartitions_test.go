@@ -19,7 +19,8 @@ func rekeying(t *testing.T) *graph.Topology {
 	b.Add(graph.Node{Name: "to:by", Kind: graph.SinkNode, Topic: "by", Internal: true, Instantiate: sinkOf}, graph.Edge{From: in})
 	by := b.Add(graph.Node{Name: "from:by", Kind: graph.SourceNode, Topic: "by", Internal: true, Instantiate: sourceOf})
 	counts := state.KV[string, int64]{Name: "counts", Key: serde.String, Value: serde.Int64}
-	op := b.Add(graph.Node{Name: "count", Kind: graph.OperatorNode, Stores: []state.Spec{counts.Spec()}, Instantiate: countOf(counts)}, graph.Edge{From: by})
+	b.AddStore("count", counts.Spec())
+	op := b.Add(graph.Node{Name: "count", Kind: graph.OperatorNode, Stores: []string{counts.Name}, Instantiate: countOf(counts)}, graph.Edge{From: by})
 	b.Add(graph.Node{Name: "sink:out", Kind: graph.SinkNode, Topic: "out", Instantiate: sinkOf}, graph.Edge{From: op})
 	g, err := b.Build()
 	if err != nil {

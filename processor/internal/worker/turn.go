@@ -201,7 +201,18 @@ func (w *Worker) failed(ctx context.Context, l *lease, err error) error {
 	w.busy = true
 	l.drop(w.cfg.Faults.KeepOverlay)
 	l.careful = task.CarefulRecords
+	for other := range w.running() { // what fails in one task is likely to come to the others; see takeDeliveries for those that are not here
+		other.task.BeCareful()
+	}
 	return w.begin(l)
+}
+
+// careful is for how many records the most careful task is.
+func (w *Worker) careful() (n int) {
+	for l := range w.running() {
+		n = max(n, l.task.Careful())
+	}
+	return n
 }
 
 // processed counts the records since the last commit was prepared.

@@ -20,25 +20,13 @@ import (
 // searchState answers a task that cannot be prepared for what is in its state.
 func (w *Worker) searchState(ctx context.Context, b *commit.WorkerCommit, broken *lease, unkept *state.EntryError, reason error) error {
 	bad := broken.task
-	n, _ := bad.Weight()
 	if err := w.land(ctx); err != nil {
 		return err
 	}
 	leases := w.revert([]*commit.WorkerCommit{b})
 	if broken.task == bad {
-		exactly := false
-		switch {
-		case errors.Is(unkept, state.ErrTooLarge) && w.relearn(ctx, state.ChangelogTopic(w.cfg.ApplicationID, unkept.Store)):
-		case !bad.Exact():
-			exactly = true
-			w.cfg.Events.warning(fmt.Errorf("the task goes back to its last commit, to find the record behind this: %w", reason))
-		case !w.narrowState(broken, unkept, n):
-			return reason
-		}
-		w.stopReading(broken)
-		broken.drop(false)
-		if exactly {
-			broken.careful, broken.exact = task.CarefulRecords, true
+		if err := w.searchTask(ctx, broken, unkept, reason); err != nil {
+			return err
 		}
 		leases = append(leases, broken)
 	}
@@ -51,20 +39,33 @@ func (w *Worker) searchState(ctx context.Context, b *commit.WorkerCommit, broken
 	return nil
 }
 
-// narrowState makes the commits of a task smaller, or blames the only record in one.
-// It returns false if the failure has to end the worker.
-func (w *Worker) narrowState(broken *lease, unkept *state.EntryError, n int) bool {
-	switch {
-	case w.cfg.Graph.Policy.OnError == graph.Fail:
-		return false
-	case n > 1:
-		broken.slowDown(n / 2)
-	case n == 1 && broken.limit != 1:
-		broken.slowDown(1)
-	case n == 0:
-		return false
-	default:
-		return w.convict(broken, task.Unkept(unkept))
+// searchTask has the task go back to its last commit: to keep to what the changelog
+// takes by now, to be exact, or to come to a smaller commit. An error has to end
+// the worker.
+func (w *Worker) searchTask(ctx context.Context, l *lease, unkept *state.EntryError, reason error) error {
+	n, _ := l.task.Weight()
+	careful, exact := l.task.Careful(), l.task.Exact()
+	relearned := errors.Is(unkept, state.ErrTooLarge) && w.relearn(ctx, w.changelogOf(unkept.Store))
+	if !relearned && exact && w.cfg.Graph.Policy.OnError == graph.Fail {
+		return reason
 	}
-	return true
+	if !relearned && exact {
+		if err := w.halve(l, n, true, task.Unkept(unkept)); err != nil {
+			return err
+		}
+	}
+	if !relearned && !exact {
+		w.cfg.Events.warning(fmt.Errorf("the task goes back to its last commit, to find the record behind this: %w", reason))
+		careful, exact = task.CarefulRecords, true
+	}
+	w.stopReading(l)
+	l.drop(false)
+	l.careful, l.exact = careful, exact
+	return nil
+}
+
+// changelogOf names the changelog of a store.
+func (w *Worker) changelogOf(store string) string {
+	spec, _ := w.cfg.Graph.Store(store)
+	return spec.ChangelogTopic(w.cfg.ApplicationID)
 }

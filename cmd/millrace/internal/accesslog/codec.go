@@ -15,6 +15,9 @@ var Line serde.Serde[Request] = serde.Of[Request](codec{})
 
 type codec struct{}
 
+// Format implements serde.Formatted. Both formats are lines, and each of them is read.
+func (codec) Format() string { return "access log line" }
+
 func (codec) Decode(src []byte) (Request, error) { return Parse(src) }
 
 // Append writes r so that Parse reads the same again. The error says which

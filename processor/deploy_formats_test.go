@@ -1,0 +1,142 @@
+package processor_test
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"testing"
+
+	"github.com/millrace/millrace/processor/stream"
+	"github.com/millrace/millrace/schemaregistry/serde"
+)
+
+type (
+	order struct {
+		N int32 `json:"n"`
+	}
+	orderWithNote struct { // has a field more, and a wider one
+		N    int64  `json:"n"`
+		Note string `json:"note"`
+	}
+	orderOfText struct {
+		N string `json:"n"`
+	}
+)
+
+// orders2 is another version of a codec that says what it reads.
+type orders2 struct{ serde.Serde[order] }
+
+func (orders2) Format() string          { return "orders/2" }
+func (o orders2) Reads(was string) bool { return was == serde.FormatOf(o.Serde) }
+
+var errStuck = errors.New("stuck")
+
+// A link is a repartition topic in a format, and what is behind it.
+type link[K, V any] struct {
+	keys   serde.Serde[K]
+	values serde.Serde[V]
+	key    func(string) K
+	value  func(n int) V
+	text   func(V) string
+}
+
+// version writes the text of the last value of each key. One that is stuck fails behind the topic, so that what is in it
+// stays under way.
+func (l link[K, V]) version(stuck bool) deployed {
+	return func(b *stream.Builder) {
+		in := stream.TryMapValues(stream.From(b, deployIn), func(_ *stream.Context, r *stream.Record[string, string]) (V, error) {
+			return l.value(len(r.Value)), nil
+		})
+		rekeyed := stream.Map(in, func(k string, v V) (K, V) { return l.key(k), v })
+		texts := stream.TryMapValues(stream.Repartition("by", rekeyed, l.keys, l.values), func(_ *stream.Context, r *stream.Record[K, V]) (string, error) {
+			if stuck {
+				return "", errStuck
+			}
+			return l.text(r.Value), nil
+		})
+		joined := stream.Reduce("n", stream.GroupByKey(texts), func(acc, v string) string { return acc + "," + v }, serde.String)
+		stream.To(joined.Changes(), stream.Topic[K, string]{Name: "out", Key: l.keys, Value: serde.String})
+	}
+}
+
+func same(k string) string { return k }
+
+var (
+	plainLink = link[string, order]{serde.String, serde.JSON[order](), same, func(n int) order { return order{int32(n)} },
+		func(o order) string { return fmt.Sprint(o.N) }}
+	widerLink = link[string, orderWithNote]{serde.String, serde.JSON[orderWithNote](), same, func(n int) orderWithNote { return orderWithNote{N: int64(n)} },
+		func(o orderWithNote) string { return fmt.Sprint(o.N) }}
+	codecLink = link[string, order]{serde.String, orders2{serde.JSON[order]()}, same, plainLink.value, plainLink.text}
+	textLink  = link[string, orderOfText]{serde.String, serde.JSON[orderOfText](), same, func(n int) orderOfText { return orderOfText{strconv.Itoa(n)} },
+		func(o orderOfText) string { return o.N }}
+	bytesLink = link[[]byte, order]{serde.Bytes, serde.JSON[order](), func(k string) []byte { return []byte(k) }, plainLink.value, plainLink.text}
+	int64Link = link[string, int64]{serde.String, serde.Int64, same, func(n int) int64 { return int64(n) },
+		func(n int64) string { return fmt.Sprint(n) }}
+)
+
+// What is under way in a repartition topic, and what will be, is read as what it was written as, or refused; then the
+// version that wrote it goes on as if nothing had been.
+func TestRepartitionInAnotherFormat(t *testing.T) {
+	for name, c := range map[string]struct {
+		next    deployed
+		refused []string // words; none is right
+	}{
+		"the same":                           {next: plainLink.version(false)},
+		"JSON, a field more and a wider one": {next: widerLink.version(false)},
+		"a codec that reads the one before":  {next: codecLink.version(false)},
+		"JSON, another type of a field":      {textLink.version(false), []string{"values: was", "is"}},
+		"another serde of the values":        {int64Link.version(false), []string{"values: was", `is "int64"`}},
+		"another serde of the keys":          {bytesLink.version(false), []string{`keys: was "string"`, `is "bytes"`}},
+	} {
+		for _, underWay := range []bool{true, false} {
+			for _, lose := range []bool{false, true} {
+				t.Run(fmt.Sprintf("%s/under way %v/disk lost %v", name, underWay, lose), func(t *testing.T) {
+					t.Parallel()
+					r := newRig(t, lose)
+					r.put(firstRecords)
+					if err := r.deploy(plainLink.version(false)); err != nil {
+						t.Fatal(err)
+					}
+					r.put(nextRecords)
+					if err := r.deploy(plainLink.version(underWay)); underWay != errors.Is(err, errStuck) {
+						t.Fatal(err)
+					}
+					goesOn, err := c.next, r.deploy(c.next)
+					if len(c.refused) > 0 {
+						mustRefuse(t, err, append(c.refused, "app-by-repartition", "partition 0", "another name", "millrace reset")...)
+						goesOn = plainLink.version(false)
+					} else if err != nil {
+						t.Fatal(err)
+					}
+					r.end()
+					if err := r.deploy(goesOn); err != nil {
+						t.Fatal(err)
+					}
+					mustEqual(t, r.last("out"), alone(t, plainLink.version(false), firstRecords+nextRecords))
+				})
+			}
+		}
+	}
+}
+
+// A version that is refused for its state has not written into a repartition topic in a format that the version before,
+// which goes on, does not read.
+func TestRefusedBeforeItWrites(t *testing.T) {
+	r := newRig(t, false)
+	r.put(firstRecords)
+	if err := r.deploy(plainLink.version(false)); err != nil {
+		t.Fatal(err)
+	}
+	r.put(nextRecords)
+	other := func(b *stream.Builder) {
+		in := stream.MapValues(stream.From(b, deployIn), func(v string) order { return order{int32(len(v))} })
+		counted := stream.Count("n", stream.GroupByKey(stream.Repartition("by", in, codecLink.keys, codecLink.values)))
+		stream.To(counted.Changes(), deployOut)
+	}
+	mustRefuse(t, r.deploy(other), `store "n"`, "operator: was", "millrace reset")
+	r.end()
+	if err := r.deploy(plainLink.version(false)); err != nil {
+		t.Fatal(err)
+	}
+	mustEqual(t, r.last("out"), alone(t, plainLink.version(false), firstRecords+nextRecords))
+}
