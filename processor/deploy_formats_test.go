@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/millrace/millrace/processor/stream"
 	"github.com/millrace/millrace/schemaregistry/serde"
@@ -17,6 +19,10 @@ type (
 	orderWithNote struct { // has a field more, and a wider one
 		N    int64  `json:"n"`
 		Note string `json:"note"`
+	}
+	orderWithText struct { // has a field more, and reads what has it not, as that reads it
+		N    int32  `json:"n"`
+		Text string `json:"text"`
 	}
 	orderOfText struct {
 		N string `json:"n"`
@@ -66,6 +72,8 @@ var (
 		func(o order) string { return fmt.Sprint(o.N) }}
 	widerLink = link[string, orderWithNote]{serde.String, serde.JSON[orderWithNote](), same, func(n int) orderWithNote { return orderWithNote{N: int64(n)} },
 		func(o orderWithNote) string { return fmt.Sprint(o.N) }}
+	moreLink = link[string, orderWithText]{serde.String, serde.JSON[orderWithText](), same, func(n int) orderWithText { return orderWithText{N: int32(n)} },
+		func(o orderWithText) string { return fmt.Sprint(o.N) }}
 	codecLink = link[string, order]{serde.String, orders2{serde.JSON[order]()}, same, plainLink.value, plainLink.text}
 	textLink  = link[string, orderOfText]{serde.String, serde.JSON[orderOfText](), same, func(n int) orderOfText { return orderOfText{strconv.Itoa(n)} },
 		func(o orderOfText) string { return o.N }}
@@ -104,6 +112,9 @@ func TestRepartitionInAnotherFormat(t *testing.T) {
 					goesOn, err := c.next, r.deploy(c.next)
 					if len(c.refused) > 0 {
 						mustRefuse(t, err, append(c.refused, "app-by-repartition", "partition 0", "another name", "millrace reset")...)
+						if strings.Contains(err.Error(), "task") {
+							t.Errorf("it joined the group before it was refused: %v", err)
+						}
 						goesOn = plainLink.version(false)
 					} else if err != nil {
 						t.Fatal(err)
@@ -116,6 +127,38 @@ func TestRepartitionInAnotherFormat(t *testing.T) {
 				})
 			}
 		}
+	}
+}
+
+// Nobody has read from the topic yet: what is in it is known by who wrote it.
+func TestRepartitionThatNobodyHasRead(t *testing.T) {
+	for name, c := range map[string]struct {
+		next    deployed
+		refused bool
+	}{
+		"another serde":                     {int64Link.version(false), true},
+		"a codec that reads the one before": {codecLink.version(false), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, false)
+			r.put(firstRecords)
+			if err := r.deploy(plainLink.version(true)); !errors.Is(err, errStuck) {
+				t.Fatal(err)
+			}
+			goesOn := c.next
+			if c.refused {
+				goesOn = plainLink.version(false)
+				for range 2 {
+					mustRefuse(t, r.deploy(c.next), `topic "app-by-repartition"`, `topic "in" partition 0`, "values: was", "millrace reset")
+				}
+			}
+			r.end()
+			if err := r.deploy(goesOn); err != nil {
+				t.Fatal(err)
+			}
+			mustEqual(t, r.last("out"), alone(t, plainLink.version(false), firstRecords))
+		})
 	}
 }
 
@@ -139,4 +182,82 @@ func TestRefusedBeforeItWrites(t *testing.T) {
 		t.Fatal(err)
 	}
 	mustEqual(t, r.last("out"), alone(t, plainLink.version(false), firstRecords+nextRecords))
+}
+
+// changingKey is a link by other keys, so that tasks write to the partitions of others.
+func changingKey[V any](l link[string, V]) deployed {
+	l.key = func(k string) string { return "of " + k }
+	return l.version(false)
+}
+
+// bothRun has an instance of one version, then one of another beside it, and sends records until stop.
+func (r *rig) bothRun(v1, v2 deployed, stop func(old, fresh *instance) bool) (old, fresh *instance) {
+	r.t.Helper()
+	put := func() {
+		for i := range 40 {
+			r.at = r.at.Add(time.Second)
+			r.send(fmt.Sprint("k", i))
+		}
+	}
+	old = r.instance(r.t.TempDir(), v1)
+	put()
+	old.until(r.t, "all tasks", func() bool { return len(old.tasks) == 8 })
+	fresh = r.instance(r.t.TempDir(), v2)
+	fresh.until(r.t, "half of the tasks", func() bool { return len(fresh.tasks) == 4 })
+	for !stop(old, fresh) {
+		put()
+	}
+	return old, fresh
+}
+
+// checkTexts compares the last results with the records that were sent, each of the same number of every key.
+func (r *rig) checkTexts() {
+	r.t.Helper()
+	records, keys := 0, 0
+	for p := range int32(4) {
+		for _, text := range r.lastIn("out", p) {
+			records += strings.Count(text, ",") + 1
+			keys++
+		}
+	}
+	if records != r.sent || keys != 40 {
+		r.t.Errorf("%d records of %d keys are in the results, %d of 40 were sent", records, keys, r.sent)
+	}
+}
+
+// Two versions that read one another go on side by side.
+func TestBothReadTheRepartition(t *testing.T) {
+	r := newRigOf(t, false, 4)
+	rounds := 0
+	old, fresh := r.bothRun(changingKey(plainLink), changingKey(moreLink), func(*instance, *instance) bool { rounds++; return rounds > 10 })
+	topology := topologyOf(t, changingKey(moreLink))
+	fresh.until(t, "all results", func() bool { return r.through(topology) })
+	old.end(t)
+	fresh.end(t)
+	r.checkTexts()
+}
+
+// A version that does not read what the new one writes gives way to it: at the first such record it ends, without advice
+// that would harm the new one, which has all its tasks then.
+func TestOldVersionGivesWay(t *testing.T) {
+	r := newRigOf(t, false, 4)
+	var why error
+	_, fresh := r.bothRun(changingKey(plainLink), changingKey(codecLink), func(old, fresh *instance) bool {
+		select {
+		case why = <-old.done:
+			return true
+		case err := <-fresh.done:
+			t.Fatalf("the new version ended: %v", err)
+		default:
+		}
+		return false
+	})
+	mustRefuse(t, why, "app-by-repartition", "offset", `values: was "orders/2"`, "the others go on")
+	if strings.Contains(why.Error(), "reset") {
+		t.Errorf("it advises to start over: %v", why)
+	}
+	topology := topologyOf(t, changingKey(codecLink))
+	fresh.until(t, "all results", func() bool { return len(fresh.tasks) == 8 && r.through(topology) })
+	fresh.end(t)
+	r.checkTexts()
 }

@@ -108,7 +108,7 @@ func (c *ResetConfig) validate() error {
 // withReset adds to an error that only a reset can help the command that does
 // it.
 func (a *App) withReset(err error) error {
-	if !errors.Is(err, broker.ErrReset) && !errors.Is(err, graph.ErrStamp) && !errors.Is(err, graph.ErrFormat) {
+	if !errors.Is(err, broker.ErrReset) && !errors.Is(err, graph.ErrStamp) {
 		return err
 	}
 	return fmt.Errorf("%w; stop all instances, then: %s", err, a.cfg.resetCommand(a.topology))

@@ -81,6 +81,17 @@ func (r *rig) send(key string) {
 	r.sent++
 }
 
+func topologyOf(t *testing.T, b deployed) *processor.Topology {
+	t.Helper()
+	builder := stream.New("app")
+	b(builder)
+	topology, err := builder.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return topology
+}
+
 // deploy runs a version until it has processed everything, or returns why it was
 // refused.
 func (r *rig) deploy(b deployed) error {
@@ -90,12 +101,7 @@ func (r *rig) deploy(b deployed) error {
 			r.t.Fatal(err)
 		}
 	}
-	builder := stream.New("app")
-	b(builder)
-	topology, err := builder.Build()
-	if err != nil {
-		r.t.Fatal(err)
-	}
+	topology := topologyOf(r.t, b)
 	committed := make(chan struct{}, 1)
 	app, err := processor.New(topology, processor.Config{
 		ApplicationID: "app", Brokers: r.broker.ListenAddrs(), StateDir: r.dir, CommitInterval: 2 * time.Millisecond,

@@ -13,7 +13,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/millrace/millrace/processor"
-	"github.com/millrace/millrace/processor/stream"
 )
 
 // An instance is one process of a rolling deploy.
@@ -29,12 +28,7 @@ type instance struct {
 
 func (r *rig) instance(dir string, b deployed) *instance {
 	r.t.Helper()
-	builder := stream.New("app")
-	b(builder)
-	topology, err := builder.Build()
-	if err != nil {
-		r.t.Fatal(err)
-	}
+	topology := topologyOf(r.t, b)
 	x := &instance{done: make(chan error, 1), tasks: map[string]bool{}, changed: make(chan struct{}, 1)}
 	note := func(f func()) {
 		x.mu.Lock()

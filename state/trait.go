@@ -34,9 +34,10 @@ func hashOf(value string) string {
 // A Difference is a trait under which the state of a store cannot be gone on with.
 type Difference struct{ Trait, Was, Is string }
 
-// String says what has changed, from what to what.
+// String says what has changed, from what to what. Of long values it shows where they begin to differ.
 func (d Difference) String() string {
-	return fmt.Sprintf("%s: was %s, is %s", d.Trait, shown(d.Was), shown(d.Is))
+	was, is := apart(d.Was, d.Is)
+	return fmt.Sprintf("%s: was %s, is %s", d.Trait, shown(was), shown(is))
 }
 
 func shown(value string) string {
@@ -44,6 +45,36 @@ func shown(value string) string {
 		return "not set"
 	}
 	return fmt.Sprintf("%q", value)
+}
+
+// What is shown of a long value: so many bytes, of which some come before the difference.
+const (
+	shownMax    = 200
+	shownBefore = 60
+)
+
+// apart cuts two values down to where they begin to differ, if one is long.
+func apart(was, is string) (string, string) {
+	if len(was) <= shownMax && len(is) <= shownMax {
+		return was, is
+	}
+	same := 0
+	for same < min(len(was), len(is)) && was[same] == is[same] {
+		same++
+	}
+	from := max(same-shownBefore, 0)
+	return cut(was, from), cut(is, from)
+}
+
+func cut(value string, from int) string {
+	part := strings.ToValidUTF8(value[from:min(from+shownMax, len(value))], "")
+	if from > 0 {
+		part = "..." + part
+	}
+	if from+shownMax < len(value) {
+		part += "..."
+	}
+	return part
 }
 
 // kept are the traits of a spec as they are written.
@@ -58,28 +89,35 @@ func kept(spec Spec) []Trait {
 	return all
 }
 
-// differences compares what a position says with what a store is now. A trait that the writer did not know of is no
-// difference, nor is any where it knew none.
-func differences(was, is []Trait) (all []Difference) {
+// Compare returns the traits under which something cannot be gone on with: was are those that were kept with it, is those
+// of now. A trait that is not among was is no difference: its writer did not know it. Where Reads panics the difference
+// says so.
+func Compare(was, is []Trait) (all []Difference) {
 	for _, w := range was {
 		at := slices.IndexFunc(is, func(t Trait) bool { return t.Name == w.Name })
 		if at < 0 {
 			all = append(all, Difference{Trait: w.Name, Was: w.Value})
 			continue
 		}
-		if t := is[at]; !t.reads(w.Value) {
-			all = append(all, Difference{Trait: w.Name, Was: w.Value, Is: t.Value})
+		if reads, is := is[at].reads(w.Value); !reads {
+			all = append(all, Difference{Trait: w.Name, Was: w.Value, Is: is})
 		}
 	}
 	return all
 }
 
-// reads reports whether what was kept under a value, or its hash, is of this trait or can be gone on with.
-func (t Trait) reads(was string) bool {
+// reads reports whether what was kept under a value, or its hash, is of this trait or can be gone on with, and what the
+// trait is: Reads is user code, and where it panics that is the reason.
+func (t Trait) reads(was string) (reads bool, is string) {
+	defer func() {
+		if p := recover(); p != nil {
+			reads, is = false, fmt.Sprintf("%s (of which Reads panicked: %v)", t.Value, p)
+		}
+	}()
 	if strings.HasPrefix(was, hashPrefix) {
-		return was == t.Value || was == hashOf(t.Value)
+		return was == t.Value || was == hashOf(t.Value), t.Value
 	}
-	return was == t.Value || t.Reads != nil && t.Reads(was)
+	return was == t.Value || t.Reads != nil && t.Reads(was), t.Value
 }
 
 // Differences returns what keeps the present version from going on with the state of a store: what its bytes meant when
@@ -93,7 +131,7 @@ func (s *Stores) Differences(store string) []Difference {
 	if !ok {
 		return nil
 	}
-	return differences(p.Traits, st.traits)
+	return Compare(p.Traits, st.traits)
 }
 
 // KeptTrait is the value that a trait had when the store's state was last committed; false if there is none, or the

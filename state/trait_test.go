@@ -85,7 +85,7 @@ func TestFormatsOfCodecs(t *testing.T) {
 		"declared":              {Format("v", serde.Of[int64](money1{})), Format("v", serde.Of[int64](money2{})), true},
 		"declared, backwards":   {Format("v", serde.Of[int64](money2{})), Format("v", serde.Of[int64](money1{})), false},
 	} {
-		got := differences([]Trait{{Name: "v", Value: tt.was.Value}}, []Trait{tt.is})
+		got := Compare([]Trait{{Name: "v", Value: tt.was.Value}}, []Trait{tt.is})
 		if (got == nil) != tt.reads {
 			t.Errorf("%s: from %q to %q: %v", name, tt.was.Value, tt.is.Value, got)
 		}
@@ -101,3 +101,23 @@ type money2 struct{ serde.Codec[int64] }
 
 func (money2) Format() string        { return "money/2" }
 func (money2) Reads(was string) bool { return was == "money/1" }
+
+// Of long values a difference shows where they begin to differ, and a Reads that panics is the reason.
+func TestDifferencesAreShown(t *testing.T) {
+	long := strings.Repeat("field int64, ", 40)
+	panics := Trait{Name: "values", Value: "money/2", Reads: func(string) bool { panic("oh") }}
+	for _, c := range []struct {
+		d    []Difference
+		want string
+	}{
+		{[]Difference{{"values", "a", "b"}}, `values: was "a", is "b"`},
+		{[]Difference{{"values", "", "b"}}, `values: was not set, is "b"`},
+		{[]Difference{{"values", long + "n int32}", long + "n text}"}}, `values: was "...` + long[len(long)-58:] + `n int32}", is "...` + long[len(long)-58:] + `n text}"`},
+		{[]Difference{{"values", "x" + long, "y"}}, `values: was "x` + long[:199] + `...", is "y"`},
+		{Compare([]Trait{{Name: "values", Value: "money/1"}}, []Trait{panics}), `values: was "money/1", is "money/2 (of which Reads panicked: oh)"`},
+	} {
+		if len(c.d) != 1 || c.d[0].String() != c.want {
+			t.Errorf("%v, want %s", c.d, c.want)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package windowing
 
 import (
+	"fmt"
 	"math"
 	"time"
 )
@@ -36,6 +37,14 @@ func (w Windows) WeekFrom(day time.Weekday) Windows {
 }
 
 const unitMax = Month
+
+// String is the name of the unit in small letters: "day".
+func (u Unit) String() string {
+	if u > unitMax {
+		return fmt.Sprintf("unit %d", uint8(u))
+	}
+	return [...]string{"day", "week", "month"}[u]
+}
 
 // calendar is the kind behind Calendar. A window begins at the first instant at which the clock on the wall shows the
 // wanted time or a later one.

@@ -19,7 +19,7 @@ func Traits(d Definition) []state.Trait {
 	}
 	return []state.Trait{
 		graceOf(grace),
-		{Name: "windows", Value: windows},
+		{Name: "windows", Value: windows, Reads: func(was string) bool { return was == formerWords(d) }},
 		{Name: "emission", Value: emission, Reads: func(was string) bool { return goesOn(d, was, emission) }},
 	}
 }
@@ -56,13 +56,23 @@ func (w Windows) describe() string {
 	case cumulative:
 		return fmt.Sprintf("cumulative, in steps of %v up to %v, offset %v", k.step, k.size, w.offset%max(k.size, 1))
 	case calendar:
-		return fmt.Sprintf("calendar, unit %d in %v from weekday %d, offset %v", k.unit, k.loc, k.first, w.offset)
+		return fmt.Sprintf("calendar, each %v in %v, weeks from %v, offset %v", k.unit, k.loc, k.first, w.offset)
 	case unlimited:
 		return fmt.Sprintf("unlimited from %d, offset %v", k.start, w.offset)
 	case custom:
 		return fmt.Sprintf("custom %s, offset %v", describeCustom(k.Kind), w.offset)
 	}
 	return fmt.Sprintf("%T", w.kind)
+}
+
+// formerWords is what earlier versions said of windows, where it was something else.
+func formerWords(d Definition) string {
+	w, ok := d.(Windows)
+	k, fixed := w.kind.(calendar)
+	if !ok || !fixed {
+		return ""
+	}
+	return fmt.Sprintf("calendar, unit %d in %v from weekday %d, offset %v", k.unit, k.loc, k.first, w.offset)
 }
 
 // describeCustom is what a custom kind says of itself, or the name of its type: two kinds of one type that cut

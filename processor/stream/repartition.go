@@ -86,7 +86,7 @@ type edgeSink[K, V any] struct {
 	slab   []graph.Header
 	run    []byte
 	format graph.FormatHash
-	text   []byte // format in words
+	words  []byte // those of format
 
 	noting bool         // there is a savepoint
 	noted  []toldBefore // since then, oldest first
@@ -94,8 +94,8 @@ type edgeSink[K, V any] struct {
 
 // told is what a partition was told by this instance.
 type told struct {
-	time   graph.Time
-	format bool // in words
+	time  graph.Time
+	words bool // those of the format
 }
 
 // A toldBefore is what a partition had been told.
@@ -107,7 +107,7 @@ type toldBefore struct {
 func newEdgeSink[K, V any](inner *sink[K, V], run string, format *graph.Format) *edgeSink[K, V] {
 	e := &edgeSink[K, V]{
 		sink: inner, told: make([]told, inner.partitions), run: []byte(run), now: graph.Time{Watermark: windowing.NoTime},
-		format: format.Hash(), text: []byte(format.Text()),
+		format: format.Hash(), words: []byte(format.Words()),
 	}
 	for i := range e.told {
 		e.told[i].time = e.now
@@ -138,7 +138,7 @@ func (e *edgeSink[K, V]) receive(r *Record[K, V]) error {
 	if taken, err := e.taken(&out); !taken {
 		return err
 	}
-	if !e.told[out.Partition].format {
+	if !e.told[out.Partition].words {
 		if err := e.tell(out.Partition); err != nil {
 			return err
 		}
@@ -218,19 +218,28 @@ func (e *edgeSink[K, V]) Tell(renew bool) error {
 }
 
 // tell sends a control record to a partition: the time, and in the first one the
-// format. Both are in the stamp: the record's own time is one that the topic takes,
-// whoever has bounded it.
+// words of the format, unless they are too many for the topic. Both are in the stamp:
+// the record's own time is one that the topic takes, whoever has bounded it.
 func (e *edgeSink[K, V]) tell(partition int32) error {
 	s := graph.Stamp{Passed: e.now, Record: e.now.Watermark, Control: true}
-	if !e.told[partition].format {
-		s.FormatText = e.text
+	if !e.told[partition].words {
+		s.Words = e.words
 	}
-	stamp, err := e.stamp(s)
+	out, err := e.control(partition, s)
+	if err == nil && len(s.Words) > 0 && !e.limits.Takes(&out, e.env.Wall) {
+		s.Words = nil
+		out, err = e.control(partition, s)
+	}
 	if err != nil {
 		return fmt.Errorf("tell the time to partition %d of %q: %w", partition, e.node.Topic, err)
 	}
-	at := e.limits.Clamp(max(int64(e.now.Watermark), 0), e.env.Wall)
-	e.env.Outbox.Send(graph.Out{Topic: e.node.Topic, Partition: partition, Timestamp: at, Headers: []graph.Header{stamp}})
+	e.env.Outbox.Send(out)
 	e.has(partition)
 	return nil
+}
+
+func (e *edgeSink[K, V]) control(partition int32, s graph.Stamp) (graph.Out, error) {
+	stamp, err := e.stamp(s)
+	at := e.limits.Clamp(max(int64(e.now.Watermark), 0), e.env.Wall)
+	return graph.Out{Topic: e.node.Topic, Partition: partition, Timestamp: at, Headers: []graph.Header{stamp}}, err
 }

@@ -21,7 +21,7 @@ func (e *ProduceError) Error() string {
 	s := fmt.Sprintf("produce to topic %q partition %d: %v", e.Topic, e.partition, e.Err)
 	switch {
 	case errors.Is(e.Err, kerr.MessageTooLarge) || errors.Is(e.Err, kerr.RecordListTooLarge):
-		s += fmt.Sprintf("; the record has %d bytes: raise max.message.bytes of the topic, or make the value smaller", e.size)
+		s += fmt.Sprintf("; the record has %d bytes, and it or what it was sent together with is more than max.message.bytes of the topic: raise that, or make values smaller", e.size)
 	case errors.Is(e.Err, kerr.UnknownTopicOrPartition) || errors.Is(e.Err, kerr.UnknownTopicID):
 		s += "; the topic was deleted while the application ran: make a sink again with as many partitions; for an internal topic stop the application and start it again, which says what to do"
 	case errors.Is(e.Err, kerr.InvalidTimestamp):

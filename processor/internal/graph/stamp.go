@@ -17,7 +17,7 @@ const HeaderStamp = "__millrace.time"
 // the record is to be judged. A control record is a stamp without a record.
 //
 //	| 0x02 | flags (1) | task (4) | tasks (4) | passed (8) | record (8) | format (8) |
-//	if it tells its format: length (uvarint) and text | run |
+//	if it tells its format: length (uvarint) and words | run |
 //
 // Numbers are big-endian two's complement, watermarks ms of event time. Version 1 has
 // no format, and is read.
@@ -27,10 +27,10 @@ type Stamp struct {
 	Record      windowing.EventTime
 	Control     bool
 	Format      FormatHash // of the record; 0 if it is not known
-	// FormatText is Format in words, in the first record that a task sends to a
-	// partition, a control record; refers to the encoded stamp.
-	FormatText []byte
-	Run        []byte // the bounded run of the sender; empty live; refers to the encoded stamp
+	// Words are those of Format, in the first record that a task sends to a
+	// partition, a control record; they refer to the encoded stamp.
+	Words []byte
+	Run   []byte // the bounded run of the sender; empty live; refers to the encoded stamp
 }
 
 const (
@@ -42,8 +42,8 @@ const (
 	flagIdle    = 1
 	flagEnded   = 2
 	flagControl = 4
-	flagFormat  = 8
-	flagsKnown  = flagIdle | flagEnded | flagControl | flagFormat
+	flagWords   = 8
+	flagsKnown  = flagIdle | flagEnded | flagControl | flagWords
 )
 
 // ErrStamp says that a record of a repartition topic was not written by an
@@ -62,8 +62,8 @@ func (s Stamp) Append(dst []byte) []byte {
 	if s.Control {
 		flags |= flagControl
 	}
-	if len(s.FormatText) > 0 {
-		flags |= flagFormat
+	if len(s.Words) > 0 {
+		flags |= flagWords
 	}
 	dst = append(dst, stampVersion, flags)
 	dst = binary.BigEndian.AppendUint32(dst, uint32(s.Task))
@@ -71,8 +71,8 @@ func (s Stamp) Append(dst []byte) []byte {
 	dst = binary.BigEndian.AppendUint64(dst, uint64(s.Passed.Watermark))
 	dst = binary.BigEndian.AppendUint64(dst, uint64(s.Record))
 	dst = binary.BigEndian.AppendUint64(dst, uint64(s.Format))
-	if len(s.FormatText) > 0 {
-		dst = append(binary.AppendUvarint(dst, uint64(len(s.FormatText))), s.FormatText...)
+	if len(s.Words) > 0 {
+		dst = append(binary.AppendUvarint(dst, uint64(len(s.Words))), s.Words...)
 	}
 	return append(dst, s.Run...)
 }
@@ -109,21 +109,21 @@ func DecodeStamp(b []byte) (Stamp, error) {
 // decodeRest reads what versions of the encoding differ in.
 func (s *Stamp) decodeRest(b []byte) error {
 	switch {
-	case b[0] == stampVersion1 && b[1]&flagFormat == 0:
+	case b[0] == stampVersion1 && b[1]&flagWords == 0:
 		s.Run = b[stampFixedVersion1:]
 		return nil
 	case b[0] != stampVersion || len(b) < stampFixed:
 		return ErrStamp
 	}
 	s.Format, s.Run = FormatHash(binary.BigEndian.Uint64(b[stampFixedVersion1:])), b[stampFixed:]
-	if b[1]&flagFormat == 0 {
+	if b[1]&flagWords == 0 {
 		return nil
 	}
 	n, size := binary.Uvarint(s.Run)
 	if size <= 0 || n == 0 || n > uint64(len(s.Run)-size) {
 		return ErrStamp
 	}
-	s.FormatText, s.Run = s.Run[size:size+int(n)], s.Run[size+int(n):]
+	s.Words, s.Run = s.Run[size:size+int(n)], s.Run[size+int(n):]
 	return nil
 }
 

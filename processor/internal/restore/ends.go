@@ -29,8 +29,9 @@ func (r *Restorer) fixEnds(ctx context.Context, t *TaskState, offsets map[broker
 	for i := range t.Inputs {
 		in := &t.Inputs[i]
 		in.End = max(ends[in.TopicPartition], in.Offset)
-		was := offsets[in.TopicPartition].Meta
-		meta := task.Meta{Watermark: in.Watermark, Highest: in.Highest, Upstream: in.Upstream, Run: run, End: in.End, LogicalNow: now, Notes: was.Notes, Formats: was.Formats}
+		meta := offsets[in.TopicPartition].Meta
+		meta.Watermark, meta.Highest, meta.Upstream = in.Watermark, in.Highest, in.Upstream
+		meta.Run, meta.End, meta.LogicalNow = run, in.End, now
 		commits = append(commits, group.OffsetCommit{TopicPartition: in.TopicPartition, Offset: in.Offset, Metadata: task.EncodeMeta(meta)})
 	}
 	t.LogicalNow = now

@@ -37,11 +37,12 @@ type Input struct {
 	Watermark int64 // committed with it
 	Highest   int64 // committed with it
 	Upstream  []state.Upstream
-	Formats   []string    // committed with it
-	Notes     []task.Note // to be committed
-	Failed    task.Failed // committed with it
-	End       int64       // of a bounded run
-	Finished  bool        // of a bounded run, committed
+	Formats   []task.FormatNote // committed with it
+	Feeds     []task.FeedNote   // committed with it
+	Notes     []task.Note       // to be committed
+	Failed    task.Failed       // committed with it
+	End       int64             // of a bounded run
+	Finished  bool              // of a bounded run, committed
 }
 
 // NewTaskState is the state of a task that was just assigned: nothing is known of it.

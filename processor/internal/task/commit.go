@@ -19,7 +19,7 @@ type Commit struct {
 	Reached  []state.Input    // where the stores are: as Offsets, but for a CatchUp
 	Metadata []string         // for the offset commit of each of Offsets
 	Failed   []Failed         // what Metadata says of them
-	Formats  [][]string       // what Metadata says of them
+	Formats  [][]FormatNote   // what Metadata says of them
 	Records  int              // processed in it
 	Counters []graph.Counters // what each node has seen, by NodeID
 
@@ -112,7 +112,10 @@ func (t *Task) Prepare() (c *Commit, err error) {
 
 func (t *Task) meta(in *input, c *Commit, index int) Meta {
 	stored := c.Offsets[index]
-	m := Meta{Watermark: stored.Watermark, Highest: stored.Highest, TopicID: rawID(stored.TopicID), Notes: in.Notes, Failed: in.Failed, Run: t.cfg.Run, Upstream: stored.Upstream, Formats: in.formats.texts()}
+	m := Meta{Watermark: stored.Watermark, Highest: stored.Highest, TopicID: rawID(stored.TopicID), Notes: in.Notes, Failed: in.Failed, Run: t.cfg.Run, Upstream: stored.Upstream, Formats: in.formats.notes()}
+	if index == 0 {
+		m.Feeds = t.feeds
+	}
 	if u := t.cfg.CatchUp; u != nil {
 		m.Notes = u.notes(in.Notes, c.Reached[index], c.last)
 	}

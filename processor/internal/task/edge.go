@@ -25,6 +25,7 @@ const (
 // the edge: not when one that was idle, and left out, is there again.
 type edge struct {
 	run      string // the bounded run; what tasks of another say of its end does not count
+	catching bool   // of a CatchUp: nobody is left out, for who was idle when the records were written may have been there for others by the time they were read
 	channels []channel
 	time     graph.Time
 }
@@ -59,7 +60,7 @@ func (e *edge) take(s *graph.Stamp, now int64) bool {
 	}
 	c := &e.channels[s.Task]
 	idleUntil := int64(0)
-	if s.Passed.Idle {
+	if s.Passed.Idle && !e.catching {
 		idleUntil = now + idleLease
 	}
 	ended := s.Passed.Ended && string(s.Run) == e.run

@@ -35,6 +35,23 @@ func TestEdgeDoesNotGoBack(t *testing.T) {
 	}
 }
 
+// What is brought up is read at once, and an upstream task that was idle at one time in it need not be so at the next:
+// it was started anew, and the operators that were there had not heard of it. So it holds back.
+func TestNobodyIsIdleToACatchUp(t *testing.T) {
+	e := newEdge("", windowing.NoTime, nil)
+	e.catching = true
+	for _, s := range []*graph.Stamp{
+		{Task: 0, Tasks: 2, Passed: graph.Time{Watermark: 10, Idle: true}},
+		{Task: 1, Tasks: 2, Passed: graph.Time{Watermark: 10, Idle: true}},
+		{Task: 1, Tasks: 2, Passed: graph.Time{Watermark: 500}},
+	} {
+		e.take(s, 1000)
+	}
+	if e.time.Watermark != 10 || e.time.Idle {
+		t.Errorf("the time is %+v, want 10", e.time)
+	}
+}
+
 // Upstream tasks that are no more hold nothing back, and new ones are waited
 // for, also when the one that says how many there are has nothing new to say of
 // itself.

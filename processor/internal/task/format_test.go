@@ -17,17 +17,19 @@ func formatCalled(values string, reads ...string) *graph.Format {
 	return graph.NewFormat(state.Trait{Value: "string"}, state.Trait{Value: values, Reads: func(was string) bool { return slices.Contains(reads, was) }})
 }
 
+func noteOf(f *graph.Format) FormatNote { return FormatNote{f.Hash(), f.Words()} }
+
 // What is read is what a reader knows that it can read; what it has heard of survives in the metadata of the offset.
 func TestFormatsAreHeard(t *testing.T) {
 	one, two, three := formatCalled("1"), formatCalled("2", "1"), formatCalled("3")
 	record := func(f *graph.Format) *graph.Stamp { return &graph.Stamp{Tasks: 1, Format: f.Hash()} }
 	tells := func(f *graph.Format) *graph.Stamp {
-		return &graph.Stamp{Tasks: 1, Format: f.Hash(), FormatText: []byte(f.Text()), Control: true}
+		return &graph.Stamp{Tasks: 1, Format: f.Hash(), Words: []byte(f.Words()), Control: true}
 	}
 	f := newFormats(two, nil)
 	heard := func(s *graph.Stamp) string {
 		err := f.hear(s)
-		if err != nil && !errors.Is(err, graph.ErrFormat) {
+		if err != nil && !errors.Is(err, ErrFormat) {
 			t.Fatal(err)
 		}
 		return map[bool]string{true: "read", false: "refused"}[err == nil]
@@ -42,7 +44,8 @@ func TestFormatsAreHeard(t *testing.T) {
 		{tells(one), "read"},
 		{record(one), "read"},
 		{record(two), "read"},
-		{tells(three), "read"}, // nothing is in it
+		{&graph.Stamp{Tasks: 1, Format: three.Hash(), Control: true}, "read"}, // nothing is in it
+		{tells(three), "refused"},
 		{record(three), "refused"},
 		{record(one), "read"},
 	} {
@@ -50,17 +53,21 @@ func TestFormatsAreHeard(t *testing.T) {
 			t.Errorf("stamp %d is %s, want %s", i, got, c.want)
 		}
 	}
-	m, err := DecodeMeta(EncodeMeta(Meta{Formats: f.texts()}))
+	m, err := DecodeMeta(EncodeMeta(Meta{Formats: f.notes()}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{two.Text(), three.Text(), one.Text()}; !slices.Equal(m.Formats, want) {
-		t.Errorf("what is kept is %q, want %q", m.Formats, want)
+	if want := []FormatNote{noteOf(two), noteOf(three), noteOf(one)}; !slices.Equal(m.Formats, want) {
+		t.Errorf("what is kept is %x, want %x", m.Formats, want)
 	}
 	if f = newFormats(two, m.Formats); heard(record(one)) != "read" || heard(record(three)) != "refused" {
 		t.Error("the next owner of the task does not know what this one has heard")
 	}
-	if FormatRefused(two, m) != nil || FormatRefused(formatCalled("4", "2"), m) != nil || FormatRefused(one, m) == nil {
+	refused := func(own *graph.Format) bool {
+		_, err := FormatsRefused(map[string]*graph.Format{"by": own}, "by", m)
+		return err != nil
+	}
+	if refused(two) || refused(formatCalled("4", "2")) || !refused(one) {
 		t.Error("what an offset says is not what its version reads")
 	}
 }
@@ -69,40 +76,71 @@ func TestFormatsAreHeard(t *testing.T) {
 func TestFormatsAreBounded(t *testing.T) {
 	f := newFormats(formatCalled("own"), nil)
 	for i := range 10 {
-		f.learn(formatCalled(fmt.Sprint(i)).Text())
+		f.learn(noteOf(formatCalled(fmt.Sprint(i))))
 	}
-	f.learn(formatCalled("8").Text())
+	f.learn(noteOf(formatCalled("8")))
 	want := []string{"own", "8", "9", "7"}
-	for i, text := range f.texts() {
-		if text != formatCalled(want[i]).Text() {
-			t.Errorf("text %d is %q, want that of %s", i, text, want[i])
+	for i, n := range f.notes() {
+		if n != noteOf(formatCalled(want[i])) {
+			t.Errorf("note %d is %x, want that of %s", i, n, want[i])
 		}
 	}
-	if len(f.texts()) != formatsKept {
-		t.Errorf("%d texts are kept", len(f.texts()))
+	if len(f.notes()) != formatsKept {
+		t.Errorf("%d are kept", len(f.notes()))
 	}
 }
 
-// The metadata of an offset hold what has room, and all else first.
+// Where records of two formats come in turn, the serdes are asked once.
+func TestFormatsAreAskedOnce(t *testing.T) {
+	asked := 0
+	one := formatCalled("1")
+	own := graph.NewFormat(state.Trait{Value: "string"}, state.Trait{Value: "2", Reads: func(string) bool { asked++; return true }})
+	f := newFormats(own, []FormatNote{noteOf(own), noteOf(one)})
+	for i := range 10 {
+		hash := own.Hash()
+		if i%2 == 0 {
+			hash = one.Hash()
+		}
+		if err := f.hear(&graph.Stamp{Format: hash}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if asked != 1 {
+		t.Errorf("the serde was asked %d times", asked)
+	}
+}
+
+// The metadata of an offset hold what has room, and all else first; of the own format the hash in any case.
 func TestFormatsWithinMetadata(t *testing.T) {
 	all := make([]state.Upstream, upstreamFits)
 	for i := range all {
 		all[i].Watermark = math.MaxInt64 / int64(i+1)
 	}
-	own, large := formatCalled("own").Text(), formatCalled(strings.Repeat("x", metaLimit)).Text()
+	own, other := FormatNote{1, "own"}, FormatNote{2, "other"}
+	large, bare := FormatNote{1, strings.Repeat("x", metaLimit)}, FormatNote{Hash: 1}
+	full := Meta{Upstream: all, Run: strings.Repeat("r", 255), Notes: make([]Note, notesMax), TopicID: strings.Repeat("t", TopicIDSize)}
+	full.Formats = []FormatNote{{1, strings.Repeat("x", 100)}, other}
+	feeds := []FeedNote{{7, own}, {8, large}}
 	for name, c := range map[string]struct {
 		m    Meta
-		want []string
+		want []FormatNote
 	}{
-		"room for all":             {Meta{Formats: []string{own, own}}, []string{own, own}},
-		"the second has none":      {Meta{Formats: []string{own, large, own}}, []string{own}},
-		"the first has none":       {Meta{Formats: []string{large, own}}, nil},
-		"nothing has, among notes": {Meta{Formats: []string{large[:200]}, Upstream: all, Run: strings.Repeat("r", 255), Notes: make([]Note, notesMax), TopicID: strings.Repeat("t", TopicIDSize)}, nil},
+		"room for all":        {Meta{Formats: []FormatNote{own, other}}, []FormatNote{own, other}},
+		"the second has none": {Meta{Formats: []FormatNote{own, large, other}}, []FormatNote{own, bare}},
+		"the first has none":  {Meta{Formats: []FormatNote{large, other}}, []FormatNote{bare}},
+		"as much as there is": {full, []FormatNote{bare}},
 	} {
 		text := EncodeMeta(c.m)
 		m, err := DecodeMeta(text)
 		if err != nil || len(text) > metaLimit || !slices.Equal(m.Formats, c.want) || len(m.Upstream) != len(c.m.Upstream) {
-			t.Errorf("%s: %d bytes, %v; %d formats and %d upstream tasks", name, len(text), err, len(m.Formats), len(m.Upstream))
+			t.Errorf("%s: %d bytes, %v; formats %+v and %d upstream tasks", name, len(text), err, m.Formats, len(m.Upstream))
 		}
+	}
+	m, err := DecodeMeta(EncodeMeta(Meta{Formats: []FormatNote{own}, Feeds: feeds}))
+	if want := []FeedNote{{7, own}, {8, bare}}; err != nil || !slices.Equal(m.Feeds, want) || !slices.Equal(m.Formats, []FormatNote{own}) {
+		t.Errorf("%v: formats %+v and feeds %+v, want %+v", err, m.Formats, m.Feeds, want)
+	}
+	if _, err := FormatsRefused(map[string]*graph.Format{"by": formatCalled("1")}, "by", Meta{Formats: []FormatNote{bare}}); err == nil {
+		t.Error("another format of which there are no words is not refused")
 	}
 }

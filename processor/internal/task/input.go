@@ -48,6 +48,7 @@ func newInput(cfg Input, n *node, run string, goal *state.Input) *input {
 	if n.recipe.Internal {
 		in.formats = newFormats(n.recipe.Format, cfg.Formats)
 		in.edge = newEdge(run, windowing.EventTime(cfg.Watermark), cfg.Upstream)
+		in.edge.catching = goal != nil
 		in.until = math.MaxInt64 // its end is told, not fixed
 	}
 	if goal != nil {

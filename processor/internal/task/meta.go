@@ -32,10 +32,12 @@ type Meta struct {
 	// Upstream is what a partition of a repartition topic has heard of each
 	// upstream task, as far as that fits into the metadata of an offset.
 	Upstream []state.Upstream
-	// Formats are the texts of what the records of a repartition topic are read as:
-	// first what the committing version writes, then others that were met, as far
-	// as they have room.
-	Formats []string
+	// Formats are what the records of a repartition topic are read as: first what the
+	// committing version writes, then others that were met, as far as they have room.
+	Formats []FormatNote
+	// Feeds are on the repartition topics that the task writes, beside the offset of
+	// its first input, as far as they have room.
+	Feeds []FeedNote
 }
 
 // ErrForeign says that an offset was committed by something else: a tool or a
@@ -64,6 +66,7 @@ const (
 	metaTimed    = 8  // notes on what is away have times, and there is the list of what failed
 	metaMore     = 16 // Failed.More
 	metaFormats  = 32
+	metaFeeds    = 64
 )
 
 // EncodeMeta returns m as the text of an offset commit:
@@ -71,7 +74,8 @@ const (
 //	watermark (8) | highest (8) | flags (1) | topic id (16) if known |
 //	bounded: end (8), logical now (8), length (1) and run |
 //	number of notes, notes | if something is away: what failed |
-//	of a repartition topic: number of formats (1), of each length (uvarint) and text |
+//	of a repartition topic: number of formats (1), of each hash (8), length (uvarint) and words |
+//	of a task that writes such: number of notes (1), of each topic (8) and format |
 //	upstream tasks (appendUpstreamWithin)
 func EncodeMeta(m Meta) string {
 	b := binary.BigEndian.AppendUint64(nil, uint64(m.Watermark))
@@ -95,6 +99,9 @@ func EncodeMeta(m Meta) string {
 	if len(m.Formats) > 0 {
 		flags |= metaFormats
 	}
+	if len(m.Feeds) > 0 {
+		flags |= metaFeeds
+	}
 	b = append(b, flags)
 	if flags&metaTopic != 0 {
 		b = append(b, m.TopicID...)
@@ -109,9 +116,12 @@ func EncodeMeta(m Meta) string {
 		b = m.Failed.append(b)
 	}
 	room := base64.RawStdEncoding.DecodedLen(metaLimit - len(metaPrefix))
-	upstream := appendUpstreamWithin(nil, m.Upstream, room-len(b)-1)
+	upstream := appendUpstreamWithin(nil, m.Upstream, room-len(b)-formatLeast)
 	if flags&metaFormats != 0 {
-		b = appendFormats(b, m.Formats, room-len(b)-len(upstream))
+		b = appendFormats(b, m.Formats, room-len(b)-len(upstream)-1)
+	}
+	if flags&metaFeeds != 0 {
+		b = appendFeeds(b, m.Feeds, room-len(b)-len(upstream))
 	}
 	return metaPrefix + base64.RawStdEncoding.EncodeToString(append(b, upstream...))
 }
@@ -170,7 +180,7 @@ func (r *metaReader) meta(current bool) (m Meta) {
 	known := byte(metaBounded | metaFinished)
 	if current {
 		m.Highest = r.int64()
-		known |= metaTopic | metaTimed | metaMore | metaFormats
+		known |= metaTopic | metaTimed | metaMore | metaFormats | metaFeeds
 	}
 	flags := r.take(1)[0]
 	r.bad = r.bad || flags&^known != 0
@@ -193,6 +203,9 @@ func (r *metaReader) meta(current bool) (m Meta) {
 		}
 		if flags&metaFormats != 0 {
 			m.Formats = r.formats()
+		}
+		if flags&metaFeeds != 0 {
+			m.Feeds = r.feeds()
 		}
 		upstream = decodeUpstream
 	}

@@ -63,6 +63,9 @@ func (t *Task) pushCarefully(in *input, m *graph.Message, at, judged windowing.E
 	}
 	t.keep()
 	c.Processed++
+	if t.savepoint.left == 0 {
+		t.savepoint.exact = false // a failure of another task asks for savepoints alone
+	}
 	return nil
 }
 

@@ -72,9 +72,10 @@ type Input struct {
 	// Upstream is restored too: what the tasks that write a repartition topic
 	// have said.
 	Upstream []state.Upstream
-	Formats  []string // restored: Meta.Formats
-	End      int64    // a bounded task stops before this offset
-	Finished bool     // a bounded run that was at its end and fired everything
+	Formats  []FormatNote // restored: Meta.Formats
+	Feeds    []FeedNote   // restored: Meta.Feeds
+	End      int64        // a bounded task stops before this offset
+	Finished bool         // a bounded run that was at its end and fired everything
 }
 
 // A Task runs one sub-topology for one partition. It belongs to whoever made it
@@ -106,9 +107,10 @@ type Task struct {
 	renew     bool      // what readers were told is due to be said again by the next commit
 	moved     bool      // an input position has moved since the last Prepare
 	pending   []*Commit // prepared, oldest first
-	ended     bool      // bounded: every input at its end and everything fired
-	sealed    bool      // bounded: and prepared
-	done      bool      // bounded: and committed
+	feeds     []FeedNote
+	ended     bool // bounded: every input at its end and everything fired
+	sealed    bool // bounded: and prepared
+	done      bool // bounded: and committed
 
 	savepoint savepoint
 }
@@ -130,6 +132,7 @@ func New(cfg Config) (*Task, error) {
 	t.env.Release = t.release
 	t.env.Partition, t.env.Partitions = cfg.Partition, cfg.Partitions
 	t.env.Task, t.env.Tasks, t.env.Run = cfg.ID.Partition, max(cfg.Tasks, cfg.ID.Partition+1), cfg.Run
+	t.feeds = feedNotes(cfg.Subtopology, cfg.Inputs[0].Feeds)
 	if err := t.instantiate(); err != nil {
 		return nil, fmt.Errorf("task %s: %w", cfg.ID, err)
 	}

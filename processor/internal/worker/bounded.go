@@ -41,7 +41,7 @@ func (w *Worker) precheck(ctx context.Context) (over bool, err error) {
 		if err := c.Admit(w.cfg.ApplicationID, tp, w.cfg.run()); err != nil {
 			return false, err
 		}
-		if err := restore.AdmitFormat(c, tp, formats[tp.Topic]); err != nil {
+		if err := restore.AdmitFormats(c, tp, formats); err != nil {
 			return false, err
 		}
 	}

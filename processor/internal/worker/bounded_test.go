@@ -1,10 +1,14 @@
 package worker
 
 import (
+	"reflect"
 	"testing"
+
+	"github.com/twmb/franz-go/pkg/kadm"
 
 	"github.com/millrace/millrace/processor/internal/commit"
 	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/processor/internal/task"
 	"github.com/millrace/millrace/state"
 )
 
@@ -88,4 +92,58 @@ func TestBoundedOnNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.output("out", 0)
+}
+
+// A bounded run that begins over the offsets of a live one, and dies before its first commit, has fixed its ends and
+// lost nothing of what else the offsets say.
+func TestEndsKeepWhatTheOffsetsSay(t *testing.T) {
+	c := newCluster(t, 1, "in", "out")
+	first := rows(1, 50, 5)
+	c.load(first...)
+	storage, admin := state.NewMemory(), kadm.NewClient(c.client())
+	live := start(t, c.config(passing(t), storage, newWitness(t)))
+	c.output("out", len(first))
+	live.end()
+	committed := func() (kadm.Offset, task.Meta) {
+		all, err := admin.FetchOffsets(t.Context(), "app")
+		if err != nil {
+			t.Fatal(err)
+		}
+		o, _ := all.Lookup("in", 0)
+		m, err := task.DecodeMeta(o.Metadata)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return o.Offset, m
+	}
+	at, want := committed()
+	want.Notes = append(want.Notes, task.Note{Topic: task.NoteTopic("app-counts-changelog"), ID: 1, Stopped: 5, Watermark: 1, Highest: 1})
+	want.Failed = task.Failed{Offsets: []int64{10, 20}, More: true}
+	want.Formats = []task.FormatNote{{Hash: 1, Words: "one"}, {Hash: 2, Words: "two"}}
+	at.Metadata = task.EncodeMeta(want)
+	offsets := kadm.Offsets{}
+	offsets.Add(at)
+	if _, err := admin.CommitOffsets(t.Context(), "app", offsets); err != nil {
+		t.Fatal(err)
+	}
+	cfg := c.config(passing(t), storage, newWitness(t))
+	cfg.Bounded = &BoundedRun{Run: "r1"}
+	cfg.Faults.At = func(s Step) {
+		if s == commit.BeforePrepare {
+			panic(errCrash)
+		}
+	}
+	if err := start(t, cfg).wait(); err != errCrash {
+		t.Fatal(err)
+	}
+	_, got := committed()
+	want.Run, want.End, want.LogicalNow = "r1", at.At, got.LogicalNow
+	for i := range want.Notes {
+		if want.Notes[i].Stopped == task.Following && i < len(got.Notes) {
+			want.Notes[i] = got.Notes[i]
+		}
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("the offset says\n%+v, want\n%+v", got, want)
+	}
 }

@@ -220,3 +220,18 @@ func TestAStoreMayNameItsChangelog(t *testing.T) {
 		t.Errorf("changelogs %q", got)
 	}
 }
+
+// TestACommitIsRemembered: a replay after it begins with what it says beside the offsets.
+func TestACommitIsRemembered(t *testing.T) {
+	l := mergingLease(t)
+	c := &task.Commit{
+		Reached: []state.Input{{Offset: 7}, {Offset: 8}}, Failed: []task.Failed{{}, {Offsets: []int64{3}}},
+		Formats: [][]task.FormatNote{nil, {{Hash: 1, Words: "words"}}},
+	}
+	l.settle(c)
+	for i, in := range l.Inputs {
+		if in.Offset != c.Reached[i].Offset || !slices.Equal(in.Failed.Offsets, c.Failed[i].Offsets) || !slices.Equal(in.Formats, c.Formats[i]) {
+			t.Errorf("input %d is %+v", i, in)
+		}
+	}
+}

@@ -207,12 +207,17 @@ func (w *Worker) failed(ctx context.Context, l *lease, err error) error {
 	return w.begin(l)
 }
 
-// careful is for how many records the most careful task is.
-func (w *Worker) careful() (n int) {
+// careful is for how many records the least careful task is: what a failure made of
+// them has passed for one that had records since.
+func (w *Worker) careful() int {
+	least, running := task.CarefulRecords, false
 	for l := range w.running() {
-		n = max(n, l.task.Careful())
+		least, running = min(least, l.task.Careful()), true
 	}
-	return n
+	if !running {
+		return 0
+	}
+	return least
 }
 
 // processed counts the records since the last commit was prepared.
