@@ -43,13 +43,13 @@ func From[K, V any](b *Builder, topic Topic[K, V], opts ...Option) Stream[K, V] 
 // addSource adds the node that reads a topic.
 func addSource[K, V any](b *Builder, topic Topic[K, V], n graph.Node) Stream[K, V] {
 	n.Keys = topic.Key
-	n.Instantiate = func(_ *graph.Env, node *graph.Node, children [][]any) (graph.Instance, error) {
+	n.Instantiate = func(env *graph.Env, node *graph.Node, children [][]any) (graph.Instance, error) {
 		down, err := port[K, V](node, children, 0)
 		if err != nil {
 			return graph.Instance{}, err
 		}
 		key, value, err := topic.codecs()
-		return graph.Instance{Source: &source[K, V]{node: node, topic: topic, key: key, value: value, down: down, decoded: -1}}, err
+		return graph.Instance{Source: &source[K, V]{env: env, node: node, topic: topic, key: key, value: value, down: down, decoded: -1}}, err
 	}
 	return Stream[K, V]{b: b, at: graph.Edge{From: b.graph.Add(n)}, key: topic.Key, lineage: lineage{windows: []any{topic.Key}}}
 }
@@ -57,6 +57,7 @@ func addSource[K, V any](b *Builder, topic Topic[K, V], n graph.Node) Stream[K, 
 // A source decodes the records of one topic for one task. The record it sends
 // down is used again for the next one.
 type source[K, V any] struct {
+	env     *graph.Env
 	node    *graph.Node
 	topic   Topic[K, V]
 	key     serde.Codec[K]
@@ -105,7 +106,7 @@ func (s *source[K, V]) Mark(m *graph.Message) (at windowing.EventTime, ok bool, 
 func (s *source[K, V]) caught(err *error) {
 	if p := recover(); p != nil {
 		s.decoded = -1 // whoever panicked may have changed it
-		*err = graph.Panicked(s.node.Name, p)
+		*err = s.env.Panicked(s.node.Name, p)
 	}
 }
 

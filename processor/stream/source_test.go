@@ -16,7 +16,7 @@ func reading(t *testing.T, topic Topic[string, string]) *source[string, string] 
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &source[string, string]{node: &graph.Node{Name: "in"}, topic: topic, key: codec, value: codec, decoded: -1}
+	return &source[string, string]{env: graph.NewEnv(nil), node: &graph.Node{Name: "in"}, topic: topic, key: codec, value: codec, decoded: -1}
 }
 
 // The memory of a message is used again for later ones. A record that was

@@ -3,6 +3,7 @@
 package integration
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,11 +28,15 @@ import (
 
 // envPoison is how many records TestPoisonIsItsOwnFault uses of each kind of
 // input; 2000000 is the full measurement. envRounds is how often everything is run:
-// one run beside a broker on the same cores says little about its rate.
+// one run beside a broker on the same cores says little about its rate. envApps
+// names the applications to be run, separated by commas; without it all are.
 const (
 	envPoison = "POISON_RECORDS"
 	envRounds = "POISON_ROUNDS"
+	envApps   = "POISON_APPS"
 )
+
+const poisonApps = "stateless,stateful,kept,sessions,sliding"
 
 const (
 	poisonRecords    = 150_000
@@ -79,7 +84,10 @@ func TestPoisonIsItsOwnFault(t *testing.T) {
 	for _, in := range spoils {
 		s.load(in)
 	}
-	for _, app := range []string{"stateless", "stateful", "kept", "sessions", "sliding"} {
+	for app := range strings.SplitSeq(cmp.Or(os.Getenv(envApps), poisonApps), ",") {
+		if !slices.Contains(strings.Split(poisonApps, ","), app) {
+			t.Fatalf("%s names %q: choose from %s", envApps, app, poisonApps)
+		}
 		rates := map[string][]float64{}
 		for round := range rounds {
 			for _, in := range spoils {

@@ -3,6 +3,7 @@ package graph
 import (
 	"fmt"
 
+	"github.com/millrace/millrace/processor/internal/stack"
 	"github.com/millrace/millrace/state"
 	"github.com/millrace/millrace/windowing"
 )
@@ -50,6 +51,7 @@ type Env struct {
 
 	stores    *state.Stores
 	savepoint savepoint
+	traces    stack.Traces // of panics
 }
 
 // NewEnv returns an Env over the task's stores, which are nil if it has none.
@@ -106,7 +108,7 @@ func (e *Env) LimitsOf(topic string) *Limits {
 // DropLate is Drop for a record that was late by so many ms of event time: the
 // watermark less the one at which its last window had closed.
 func (e *Env) DropLate(node *Node, by int64) {
-	e.CountersOf(node).Lateness.observe(by)
+	e.lateness(node).observe(by)
 	e.Drop(node, Late)
 }
 

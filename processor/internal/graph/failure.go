@@ -2,6 +2,7 @@ package graph
 
 import (
 	"fmt"
+	"reflect"
 
 	"github.com/millrace/millrace/processor/internal/stack"
 )
@@ -49,8 +50,7 @@ func (e *RecordError) Unwrap() error { return e.Err }
 // A panicError is a panic of user code.
 type panicError struct {
 	value any
-	trace stack.Trace
-	place string
+	trace *stack.Told
 }
 
 func (e *panicError) Error() string { return fmt.Sprintf("%s\n%v", e.message(), e.trace) }
@@ -60,13 +60,12 @@ func (e *panicError) message() string { return "panic: " + textOf(e.value) }
 // Panicked is the failure of an operator whose user code panicked with p. Only
 // who recovers calls it: the stack, which goes with it, is that of the panic. Where
 // the operator is not known, it is empty, the place of the panic stands for it.
-func Panicked(operator string, p any) *RecordError {
-	trace := stack.Of(1)
-	place := trace.Place()
+func (e *Env) Panicked(operator string, p any) *RecordError {
+	trace := e.traces.Of(1)
 	if operator == "" {
-		operator = place
+		operator = trace.Place
 	}
-	return &RecordError{Operator: operator, Phase: PhaseProcess, Err: &panicError{p, trace, place}}
+	return &RecordError{Operator: operator, Phase: PhaseProcess, Err: &panicError{p, trace}}
 }
 
 // A Report is a failure in words, taken apart.
@@ -80,9 +79,17 @@ type Report struct {
 // Report takes the failure apart.
 func (e *RecordError) Report() Report {
 	if p, ok := e.Err.(*panicError); ok {
-		return Report{Kind: fmt.Sprintf("panic(%T)", p.value), Message: p.message(), Stack: p.trace.String(), Place: p.place}
+		return Report{Kind: "panic(" + kindOf(p.value) + ")", Message: p.message(), Stack: p.trace.String(), Place: p.trace.Place}
 	}
-	return Report{Kind: fmt.Sprintf("%T", e.Err), Message: textOf(e.Err)}
+	return Report{Kind: kindOf(e.Err), Message: textOf(e.Err)}
+}
+
+// kindOf is the type of a value, as %T has it.
+func kindOf(v any) string {
+	if v == nil {
+		return "<nil>"
+	}
+	return reflect.TypeOf(v).String()
 }
 
 // Reason is the reason under which the failure is counted.

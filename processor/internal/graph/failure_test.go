@@ -14,7 +14,7 @@ func (bomb) Error() string { panic(bomb{}) }
 // Whatever user code panics with, or returns, has a text.
 func TestFailuresHaveTexts(t *testing.T) {
 	for name, f := range map[string]*RecordError{
-		"panic": Panicked("op", bomb{}),
+		"panic": NewEnv(nil).Panicked("op", bomb{}),
 		"error": {Operator: "op", Phase: PhaseProcess, Err: bomb{}},
 		"inner": {Operator: "op", Phase: PhaseProcess, Err: errors.Join(bomb{}, errors.New("x"))},
 	} {

@@ -1,5 +1,7 @@
 package graph
 
+import "slices"
+
 // A savepoint is what the nodes of a task need to go back to where they were before a record: the counters of those the
 // record has come to, and what they remember beside their stores. A node joins when it is touched, so a record costs what
 // it touches, however many nodes there are; without a savepoint it costs one look at on.
@@ -10,13 +12,22 @@ type savepoint struct {
 	round   uint64
 	nodes   []joined // by NodeID
 	touched []NodeID // in this round
+	late    []lateBefore
 }
 
-// joined is what the savepoint has of a node.
+// joined is what the savepoint has of a node. How late its records were is not part of it: that takes more room than
+// all else, and few records are late.
 type joined struct {
-	round    uint64   // in which it joined last
-	counters Counters // as they were then
-	undo     Undoable
+	round         uint64 // in which it joined last
+	in, processed int64  // as they were then
+	dropped       [reasonCount]int64
+	undo          Undoable
+}
+
+// lateBefore is the lateness at a node before a record was late there.
+type lateBefore struct {
+	node NodeID
+	was  Lateness
 }
 
 // Remember has u taken back with its node. It is called before the first Mark.
@@ -39,7 +50,7 @@ func (e *Env) Mark() {
 	e.savepoint.round++
 }
 
-// CountersOf returns the counters of a node, which is touched by that.
+// CountersOf returns the counters of a node, which is touched by that. Lateness is for DropLate alone.
 func (e *Env) CountersOf(node *Node) *Counters {
 	e.Touch(node)
 	return &e.Counters[node.ID]
@@ -58,24 +69,37 @@ func (e *Env) join(id NodeID) {
 	if n.round == s.round {
 		return
 	}
-	n.round, n.counters = s.round, e.Counters[id]
+	c := &e.Counters[id]
+	n.round, n.in, n.processed, n.dropped = s.round, c.In, c.Processed, c.Dropped
 	s.touched = append(s.touched, id)
 	if n.undo != nil {
 		n.undo.Mark()
 	}
 }
 
+// lateness is that at a node, about to change.
+func (e *Env) lateness(node *Node) *Lateness {
+	l := &e.Counters[node.ID].Lateness
+	if s := &e.savepoint; s.on {
+		s.late = append(s.late, lateBefore{node.ID, *l})
+	}
+	return l
+}
+
 // Undo goes back to the savepoint and forgets it.
 func (e *Env) Undo() {
 	s := &e.savepoint
+	for _, l := range slices.Backward(s.late) {
+		e.Counters[l.node].Lateness = l.was
+	}
 	for _, id := range s.touched {
-		n := &s.nodes[id]
-		e.Counters[id] = n.counters
+		n, c := &s.nodes[id], &e.Counters[id]
+		c.In, c.Processed, c.Dropped = n.in, n.processed, n.dropped
 		if n.undo != nil {
 			n.undo.Undo()
 		}
 	}
-	s.on, s.touched = false, s.touched[:0]
+	s.on, s.touched, s.late = false, s.touched[:0], s.late[:0]
 }
 
 // Keep forgets the savepoint.
@@ -86,5 +110,5 @@ func (e *Env) Keep() {
 			u.Keep()
 		}
 	}
-	s.on, s.touched = false, s.touched[:0]
+	s.on, s.touched, s.late = false, s.touched[:0], s.late[:0]
 }

@@ -25,6 +25,8 @@ func TestASavepointIsOfTheNodesThatAreTouched(t *testing.T) {
 		e.CountersOf(nodes[0]).In++
 		e.CountersOf(nodes[1]).In++
 		e.Drop(nodes[1], Future)
+		e.DropLate(nodes[1], 1000)
+		e.DropLate(nodes[1], 2000)
 		end()
 	}
 	record(e.Keep)

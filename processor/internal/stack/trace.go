@@ -18,13 +18,6 @@ const framesKept = 12
 // most of what they have to say.
 type Trace []uintptr
 
-// Of returns the trace of the caller, without its first skip functions.
-func Of(skip int) Trace {
-	var frames [framesKept]uintptr
-	n := runtime.Callers(skip+2, frames[:]) // nor Callers and Of
-	return append(Trace(nil), frames[:n]...)
-}
-
 // module is how the functions of Millrace itself begin.
 const module = "github.com/millrace/millrace/"
 

@@ -27,6 +27,7 @@ type letter struct {
 	out       graph.Out
 	original  []graph.Header // but for those of earlier failures
 	own       []graph.Header
+	values    []byte         // of its own headers, one behind the other
 	where     []graph.Header // it came from
 	partition int32          // its own, for one without a key
 	attempts  int64
@@ -75,6 +76,13 @@ const nameLimit = 256
 // room.
 const textLeast = 64
 
+// What a letter has room for from the start: its own headers, and the bytes of their
+// values without a message and a stack, where names are as long as they usually are.
+const (
+	ownHeaders = 14
+	ownBytes   = 256
+)
+
 // headerLimit bounds the value of a header of the original where the letter is
 // larger than its topic takes.
 const headerLimit = 256
@@ -92,9 +100,7 @@ func (t *Task) route(node *graph.Node, reason graph.Reason) {
 func (t *Task) deadLetter(operator string, reason graph.Reason, failure *graph.RecordError) {
 	m, o := t.context.Message, t.context.Source
 	l := t.newLetter(m.Key, m.Value, m.Timestamp, m.Headers, o.Partition)
-	l.where = []graph.Header{
-		header(headerTopic, o.Topic), header(headerPartition, strconv.Itoa(int(o.Partition))), header(headerOffset, strconv.FormatInt(o.Offset, 10)),
-	}
+	l.where = []graph.Header{l.header(headerTopic, o.Topic), l.integer(headerPartition, int64(o.Partition)), l.integer(headerOffset, o.Offset)}
 	if failure == nil {
 		t.describe(l, operator, reason, graph.PhaseProcess, graph.Report{Kind: "dropped", Message: reason.String()})
 	} else {
@@ -107,7 +113,7 @@ func (t *Task) deadLetter(operator string, reason graph.Reason, failure *graph.R
 // refuse, to the dead-letter topic.
 func (t *Task) routeResult(node *graph.Node, out graph.Out, why error) {
 	l := t.newLetter(out.Key, out.Value, out.Timestamp, out.Headers, out.Partition)
-	l.where = []graph.Header{header(headerSink, out.Topic)}
+	l.where = []graph.Header{l.header(headerSink, out.Topic)}
 	t.describe(l, node.Name, graph.Refused, graph.PhaseProduce, graph.Report{Kind: fmt.Sprintf("%T", why), Message: why.Error()})
 	t.post(l, graph.Origin{Topic: out.Topic, Partition: out.Partition, Offset: -1})
 }
@@ -116,7 +122,7 @@ func (t *Task) routeResult(node *graph.Node, out graph.Out, why error) {
 // the dead-letter topic.
 func (t *Task) routeHeld(node *graph.Node, held graph.Out, failure *graph.RecordError) {
 	l := t.newLetter(bytes.Clone(held.Key), bytes.Clone(held.Value), held.Timestamp, nil, t.cfg.ID.Partition)
-	l.where = []graph.Header{header(headerHeld, text(node.Name, nameLimit))}
+	l.where = []graph.Header{l.header(headerHeld, text(node.Name, nameLimit))}
 	t.describe(l, failure.Operator, failure.Reason(), failure.Phase, failure.Report())
 	t.post(l, graph.Origin{Topic: node.Name, Partition: t.cfg.ID.Partition, Offset: -1})
 }
@@ -124,7 +130,12 @@ func (t *Task) routeHeld(node *graph.Node, held graph.Out, failure *graph.Record
 // newLetter takes the headers of earlier failures off, and on with what they
 // know: numbers, for anybody may have written them.
 func (t *Task) newLetter(key, value []byte, at int64, headers []graph.Header, partition int32) *letter {
-	l := &letter{out: graph.Out{Topic: t.env.Policy.Topic, Timestamp: max(at, 0), Key: key, Value: value}, partition: partition, first: t.env.Wall}
+	l := &letter{
+		out:       graph.Out{Topic: t.env.Policy.Topic, Timestamp: max(at, 0), Key: key, Value: value},
+		own:       make([]graph.Header, 0, ownHeaders),
+		values:    make([]byte, 0, ownBytes),
+		partition: partition, first: t.env.Wall,
+	}
 	var original int64
 	was := false // it had another time
 	for _, h := range headers {
@@ -141,7 +152,7 @@ func (t *Task) newLetter(key, value []byte, at int64, headers []graph.Header, pa
 		}
 	}
 	if was {
-		l.add(headerTimestamp, strconv.FormatInt(original, 10))
+		l.own = append(l.own, l.integer(headerTimestamp, original))
 	}
 	return l
 }
@@ -155,9 +166,19 @@ func number(h graph.Header, n *int64) bool {
 	return err == nil
 }
 
-func (l *letter) add(key, value string) { l.own = append(l.own, header(key, value)) }
+func (l *letter) add(key, value string) { l.own = append(l.own, l.header(key, value)) }
 
-func header(key, value string) graph.Header { return graph.Header{Key: key, Value: []byte(value)} }
+func (l *letter) header(key, value string) graph.Header {
+	from := len(l.values)
+	l.values = append(l.values, value...)
+	return graph.Header{Key: key, Value: l.values[from:len(l.values):len(l.values)]}
+}
+
+func (l *letter) integer(key string, value int64) graph.Header {
+	from := len(l.values)
+	l.values = strconv.AppendInt(l.values, value, 10)
+	return graph.Header{Key: key, Value: l.values[from:len(l.values):len(l.values)]}
+}
 
 // has reports whether the letter has a header of its own with this key.
 func (l *letter) has(key string) bool {
@@ -168,14 +189,14 @@ func (t *Task) describe(l *letter, operator string, reason graph.Reason, phase g
 	l.add(headerException, text(what.Kind, nameLimit))
 	l.add(headerMessage, text(what.Message, messageLimit))
 	if what.Stack != "" {
+		l.values = slices.Grow(l.values, min(len(what.Stack), stackLimit)+ownBytes)
 		l.add(headerStack, text(what.Stack, stackLimit))
 	}
 	l.own = append(l.own, l.where...)
 	l.add(headerReason, reason.String())
 	l.add(headerPhase, string(phase))
 	l.add(headerOperator, text(operator, nameLimit))
-	l.add(headerAttempts, strconv.FormatInt(min(max(l.attempts, 0), math.MaxInt64-1)+1, 10))
-	l.add(headerFirst, strconv.FormatInt(l.first, 10))
+	l.own = append(l.own, l.integer(headerAttempts, min(max(l.attempts, 0), math.MaxInt64-1)+1), l.integer(headerFirst, l.first))
 	l.add(headerApplication, t.cfg.ApplicationID)
 	l.add(headerVersion, text(t.cfg.Version, nameLimit))
 	l.add(headerFingerprint, fingerprint(string(phase), operator, what.Kind, what.Place))
@@ -184,6 +205,9 @@ func (t *Task) describe(l *letter, operator string, reason graph.Reason, phase g
 // text is s, or its beginning, in UTF-8 and with so many bytes at most. What is no
 // UTF-8 becomes U+FFFD, which may be longer, so that comes before the cut.
 func text(s string, limit int) string {
+	if len(s) <= limit && utf8.ValidString(s) { // nearly always, and much faster to see
+		return s
+	}
 	s = strings.ToValidUTF8(s[:min(len(s), limit+utf8.UTFMax)], "\uFFFD")
 	if len(s) <= limit {
 		return s
@@ -203,7 +227,7 @@ func (t *Task) post(l *letter, origin graph.Origin) {
 	}
 	if at := limits.Clamp(l.out.Timestamp, t.env.Wall); at != l.out.Timestamp {
 		if !l.has(headerTimestamp) {
-			l.add(headerTimestamp, strconv.FormatInt(l.out.Timestamp, 10))
+			l.own = append(l.own, l.integer(headerTimestamp, l.out.Timestamp))
 		}
 		l.out.Timestamp = at
 	}
@@ -220,11 +244,19 @@ func (t *Task) post(l *letter, origin graph.Origin) {
 func (l *letter) fit(most int) {
 	for _, shrink := range []func(){func() {}, l.dropStack, l.cutHeaders, l.hashLong, l.dropHeaders, l.cutTexts} {
 		shrink()
-		l.out.Headers = append(l.original[:len(l.original):len(l.original)], l.own...)
+		l.out.Headers = l.headers()
 		if l.out.WireSize() <= most {
 			return
 		}
 	}
+}
+
+// headers are the original's, then its own.
+func (l *letter) headers() []graph.Header {
+	if len(l.original) == 0 {
+		return slices.Clip(l.own)
+	}
+	return slices.Concat(l.original, l.own)
 }
 
 func (l *letter) dropStack() {

@@ -158,7 +158,7 @@ func (t *Task) poison(offset int64) *Poison {
 // other applications in it.
 func (t *Task) caught(err *error) {
 	if p := recover(); p != nil {
-		*err = t.unblamed(graph.Panicked("", p))
+		*err = t.unblamed(t.env.Panicked("", p))
 	}
 }
 
@@ -174,7 +174,7 @@ func (t *Task) unblamed(failure *graph.RecordError) error {
 // panicked answers a panic of user code, which is a failure of the record that
 // was being processed, as any other. It reports whether that is settled.
 func (t *Task) panicked(p any) (settled bool, err error) {
-	failure := graph.Panicked("", p)
+	failure := t.env.Panicked("", p)
 	c := t.counters
 	switch t.stage {
 	case pushStage:

@@ -64,7 +64,7 @@ func (t *Task) try(send func() error) (err error) {
 	defer func() {
 		t.env.Releasing = false
 		if p := recover(); p != nil {
-			err = graph.Panicked("", p)
+			err = t.env.Panicked("", p)
 		}
 	}()
 	return send()

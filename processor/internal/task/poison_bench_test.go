@@ -6,20 +6,25 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/processor/internal/partitioner"
 	"github.com/millrace/millrace/processor/internal/task"
 	"github.com/millrace/millrace/processor/stream"
 	"github.com/millrace/millrace/state"
+	"github.com/millrace/millrace/windowing"
 )
 
 // BenchmarkPoison is the cost of a record where one in a hundred is bad, after it
 // had effects, beside that of good ones with and without savepoints. A large
-// result has 20 KB here and its topic takes 10.
+// result has 20 KB here and its topic takes 10. A count is changed in place, what
+// sessions and sliding windows keep shares memory with a copy and has to be encoded.
 func BenchmarkPoison(b *testing.B) {
-	for _, kind := range []string{"", "careful", "bad", "panic", "large", "old"} {
-		b.Run("kind="+kind, func(b *testing.B) { benchPoison(b, kind) })
+	for _, app := range []string{"count", "sessions", "sliding"} {
+		for _, kind := range []string{"", "careful", "bad", "panic", "large", "old"} {
+			b.Run("app="+app+"/kind="+kind, func(b *testing.B) { benchPoison(b, app, kind) })
+		}
 	}
 }
 
@@ -28,8 +33,8 @@ const (
 	poisonNow   = 1_000_000_000
 )
 
-func benchPoison(b *testing.B, kind string) {
-	x := poisonTask(b, kind)
+func benchPoison(b *testing.B, app, kind string) {
+	x := poisonTask(b, app, kind)
 	batch, offset, next := make([]graph.Message, poisonBatch), int64(0), make([]int64, 1)
 	refused, dead := 0, 0
 	b.ReportAllocs()
@@ -82,13 +87,13 @@ func commitBatch(b *testing.B, x *task.Task, batch []graph.Message, offset int64
 	return dead
 }
 
-func poisonTask(b *testing.B, kind string) *task.Task {
+func poisonTask(b *testing.B, app, kind string) *task.Task {
 	large := strings.Repeat("x", 20_000)
 	builder := stream.New("bench")
 	builder.DeadLetter("dead")
 	in := stream.From(builder, left)
 	stream.To(in, out)
-	stream.To(stream.Count("totals", stream.GroupByKey(in)).Changes(), total)
+	stream.To(countedBy(app, stream.GroupByKey(in)), total)
 	checked := stream.TryMapValues(in, func(_ *stream.Context, r *stream.Record[string, string]) (string, error) {
 		switch r.Value {
 		case "bad":
@@ -122,6 +127,20 @@ func poisonTask(b *testing.B, kind string) *task.Task {
 		b.Fatal(err)
 	}
 	return x
+}
+
+// countedBy counts the records of each key in one of three ways.
+func countedBy(app string, in stream.Grouped[string, string]) stream.Stream[string, int64] {
+	var w windowing.Definition
+	switch app {
+	case "sessions":
+		w = windowing.Session(time.Minute).Grace(time.Hour).Emit(windowing.OnUpdate)
+	case "sliding":
+		w = windowing.Sliding(time.Minute).Grace(time.Hour).Emit(windowing.OnUpdate)
+	default:
+		return stream.Count("totals", in, stream.Emit(windowing.OnUpdate)).Changes()
+	}
+	return stream.Map(stream.CountWindows("totals", stream.Window(in, w)).Results, func(k windowing.Key[string], n int64) (string, int64) { return k.Key, n })
 }
 
 // BenchmarkCareful is the cost of a savepoint beside the number of nodes and
