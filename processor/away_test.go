@@ -148,3 +148,21 @@ func TestLateWhileAway(t *testing.T) {
 		}
 	}
 }
+
+// The first version that lacks a store says so, for its operator may only have got another name.
+func TestWhatIsLeftBehindIsTold(t *testing.T) {
+	r := newRig(t, false)
+	var told []string
+	r.warned = func(err error) { told = append(told, err.Error()) }
+	for i, store := range []string{"n", "m", "m"} {
+		told = nil
+		r.put(5)
+		if err := r.deploy(counted(store)); err != nil {
+			t.Fatal(err)
+		}
+		said := strings.Contains(strings.Join(told, "\n"), `["app-n-changelog"]`)
+		if want := i == 1; said != want {
+			t.Errorf("start %d with store %q: told %q", i, store, told)
+		}
+	}
+}

@@ -38,8 +38,8 @@ func TestEdgeDoesNotGoBack(t *testing.T) {
 // What is brought up is read at once, and an upstream task that was idle at one time in it need not be so at the next:
 // it was started anew, and the operators that were there had not heard of it. So it holds back.
 func TestNobodyIsIdleToACatchUp(t *testing.T) {
-	e := newEdge("", windowing.NoTime, nil)
-	e.catching = true
+	n := &node{recipe: &graph.Node{Internal: true, Watermarks: windowing.Ascending()}}
+	e := newInput(Input{Watermark: int64(windowing.NoTime)}, n, "", &state.Input{Offset: 9}).edge
 	for _, s := range []*graph.Stamp{
 		{Task: 0, Tasks: 2, Passed: graph.Time{Watermark: 10, Idle: true}},
 		{Task: 1, Tasks: 2, Passed: graph.Time{Watermark: 10, Idle: true}},

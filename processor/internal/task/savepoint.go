@@ -53,7 +53,6 @@ func (t *Task) Exact() bool { return t.savepoint.exact && t.savepoint.left > 0 }
 // pushCarefully sends the current record down the graph in such a way that it
 // can be taken back.
 func (t *Task) pushCarefully(in *input, m *graph.Message, at, judged windowing.EventTime, c *graph.Counters) error {
-	t.savepoint.left--
 	t.setSavepoint()
 	if err := in.source.Push(m, at, judged); err != nil {
 		return t.answer(err, c)
@@ -62,11 +61,16 @@ func (t *Task) pushCarefully(in *input, m *graph.Message, at, judged windowing.E
 		return t.answer(err, c)
 	}
 	t.keep()
+	t.savepoint.pass()
 	c.Processed++
-	if t.savepoint.left == 0 {
-		t.savepoint.exact = false // a failure of another task asks for savepoints alone
-	}
 	return nil
+}
+
+// pass takes note of a careful record that has come through. After the last one a
+// failure in another task asks for savepoints alone.
+func (s *savepoint) pass() {
+	s.left--
+	s.exact = s.exact && s.left > 0
 }
 
 func (t *Task) setSavepoint() {

@@ -48,6 +48,7 @@ func (w *Worker) precheck(ctx context.Context) (over bool, err error) {
 	if err := found.Clear(ctx, offsets); err != nil {
 		return false, err
 	}
+	w.warnOfLeftBehind(ctx, offsets)
 	if w.cfg.run() == "" || len(offsets) == 0 || !finished(offsets, w.cfg.run()) {
 		return false, nil
 	}

@@ -1,0 +1,60 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+
+	"github.com/millrace/millrace/processor/internal/broker"
+	"github.com/millrace/millrace/processor/internal/group"
+	"github.com/millrace/millrace/processor/internal/task"
+)
+
+// warnOfLeftBehind tells, once in a process and by the first version that lacks them,
+// of stores and repartition topics that were followed until now: what is open in them
+// is not sent, which whoever has given an operator another name may not have meant.
+func (w *Worker) warnOfLeftBehind(ctx context.Context, offsets map[broker.TopicPartition]group.Committed) {
+	left := w.leftBehind(offsets)
+	if w.cfg.Index > 0 || len(left) == 0 {
+		return
+	}
+	all, err := kadm.NewClient(w.fetcher.Client).ListTopics(ctx)
+	if err != nil {
+		w.cfg.Events.warning(fmt.Errorf("ask for the names of %d internal topics of earlier versions: %w", len(left), err))
+		return
+	}
+	var names []string
+	for _, topic := range all.Names() {
+		if left[task.NoteTopic(topic)] {
+			names = append(names, topic)
+		}
+	}
+	if len(names) > 0 {
+		w.cfg.Events.warning(fmt.Errorf("this version has no operators for the topics %s, which were followed until now: they stay as they are, and what is open in their stores is not sent, until a version has them again; an operator with another name begins empty", fmt.Sprintf("%q", names)))
+	}
+}
+
+// leftBehind are the internal topics that the offsets say are followed and this
+// version does not know, as notes name them.
+func (w *Worker) leftBehind(offsets map[broker.TopicPartition]group.Committed) map[uint64]bool {
+	var own []uint64
+	for _, sub := range w.cfg.Graph.Subtopologies() {
+		for _, s := range sub.Stores {
+			own = append(own, task.NoteTopic(s.ChangelogTopic(w.cfg.ApplicationID)))
+		}
+		for _, topic := range sub.Feeds {
+			own = append(own, task.NoteTopic(topic))
+		}
+	}
+	left := map[uint64]bool{}
+	for _, c := range offsets {
+		for _, n := range c.Meta.Notes {
+			if n.Stopped == task.Following && !slices.Contains(own, n.Topic) {
+				left[n.Topic] = true
+			}
+		}
+	}
+	return left
+}
