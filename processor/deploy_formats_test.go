@@ -35,6 +35,12 @@ type orders2 struct{ serde.Serde[order] }
 func (orders2) Format() string          { return "orders/2" }
 func (o orders2) Reads(was string) bool { return was == serde.FormatOf(o.Serde) }
 
+// orders3 reads the version before it alone.
+type orders3 struct{ orders2 }
+
+func (orders3) Format() string        { return "orders/3" }
+func (orders3) Reads(was string) bool { return was == "orders/2" }
+
 var errStuck = errors.New("stuck")
 
 // A link is a repartition topic in a format, and what is behind it.
@@ -75,6 +81,7 @@ var (
 	moreLink = link[string, orderWithText]{serde.String, serde.JSON[orderWithText](), same, func(n int) orderWithText { return orderWithText{N: int32(n)} },
 		func(o orderWithText) string { return fmt.Sprint(o.N) }}
 	codecLink = link[string, order]{serde.String, orders2{serde.JSON[order]()}, same, plainLink.value, plainLink.text}
+	newLink   = link[string, order]{serde.String, orders3{codecLink.values.(orders2)}, same, plainLink.value, plainLink.text}
 	textLink  = link[string, orderOfText]{serde.String, serde.JSON[orderOfText](), same, func(n int) orderOfText { return orderOfText{strconv.Itoa(n)} },
 		func(o orderOfText) string { return o.N }}
 	bytesLink = link[[]byte, order]{serde.Bytes, serde.JSON[order](), func(k string) []byte { return []byte(k) }, plainLink.value, plainLink.text}
@@ -130,6 +137,38 @@ func TestRepartitionInAnotherFormat(t *testing.T) {
 	}
 }
 
+// A version need not read what was processed before the one before it; but where it is still under way it is refused, and
+// that one goes on.
+func TestRepartitionOverThreeVersions(t *testing.T) {
+	for _, underWay := range []bool{false, true} {
+		t.Run(fmt.Sprintf("under way %v", underWay), func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, false)
+			r.put(firstRecords)
+			if err := r.deploy(plainLink.version(underWay)); underWay != errors.Is(err, errStuck) {
+				t.Fatal(err)
+			}
+			r.put(nextRecords)
+			if err := r.deploy(codecLink.version(underWay)); underWay != errors.Is(err, errStuck) {
+				t.Fatal(err)
+			}
+			r.put(nextRecords)
+			err, goesOn := r.deploy(newLink.version(false)), newLink
+			if underWay {
+				mustRefuse(t, err, `"app-by-repartition"`, "values: was")
+				goesOn = codecLink
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			r.end()
+			if err := r.deploy(goesOn.version(false)); err != nil {
+				t.Fatal(err)
+			}
+			mustEqual(t, r.last("out"), alone(t, plainLink.version(false), firstRecords+2*nextRecords))
+		})
+	}
+}
+
 // Nobody has read from the topic yet: what is in it is known by who wrote it.
 func TestRepartitionThatNobodyHasRead(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -150,7 +189,7 @@ func TestRepartitionThatNobodyHasRead(t *testing.T) {
 			if c.refused {
 				goesOn = plainLink.version(false)
 				for range 2 {
-					mustRefuse(t, r.deploy(c.next), `topic "app-by-repartition"`, `topic "in" partition 0`, "values: was", "millrace reset")
+					mustRefuse(t, r.deploy(c.next), `topic "app-by-repartition" partition 0`, "from offset 0 on", "values: was", "millrace reset")
 				}
 			}
 			r.end()

@@ -80,4 +80,12 @@ func (t *Topology) ReadersFirst() []*Subtopology {
 }
 
 // Formats are what the records of the repartition topics are written in, by topic.
-func (t *Topology) Formats() map[string]*Format { return formatsOf(t.nodes) }
+func (t *Topology) Formats() map[string]*Format {
+	all := map[string]*Format{}
+	for _, n := range t.nodes {
+		if n.Format != nil {
+			all[n.Topic] = n.Format
+		}
+	}
+	return all
+}

@@ -238,18 +238,15 @@ func (t *Topology) cut() {
 	t.allot()
 }
 
-// Formats are what the records of the repartition topics are written in that the
-// sub-topology reads or writes, by topic.
-func (s *Subtopology) Formats() map[string]*Format { return formatsOf(s.Nodes) }
-
-func formatsOf(nodes []*Node) map[string]*Format {
-	all := map[string]*Format{}
-	for _, n := range nodes {
-		if n.Format != nil {
-			all[n.Topic] = n.Format
+// Format is what the records of a repartition topic that is read are written in;
+// nil of other topics.
+func (s *Subtopology) Format(topic string) *Format {
+	for _, n := range s.Nodes {
+		if n.Kind == SourceNode && n.Topic == topic {
+			return n.Format
 		}
 	}
-	return all
+	return nil
 }
 
 func (s *Subtopology) add(n *Node) {

@@ -17,7 +17,7 @@ func (r *Restorer) takePositions(ctx context.Context, t *TaskState, f *fitting) 
 		in := &t.Inputs[i]
 		c := f.offsets[in.TopicPartition]
 		in.Offset, in.Watermark, in.Highest, in.Upstream = c.Offset, c.Meta.Watermark, c.Meta.Highest, c.Meta.Upstream
-		in.Formats, in.Feeds = c.Meta.Formats, c.Meta.Feeds
+		in.Formats = c.Meta.Formats
 		in.End, in.Finished, in.Notes, in.Failed = c.Meta.End, c.Meta.Finished, r.notesOf(t, c), c.Meta.Failed
 		p, ok := t.Applied(in.TopicPartition, c.Meta.Notes)
 		if ok && p.Offset == in.Offset {

@@ -211,7 +211,7 @@ func (r *Restorer) admit(t *TaskState, offsets map[broker.TopicPartition]group.C
 		if err := c.Admit(r.cfg.ApplicationID, in.TopicPartition, r.cfg.Run); err != nil {
 			return err
 		}
-		if err := AdmitFormats(c, in.TopicPartition, t.Sub.Formats()); err != nil {
+		if err := AdmitFormat(c, in.TopicPartition, t.Sub.Format(in.Topic)); err != nil {
 			return err
 		}
 	}

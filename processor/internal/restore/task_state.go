@@ -38,7 +38,6 @@ type Input struct {
 	Highest   int64 // committed with it
 	Upstream  []state.Upstream
 	Formats   []task.FormatNote // committed with it
-	Feeds     []task.FeedNote   // committed with it
 	Notes     []task.Note       // to be committed
 	Failed    task.Failed       // committed with it
 	End       int64             // of a bounded run

@@ -112,10 +112,10 @@ func (t *Task) Prepare() (c *Commit, err error) {
 
 func (t *Task) meta(in *input, c *Commit, index int) Meta {
 	stored := c.Offsets[index]
-	m := Meta{Watermark: stored.Watermark, Highest: stored.Highest, TopicID: rawID(stored.TopicID), Notes: in.Notes, Failed: in.Failed, Run: t.cfg.Run, Upstream: stored.Upstream, Formats: in.formats.notes()}
-	if index == 0 {
-		m.Feeds = t.feeds
+	if in.edge != nil {
+		in.formats.forget(in.edge.mayHold)
 	}
+	m := Meta{Watermark: stored.Watermark, Highest: stored.Highest, TopicID: rawID(stored.TopicID), Notes: in.Notes, Failed: in.Failed, Run: t.cfg.Run, Upstream: stored.Upstream, Formats: in.formats.notes()}
 	if u := t.cfg.CatchUp; u != nil {
 		m.Notes = u.notes(in.Notes, c.Reached[index], c.last)
 	}

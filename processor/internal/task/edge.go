@@ -2,6 +2,7 @@ package task
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/state"
@@ -35,7 +36,8 @@ type channel struct {
 	watermark windowing.EventTime
 	heard     bool // since the task was built, or before it was
 	ended     bool
-	idleUntil int64 // see Task.Elapse; 0 if it is not idle
+	idleUntil int64            // see Task.Elapse; 0 if it is not idle
+	format    graph.FormatHash // of what it last sent; 0 before
 }
 
 func (c *channel) time() graph.Time {
@@ -68,7 +70,7 @@ func (e *edge) take(s *graph.Stamp, now int64) bool {
 	same := (idleUntil > 0) == (c.idleUntil > 0) && ended == c.ended
 	moved := s.Passed.Watermark > c.watermark
 	c.watermark = max(c.watermark, s.Passed.Watermark)
-	c.idleUntil, c.ended, c.heard = idleUntil, ended, true
+	c.idleUntil, c.ended, c.heard, c.format = idleUntil, ended, true, s.Format
 	if !resized && same && !(moved && lowest) {
 		return false
 	}
@@ -101,6 +103,12 @@ func (e *edge) merge(now int64) bool {
 	e.time = m.time()
 	e.time.Watermark = max(e.time.Watermark, before.Watermark)
 	return e.time != before
+}
+
+// mayHold reports whether records of a format may still be to come: those of an
+// upstream task that has last written in it, or was not heard since the task was built.
+func (e *edge) mayHold(hash graph.FormatHash) bool {
+	return slices.ContainsFunc(e.channels, func(c channel) bool { return c.format == 0 || c.format == hash })
 }
 
 // expires says that a lease is over at now.
@@ -164,7 +172,9 @@ func (m *merger) time() graph.Time {
 func (t *Task) processEdge(in *input, m *graph.Message) error {
 	stamp, rest, err := graph.StampOf(m.Headers)
 	if err == nil {
-		err = in.formats.hear(&stamp)
+		if why := in.formats.hear(&stamp); why != nil {
+			err = fmt.Errorf("%w: %w", why, ErrFormat)
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("task %s: topic %q partition %d offset %d: %w", t.cfg.ID, in.Topic, in.Partition, m.Offset, err)

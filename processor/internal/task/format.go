@@ -72,6 +72,11 @@ func (f *formats) learn(n FormatNote) {
 	f.heard = f.heard[:min(len(f.heard), formatsKept-1)]
 }
 
+// forget drops the formats of which no record is to come any more.
+func (f *formats) forget(mayHold func(graph.FormatHash) bool) {
+	f.heard = slices.DeleteFunc(f.heard, func(h heard) bool { return !mayHold(h.Hash) })
+}
+
 // notes are what is to be remembered, the own first.
 func (f *formats) notes() []FormatNote {
 	if f.own == nil {
@@ -109,77 +114,48 @@ func (f *formats) admit(hash graph.FormatHash) error {
 	}
 	at := slices.IndexFunc(f.heard, func(h heard) bool { return h.Hash == hash })
 	if at < 0 {
-		return fmt.Errorf("format %x, which is not known in words: %w", uint64(hash), ErrFormat)
+		return fmt.Errorf("format %x, which is not known in words", uint64(hash))
 	}
 	h := &f.heard[at]
 	if !h.asked {
 		h.asked, h.why = true, f.own.Reads(h.Words)
 	}
-	if h.why != nil {
-		return fmt.Errorf("%w: %w", h.why, ErrFormat)
+	return h.why
+}
+
+// A FormatCheck looks whether records that are under way can be read, before a task
+// reads them.
+type FormatCheck struct{ formats formats }
+
+// NewFormatCheck returns a check for a version that reads own, where an offset was
+// committed with these metadata.
+func NewFormatCheck(own *graph.Format, m Meta) *FormatCheck {
+	return &FormatCheck{newFormats(own, m.Formats)}
+}
+
+// Next returns why the next record, which has this stamp, cannot be read; nil if it can.
+func (c *FormatCheck) Next(s *graph.Stamp) error { return c.formats.hear(s) }
+
+// FormatRefused returns why a version that reads own may not go on where the
+// metadata of an offset were committed; nil if it may, or the version that committed
+// did not say.
+func FormatRefused(own *graph.Format, m Meta) error {
+	for i, n := range m.Formats {
+		if own == nil || n.Hash == own.Hash() || i > 0 && n.Words == "" {
+			continue
+		}
+		if n.Words == "" {
+			return fmt.Errorf("was format %x, is %x, and the first is too long to be kept in words", uint64(n.Hash), uint64(own.Hash()))
+		}
+		if err := own.Reads(n.Words); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// A FeedNote is what the first input of a task that writes a repartition topic
-// remembers of that: nobody may have read there yet.
-type FeedNote struct {
-	Topic uint64 // NoteTopic of the topic's name
-	FormatNote
-}
-
-// feedNotes are those of a task: on the topics that it writes, and on others that it
-// has written.
-func feedNotes(sub *graph.Subtopology, restored []FeedNote) (all []FeedNote) {
-	for _, n := range sub.Nodes {
-		if n.Kind == graph.SinkNode && n.Format != nil {
-			all = append(all, FeedNote{NoteTopic(n.Topic), FormatNote{n.Format.Hash(), n.Format.Words()}})
-		}
-	}
-	for _, was := range restored {
-		if len(all) < TopicsMax && !slices.ContainsFunc(all, func(n FeedNote) bool { return n.Topic == was.Topic }) {
-			all = append(all, was)
-		}
-	}
-	return all
-}
-
-// FormatsRefused returns why a version may not go on where the metadata of the offset
-// of a topic were committed, and which repartition topic it is about; nil if it may,
-// or the version that committed did not say. formats are those of its repartition
-// topics, by name.
-func FormatsRefused(formats map[string]*graph.Format, topic string, m Meta) (about string, err error) {
-	if own := formats[topic]; own != nil && len(m.Formats) > 0 {
-		if err := m.Formats[0].refused(own); err != nil {
-			return topic, err
-		}
-	}
-	for name, own := range formats {
-		for _, n := range m.Feeds {
-			if n.Topic != NoteTopic(name) {
-				continue
-			}
-			if err := n.refused(own); err != nil {
-				return name, err
-			}
-		}
-	}
-	return "", nil
-}
-
-// refused returns why a version that reads own does not read this; nil if it does.
-func (n FormatNote) refused(own *graph.Format) error {
-	if n.Hash == own.Hash() {
-		return nil
-	}
-	if n.Words == "" {
-		return fmt.Errorf("was format %x, is %x, and the first is too long to be kept in words", uint64(n.Hash), uint64(own.Hash()))
-	}
-	return own.Reads(n.Words)
-}
-
-// formatLeast is what the first format takes in any case, with the numbers of formats and feeds.
-const formatLeast = 1 + 8 + 1 + 1
+// formatLeast is what the first format takes in any case, with the number of them.
+const formatLeast = 1 + 8 + 1
 
 // appendFormats appends the number of formats and, as far as there is room in bytes,
 // of each the hash, the length of the words and the words. Words without room are
@@ -214,52 +190,17 @@ func (n FormatNote) append(b []byte, room int) (_ []byte, whole bool) {
 	return b, false
 }
 
-// appendFeeds appends the number of notes and the notes, as far as there is room.
-func appendFeeds(b []byte, all []FeedNote, room int) []byte {
-	var list []byte
-	n := 0
-	for _, note := range all {
-		topic := binary.BigEndian.AppendUint64(nil, note.Topic)
-		one, _ := note.append(topic, room-1-len(list)-len(topic))
-		if len(one) == len(topic) {
-			break
-		}
-		list = append(list, one...)
-		n++
-	}
-	return append(append(b, byte(n)), list...)
-}
-
 // formats reads what appendFormats wrote.
 func (r *metaReader) formats() (all []FormatNote) {
-	for n := r.count(formatsKept); n > 0; n-- {
-		all = append(all, r.format())
-	}
-	return all
-}
-
-// feeds reads what appendFeeds wrote.
-func (r *metaReader) feeds() (all []FeedNote) {
-	for n := r.count(TopicsMax); n > 0; n-- {
-		all = append(all, FeedNote{binary.BigEndian.Uint64(r.take(8)), r.format()})
-	}
-	return all
-}
-
-// count is a number of a byte, of what there may be so many of.
-func (r *metaReader) count(most int) int {
 	n := int(r.take(1)[0])
-	if r.bad = r.bad || n > most; r.bad {
-		return 0
+	for r.bad = r.bad || n > formatsKept; !r.bad && n > 0; n-- {
+		note := FormatNote{Hash: graph.FormatHash(binary.BigEndian.Uint64(r.take(8)))}
+		size := r.uvarint()
+		if r.bad = r.bad || size > metaLimit; r.bad {
+			return nil
+		}
+		note.Words = string(r.take(int(size)))
+		all = append(all, note)
 	}
-	return n
-}
-
-func (r *metaReader) format() FormatNote {
-	n := FormatNote{Hash: graph.FormatHash(binary.BigEndian.Uint64(r.take(8)))}
-	size := r.uvarint()
-	if r.bad = r.bad || size > metaLimit; !r.bad {
-		n.Words = string(r.take(int(size)))
-	}
-	return n
+	return all
 }

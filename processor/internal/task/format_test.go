@@ -1,7 +1,6 @@
 package task
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/state"
+	"github.com/millrace/millrace/windowing"
 )
 
 // formatCalled is a format of values that reads these too.
@@ -28,11 +28,7 @@ func TestFormatsAreHeard(t *testing.T) {
 	}
 	f := newFormats(two, nil)
 	heard := func(s *graph.Stamp) string {
-		err := f.hear(s)
-		if err != nil && !errors.Is(err, ErrFormat) {
-			t.Fatal(err)
-		}
-		return map[bool]string{true: "read", false: "refused"}[err == nil]
+		return map[bool]string{true: "read", false: "refused"}[f.hear(s) == nil]
 	}
 	for i, c := range []struct {
 		says *graph.Stamp
@@ -64,11 +60,26 @@ func TestFormatsAreHeard(t *testing.T) {
 		t.Error("the next owner of the task does not know what this one has heard")
 	}
 	refused := func(own *graph.Format) bool {
-		_, err := FormatsRefused(map[string]*graph.Format{"by": own}, "by", m)
-		return err != nil
+		return FormatRefused(own, Meta{Formats: []FormatNote{noteOf(two), noteOf(one)}}) != nil
 	}
-	if refused(two) || refused(formatCalled("4", "2")) || !refused(one) {
+	if refused(two) || refused(formatCalled("4", "2", "1")) || !refused(formatCalled("4", "2")) || !refused(one) {
 		t.Error("what an offset says is not what its version reads")
+	}
+}
+
+// What was written in a format is behind a reader once everybody who writes has gone on in another.
+func TestFormatsAreForgotten(t *testing.T) {
+	one, two := formatCalled("1"), formatCalled("2", "1")
+	f, e := newFormats(two, []FormatNote{noteOf(two), noteOf(one)}), newEdge("", windowing.NoTime, make([]state.Upstream, 2))
+	for _, c := range []struct {
+		task int32
+		in   *graph.Format
+		kept int
+	}{{0, two, 1}, {1, one, 1}, {1, two, 0}} {
+		e.take(&graph.Stamp{Task: c.task, Tasks: 2, Format: c.in.Hash()}, 0)
+		if f.forget(e.mayHold); len(f.heard) != c.kept {
+			t.Errorf("after %+v %d are kept", c, len(f.heard))
+		}
 	}
 }
 
@@ -120,7 +131,6 @@ func TestFormatsWithinMetadata(t *testing.T) {
 	large, bare := FormatNote{1, strings.Repeat("x", metaLimit)}, FormatNote{Hash: 1}
 	full := Meta{Upstream: all, Run: strings.Repeat("r", 255), Notes: make([]Note, notesMax), TopicID: strings.Repeat("t", TopicIDSize)}
 	full.Formats = []FormatNote{{1, strings.Repeat("x", 100)}, other}
-	feeds := []FeedNote{{7, own}, {8, large}}
 	for name, c := range map[string]struct {
 		m    Meta
 		want []FormatNote
@@ -136,11 +146,7 @@ func TestFormatsWithinMetadata(t *testing.T) {
 			t.Errorf("%s: %d bytes, %v; formats %+v and %d upstream tasks", name, len(text), err, m.Formats, len(m.Upstream))
 		}
 	}
-	m, err := DecodeMeta(EncodeMeta(Meta{Formats: []FormatNote{own}, Feeds: feeds}))
-	if want := []FeedNote{{7, own}, {8, bare}}; err != nil || !slices.Equal(m.Feeds, want) || !slices.Equal(m.Formats, []FormatNote{own}) {
-		t.Errorf("%v: formats %+v and feeds %+v, want %+v", err, m.Formats, m.Feeds, want)
-	}
-	if _, err := FormatsRefused(map[string]*graph.Format{"by": formatCalled("1")}, "by", Meta{Formats: []FormatNote{bare}}); err == nil {
+	if FormatRefused(formatCalled("1"), Meta{Formats: []FormatNote{bare}}) == nil {
 		t.Error("another format of which there are no words is not refused")
 	}
 }

@@ -35,9 +35,6 @@ type Meta struct {
 	// Formats are what the records of a repartition topic are read as: first what the
 	// committing version writes, then others that were met, as far as they have room.
 	Formats []FormatNote
-	// Feeds are on the repartition topics that the task writes, beside the offset of
-	// its first input, as far as they have room.
-	Feeds []FeedNote
 }
 
 // ErrForeign says that an offset was committed by something else: a tool or a
@@ -66,7 +63,6 @@ const (
 	metaTimed    = 8  // notes on what is away have times, and there is the list of what failed
 	metaMore     = 16 // Failed.More
 	metaFormats  = 32
-	metaFeeds    = 64
 )
 
 // EncodeMeta returns m as the text of an offset commit:
@@ -75,7 +71,6 @@ const (
 //	bounded: end (8), logical now (8), length (1) and run |
 //	number of notes, notes | if something is away: what failed |
 //	of a repartition topic: number of formats (1), of each hash (8), length (uvarint) and words |
-//	of a task that writes such: number of notes (1), of each topic (8) and format |
 //	upstream tasks (appendUpstreamWithin)
 func EncodeMeta(m Meta) string {
 	b := binary.BigEndian.AppendUint64(nil, uint64(m.Watermark))
@@ -99,9 +94,6 @@ func EncodeMeta(m Meta) string {
 	if len(m.Formats) > 0 {
 		flags |= metaFormats
 	}
-	if len(m.Feeds) > 0 {
-		flags |= metaFeeds
-	}
 	b = append(b, flags)
 	if flags&metaTopic != 0 {
 		b = append(b, m.TopicID...)
@@ -118,10 +110,7 @@ func EncodeMeta(m Meta) string {
 	room := base64.RawStdEncoding.DecodedLen(metaLimit - len(metaPrefix))
 	upstream := appendUpstreamWithin(nil, m.Upstream, room-len(b)-formatLeast)
 	if flags&metaFormats != 0 {
-		b = appendFormats(b, m.Formats, room-len(b)-len(upstream)-1)
-	}
-	if flags&metaFeeds != 0 {
-		b = appendFeeds(b, m.Feeds, room-len(b)-len(upstream))
+		b = appendFormats(b, m.Formats, room-len(b)-len(upstream))
 	}
 	return metaPrefix + base64.RawStdEncoding.EncodeToString(append(b, upstream...))
 }
@@ -180,7 +169,7 @@ func (r *metaReader) meta(current bool) (m Meta) {
 	known := byte(metaBounded | metaFinished)
 	if current {
 		m.Highest = r.int64()
-		known |= metaTopic | metaTimed | metaMore | metaFormats | metaFeeds
+		known |= metaTopic | metaTimed | metaMore | metaFormats
 	}
 	flags := r.take(1)[0]
 	r.bad = r.bad || flags&^known != 0
@@ -203,9 +192,6 @@ func (r *metaReader) meta(current bool) (m Meta) {
 		}
 		if flags&metaFormats != 0 {
 			m.Formats = r.formats()
-		}
-		if flags&metaFeeds != 0 {
-			m.Feeds = r.feeds()
 		}
 		upstream = decodeUpstream
 	}

@@ -73,7 +73,6 @@ type Input struct {
 	// have said.
 	Upstream []state.Upstream
 	Formats  []FormatNote // restored: Meta.Formats
-	Feeds    []FeedNote   // restored: Meta.Feeds
 	End      int64        // a bounded task stops before this offset
 	Finished bool         // a bounded run that was at its end and fired everything
 }
@@ -107,10 +106,9 @@ type Task struct {
 	renew     bool      // what readers were told is due to be said again by the next commit
 	moved     bool      // an input position has moved since the last Prepare
 	pending   []*Commit // prepared, oldest first
-	feeds     []FeedNote
-	ended     bool // bounded: every input at its end and everything fired
-	sealed    bool // bounded: and prepared
-	done      bool // bounded: and committed
+	ended     bool      // bounded: every input at its end and everything fired
+	sealed    bool      // bounded: and prepared
+	done      bool      // bounded: and committed
 
 	savepoint savepoint
 }
@@ -132,7 +130,6 @@ func New(cfg Config) (*Task, error) {
 	t.env.Release = t.release
 	t.env.Partition, t.env.Partitions = cfg.Partition, cfg.Partitions
 	t.env.Task, t.env.Tasks, t.env.Run = cfg.ID.Partition, max(cfg.Tasks, cfg.ID.Partition+1), cfg.Run
-	t.feeds = feedNotes(cfg.Subtopology, cfg.Inputs[0].Feeds)
 	if err := t.instantiate(); err != nil {
 		return nil, fmt.Errorf("task %s: %w", cfg.ID, err)
 	}

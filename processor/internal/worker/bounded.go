@@ -41,11 +41,15 @@ func (w *Worker) precheck(ctx context.Context) (over bool, err error) {
 		if err := c.Admit(w.cfg.ApplicationID, tp, w.cfg.run()); err != nil {
 			return false, err
 		}
-		if err := restore.AdmitFormats(c, tp, formats); err != nil {
+		if err := restore.AdmitFormat(c, tp, formats[tp.Topic]); err != nil {
 			return false, err
 		}
 	}
 	if err := found.Clear(ctx, offsets); err != nil {
+		return false, err
+	}
+	scan := restore.FormatScan{Client: w.cfg.Client, Requests: w.fetcher.Client, Warn: w.cfg.Events.warning}
+	if err := scan.Run(ctx, formats, offsets, w.catalog.Layout.Everything()); err != nil {
 		return false, err
 	}
 	w.warnOfLeftBehind(ctx, offsets)

@@ -204,7 +204,7 @@ func (w *Worker) newTask(l *lease) error {
 	for _, in := range l.Inputs {
 		cfg.Inputs = append(cfg.Inputs, task.Input{
 			Topic: in.Topic, TopicID: w.catalog.TopicID(in.Topic), Partition: in.Partition, Offset: in.Offset,
-			Watermark: in.Watermark, Highest: in.Highest, Upstream: in.Upstream, Formats: in.Formats, Feeds: in.Feeds, Notes: in.Notes, Failed: in.Failed, End: in.End, Finished: in.Finished,
+			Watermark: in.Watermark, Highest: in.Highest, Upstream: in.Upstream, Formats: in.Formats, Notes: in.Notes, Failed: in.Failed, End: in.End, Finished: in.Finished,
 		})
 	}
 	t, err := task.New(cfg)
