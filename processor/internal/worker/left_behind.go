@@ -16,8 +16,11 @@ import (
 // of stores and repartition topics that were followed until now: what is open in them
 // is not sent, which whoever has given an operator another name may not have meant.
 func (w *Worker) warnOfLeftBehind(ctx context.Context, offsets map[broker.TopicPartition]group.Committed) {
+	if w.cfg.Index > 0 {
+		return
+	}
 	left := w.leftBehind(offsets)
-	if w.cfg.Index > 0 || len(left) == 0 {
+	if len(left) == 0 {
 		return
 	}
 	all, err := kadm.NewClient(w.fetcher.Client).ListTopics(ctx)
@@ -32,7 +35,7 @@ func (w *Worker) warnOfLeftBehind(ctx context.Context, offsets map[broker.TopicP
 		}
 	}
 	if len(names) > 0 {
-		w.cfg.Events.warning(fmt.Errorf("this version has no operators for the topics %s, which were followed until now: they stay as they are, and what is open in their stores is not sent, until a version has them again; an operator with another name begins empty", fmt.Sprintf("%q", names)))
+		w.cfg.Events.warning(fmt.Errorf("this version has no operators for the topics %q, which were followed until now: they stay as they are, and what is open in their stores is not sent, until a version has them again; an operator with another name begins empty", names))
 	}
 }
 
