@@ -147,8 +147,10 @@ func (t *Task) finish() error {
 	}
 	t.pop(in)
 	t.processed++
-	if err := t.leave(-1); err != nil {
-		return fmt.Errorf("task %s: %w", t.cfg.ID, err)
+	if len(t.holders) > 0 {
+		if err := t.leave(-1); err != nil {
+			return fmt.Errorf("task %s: %w", t.cfg.ID, err)
+		}
 	}
 	if len(t.clocked) > 0 && (t.woke || in.channel.Watermark() > in.swept) {
 		if t.cfg.Planted.StampAfter {
