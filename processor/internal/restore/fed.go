@@ -146,11 +146,18 @@ func (r *Restorer) holdsRecords(ctx context.Context, tp broker.TopicPartition, f
 
 // tellsTime reports whether a record of a repartition topic has nothing but a stamp.
 func tellsTime(rec *kgo.Record) bool {
+	stamp, ok := stampOf(rec)
+	return ok && stamp.Control
+}
+
+// stampOf is the stamp of a record of a repartition topic; false if it has none that
+// can be read.
+func stampOf(rec *kgo.Record) (graph.Stamp, bool) {
 	for _, h := range rec.Headers {
 		if h.Key == graph.HeaderStamp {
 			stamp, err := graph.DecodeStamp(h.Value)
-			return err == nil && stamp.Control
+			return stamp, err == nil
 		}
 	}
-	return false
+	return graph.Stamp{}, false
 }

@@ -150,17 +150,12 @@ func (s FormatScan) poll(ctx context.Context, client *kgo.Client, checks map[bro
 // readable returns why a record cannot be read. What has no stamp is refused by its
 // task, with other words.
 func readable(check *task.FormatCheck, r *kgo.Record) error {
-	for _, h := range r.Headers {
-		if h.Key != graph.HeaderStamp {
-			continue
-		}
-		stamp, err := graph.DecodeStamp(h.Value)
-		if err != nil {
-			return nil
-		}
-		if err := check.Next(&stamp); err != nil {
-			return fmt.Errorf("topic %q partition %d has from offset %d on what another version of the application has written, in a format that this one does not read: %w; %s; or: %w", r.Topic, r.Partition, r.Offset, err, advice, broker.ErrReset)
-		}
+	stamp, ok := stampOf(r)
+	if !ok {
+		return nil
+	}
+	if err := check.Next(&stamp); err != nil {
+		return fmt.Errorf("topic %q partition %d has from offset %d on what another version of the application has written, in a format that this one does not read: %w; %s; or: %w", r.Topic, r.Partition, r.Offset, err, advice, broker.ErrReset)
 	}
 	return nil
 }
