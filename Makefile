@@ -7,6 +7,8 @@ SHELL := bash
 GO    ?= go
 SEEDS ?= 300
 FROM  ?= 1
+# Tests of one package that run at once: those with a broker wait most of the time.
+PARALLEL ?= 8
 
 # Packages whose tests have a part behind the build tag synctests (virtual time).
 SYNCTESTS = $(sort $(dir $(shell grep -rl --include='*_test.go' '^//go:build .*synctests' cmd processor schemaregistry state windowing)))
@@ -32,11 +34,11 @@ build: ## compile everything, without cgo
 	CGO_ENABLED=0 $(GO) build ./...
 
 test: ## all tests that need nothing but Go (the simulation with 5 seeds)
-	$(GO) test ./...
-	$(if $(SYNCTESTS),SEEDS=5 FROM=$(FROM) $(GO) test -tags synctests -skip TestMutants $(addprefix ./,$(SYNCTESTS)))
+	$(GO) test -parallel $(PARALLEL) ./...
+	$(if $(SYNCTESTS),SEEDS=5 FROM=$(FROM) $(GO) test -parallel $(PARALLEL) -tags synctests -skip TestMutants $(addprefix ./,$(SYNCTESTS)))
 
 race: ## the runtime's tests under the race detector (needs a C compiler)
-	CGO_ENABLED=1 $(GO) test -race -short $(RACE)
+	CGO_ENABLED=1 $(GO) test -race -short -parallel $(PARALLEL) $(RACE)
 
 lint: $(LINT) ## gofmt, go vet and golangci-lint, with every build tag
 	@unformatted=$$(gofmt -l cmd processor schemaregistry state windowing); \

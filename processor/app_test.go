@@ -28,6 +28,7 @@ func countWords(b *stream.Builder) {
 }
 
 func TestARunCountsEachRecordOnce(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, "words", "counts", "dead")
 	for range 50 {
 		c.produce(word("a", "x"), word("b", "x"), word("a", "y"))
@@ -49,6 +50,7 @@ func TestARunCountsEachRecordOnce(t *testing.T) {
 }
 
 func TestBadRecordsAreRouted(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, "words", "counts", "dead")
 	nullKey, nullValue, future, timeless := word("", "k"), word("v", ""), word("f", "x"), word("t", "x")
 	nullKey.Key, nullValue.Value = nil, nil
@@ -82,6 +84,7 @@ func TestUndecodableValueStopsWithoutAPolicy(t *testing.T) {
 }
 
 func TestEmptyTopicEndsAtOnce(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, "words", "counts", "dead")
 	if err := c.run(countWords); err != nil {
 		t.Error(err)
@@ -89,6 +92,7 @@ func TestEmptyTopicEndsAtOnce(t *testing.T) {
 }
 
 func TestMissingTopicsAreNamed(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, "dead")
 	err := c.run(countWords)
 	if err == nil || !strings.Contains(err.Error(), `"words"`) || !strings.Contains(err.Error(), `"counts"`) {
@@ -97,6 +101,7 @@ func TestMissingTopicsAreNamed(t *testing.T) {
 }
 
 func TestStateDirectories(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, "words", "counts", "dead")
 	dir := filepath.Join(c.cfg.StateDir, "app")
 	t.Run("in use for a moment", func(t *testing.T) {
@@ -161,6 +166,7 @@ func TestStateDirectories(t *testing.T) {
 }
 
 func TestMetricsAndHealth(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, "words", "counts", "dead")
 	c.cfg.BoundedRun, c.cfg.Listen = "", "127.0.0.1:0"
 	committed, restored := make(chan processor.CommitInfo, 100), make(chan string, 100)

@@ -34,6 +34,7 @@ func (r *rig) sendAt(partition int32, key, value string, times ...int64) {
 // A record that failed while a store was away is not counted when that is brought
 // up: it leaves no trace, whatever operator it failed in.
 func TestWhatFailedWhileAway(t *testing.T) {
+	t.Parallel()
 	version := func(with bool) deployed {
 		return func(b *stream.Builder) {
 			b.DeadLetter("dead")
@@ -76,6 +77,7 @@ func TestWhatFailedWhileAway(t *testing.T) {
 
 // More failed than can be remembered: what was away is not brought up.
 func TestTooManyFailedWhileAway(t *testing.T) {
+	t.Parallel()
 	version := func(with bool) deployed {
 		return func(b *stream.Builder) {
 			b.DeadLetter("dead")
@@ -102,6 +104,7 @@ func TestTooManyFailedWhileAway(t *testing.T) {
 
 // What is late for a GroupBy is late also where the GroupBy was away as it came.
 func TestLateWhileAway(t *testing.T) {
+	t.Parallel()
 	version := func(with bool) deployed {
 		return func(b *stream.Builder) {
 			in := stream.From(b, deployIn)
@@ -151,6 +154,7 @@ func TestLateWhileAway(t *testing.T) {
 
 // The first version that lacks a store says so, for its operator may only have got another name.
 func TestWhatIsLeftBehindIsTold(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, false)
 	var told []string
 	r.warned = func(err error) { told = append(told, err.Error()) }

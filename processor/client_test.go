@@ -122,6 +122,7 @@ func TestOptionsOfTheClient(t *testing.T) {
 
 // Every option that this version of kgo has is decided about.
 func TestEveryOptionOfTheClientIsDecided(t *testing.T) {
+	t.Parallel()
 	pkg, err := build.Import("github.com/twmb/franz-go/pkg/kgo", ".", 0)
 	if err != nil {
 		t.Fatal(err)

@@ -72,6 +72,7 @@ func (r *run) page(wanted ...string) (page timePage) {
 // TestTimeIsVisible: one of two partitions is silent, so what is behind the
 // repartition waits, and says for whom.
 func TestTimeIsVisible(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, "words", "counts")
 	c.cfg.BoundedRun, c.cfg.Listen, c.cfg.DebugListen = "", "127.0.0.1:0", "0"
 	reg := prometheus.NewPedanticRegistry()
@@ -144,6 +145,7 @@ func containsAll(text string, parts []string) bool {
 // TestCompletenessTopic: the transaction that closes a window says so beside
 // it, and the topic must exist.
 func TestCompletenessTopic(t *testing.T) {
+	t.Parallel()
 	complete := func(b *stream.Builder) {
 		minute := windowing.Tumbling(time.Minute).Emit(windowing.OnClose)
 		in := stream.GroupByKey(stream.From(b, words, stream.Watermark(windowing.Ascending())))

@@ -204,6 +204,7 @@ func TestRepartitionThatNobodyHasRead(t *testing.T) {
 // A version that is refused for its state has not written into a repartition topic in a format that the version before,
 // which goes on, does not read.
 func TestRefusedBeforeItWrites(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, false)
 	r.put(firstRecords)
 	if err := r.deploy(plainLink.version(false)); err != nil {
@@ -266,6 +267,7 @@ func (r *rig) checkTexts() {
 
 // Two versions that read one another go on side by side.
 func TestBothReadTheRepartition(t *testing.T) {
+	t.Parallel()
 	r := newRigOf(t, false, 4)
 	rounds := 0
 	old, fresh := r.bothRun(changingKey(plainLink), changingKey(moreLink), func(*instance, *instance) bool { rounds++; return rounds > 10 })
@@ -279,6 +281,7 @@ func TestBothReadTheRepartition(t *testing.T) {
 // A version that does not read what the new one writes gives way to it: at the first such record it ends, without advice
 // that would harm the new one, which has all its tasks then.
 func TestOldVersionGivesWay(t *testing.T) {
+	t.Parallel()
 	r := newRigOf(t, false, 4)
 	var why error
 	_, fresh := r.bothRun(changingKey(plainLink), changingKey(codecLink), func(old, fresh *instance) bool {

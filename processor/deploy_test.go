@@ -125,6 +125,7 @@ func keyedByJSON[K any]() deployed {
 // A key that would be written in another way is another key, and what was counted
 // for it would begin anew.
 func TestKeysWrittenInAnotherWay(t *testing.T) {
+	t.Parallel()
 	for name, other := range map[string]deployed{
 		"another order": keyedByJSON[keyBA](), "a field more": keyedByJSON[keyABC](), "a field left out where it is empty": keyedByJSON[keyOmitted](),
 	} {
@@ -440,6 +441,7 @@ func TestGraceOverKeptState(t *testing.T) {
 // A record that leaves a value in the state which its serde cannot encode is that record's fault: only a commit shows
 // it, and the search for it ends with a dead letter.
 func TestAValueThatCannotBeKept(t *testing.T) {
+	t.Parallel()
 	version := func(b *stream.Builder) {
 		b.DeadLetter("side")
 		sum := stream.Aggregate("n", grouped(b), stream.Aggregator[string, string, float64]{
@@ -524,6 +526,7 @@ func TestInputRemadeWithoutState(t *testing.T) {
 // A store that is fed by other topics than before is refused where records would be lost or come twice, and goes on where
 // nothing can.
 func TestStoreFedByOtherTopics(t *testing.T) {
+	t.Parallel()
 	by := func(name string) deployed {
 		return func(b *stream.Builder) {
 			grouped := stream.GroupBy(name, stream.From(b, deployIn), func(k, _ string) string { return k }, serde.String, serde.String)

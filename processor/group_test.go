@@ -52,6 +52,7 @@ func end(t *testing.T, all ...*run) {
 
 // Who reads other topics is refused, told why, and disturbs nobody.
 func TestANewcomerThatDoesNotFitIsRefused(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, "words", "counts", "dead", "other", "copies")
 	c.cfg.BoundedRun = ""
 	first, ready := c.instance(countWords)
@@ -73,6 +74,7 @@ func TestANewcomerThatDoesNotFitIsRefused(t *testing.T) {
 
 // An instance for which there is no task is as ready as one that has some.
 func TestASpareInstanceIsReady(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, "words", "counts", "dead")
 	c.cfg.BoundedRun, c.cfg.Listen, c.cfg.Workers = "", "127.0.0.1:0", 1
 	first, ready := c.instance(countWords)

@@ -25,6 +25,7 @@ func byThe(name string) deployed {
 // hand does not know them: what stayed there would be counted again by the next
 // that does.
 func TestResetForgetsOtherVersions(t *testing.T) {
+	t.Parallel()
 	for _, with := range []string{"a list", "the topology", "nothing"} {
 		t.Run(with, func(t *testing.T) {
 			r := newRig(t, false)
@@ -65,6 +66,7 @@ func TestResetForgetsOtherVersions(t *testing.T) {
 // What an earlier life has left in a repartition topic is not counted again by a
 // version that comes later and knows it, whoever has forgotten to delete it.
 func TestLeftoversAreNotCounted(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, false)
 	r.put(12)
 	second := byThe("by2")
@@ -97,6 +99,7 @@ func TestLeftoversAreNotCounted(t *testing.T) {
 // Records of another application whose topic has the same name are not deleted, nor
 // counted: the start is refused.
 func TestLeftoversOfAnotherApplication(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, "words", "counts", "dead")
 	c.produce(word("a", "x"))
 	counting := func(name string) func(*stream.Builder) {
@@ -128,6 +131,7 @@ func TestLeftoversOfAnotherApplication(t *testing.T) {
 // A start that is refused has deleted nothing: who brings the offsets back finds
 // the records that nobody has read.
 func TestARefusedStartDeletesNothing(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, false)
 	r.put(12)
 	version := byThe("by")

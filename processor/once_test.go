@@ -17,6 +17,7 @@ import (
 // An App is used for one Run, also where two are called at once; the second
 // changes nothing for the first.
 func TestASecondRunIsRefused(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, "words", "counts", "dead")
 	app, err := processor.New(c.topology(countWords), c.cfg)
 	if err != nil {
@@ -48,6 +49,7 @@ func TestASecondRunIsRefused(t *testing.T) {
 // A Registerer takes one App of an application id at a time, and the next when it
 // is over.
 func TestMetricsOfOneAppAfterAnother(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, "words", "counts", "dead")
 	reg := prometheus.NewPedanticRegistry()
 	c.cfg.Registerer = reg

@@ -26,6 +26,7 @@ func wordsPerMinute(b *stream.Builder) {
 // sub-topologies; windows close although some partitions are empty, and both
 // processes end.
 func TestBoundedRunAcrossARepartition(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, "words", "counts")
 	for i := range 200 {
 		at := time.UnixMilli(int64(i) * 1000)

@@ -116,6 +116,7 @@ func (c *cluster) execute(t *testing.T, plan *processor.ResetPlan, dir string) {
 // What has changed since the plan was made is seen before anything is deleted,
 // in the cluster or here.
 func TestStateThatChangesAfterThePlan(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, "words", "counts", "dead")
 	c.produce(word("a", "x"))
 	if err := c.run(countWords); err != nil {

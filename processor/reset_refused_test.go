@@ -18,6 +18,7 @@ import (
 // An application that is running is not reset, not even if it was started after
 // the plan was made.
 func TestResetRefusesWhileRunning(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, "words", "counts")
 	c.cfg.BoundedRun = ""
 	cfg := c.resetConfig()
@@ -95,6 +96,7 @@ func TestResetLeavesForeignState(t *testing.T) {
 // What the offsets are of may be gone by now; that is a reason for a reset, not
 // against it.
 func TestResetWithoutTheInput(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, "words", "counts")
 	c.produce(word("1", "a"))
 	if err := c.run(byValue); err != nil {
@@ -112,6 +114,7 @@ func TestResetWithoutTheInput(t *testing.T) {
 // A transaction that is open when the reset is planned is waited for: it may
 // still change the offsets.
 func TestResetWaitsForTransactions(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, "words", "counts")
 	c.produce(word("1", "a"))
 	if err := c.run(byValue); err != nil {

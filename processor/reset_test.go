@@ -48,6 +48,7 @@ func (c *cluster) reset(cfg processor.ResetConfig) (done []string) {
 // After a reset everything is counted again, once: the results are those of the
 // first run, and not of the first run continued.
 func TestResetStartsOver(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name string
 		with func(*cluster, *processor.ResetConfig)
@@ -102,6 +103,7 @@ func (c *cluster) checkTrace(withState bool) {
 // The plan shows every offset and topic, planning changes nothing, and a second
 // reset finds nothing to do.
 func TestResetPlan(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, "words", "counts", "app-other")
 	c.produce(word("1", "a"), word("2", "b"))
 	if err := c.run(byValue); err != nil {
@@ -140,6 +142,7 @@ func TestResetPlan(t *testing.T) {
 // Topics of an application whose id begins like this one's are never deleted,
 // whether its group is there or not.
 func TestResetLeavesSiblings(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, "words", "counts")
 	c.produce(word("1", "a"), word("2", "b"))
 	sibling := *c
@@ -207,6 +210,7 @@ func (c *cluster) checkSibling(t *testing.T, theirs []string) {
 
 // A start that is refused names the whole command, and works after it.
 func TestRefusedStartNamesTheCommand(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, "words", "counts")
 	c.produce(word("1", "a"), word("2", "b"))
 	if err := c.run(byValue); err != nil {
@@ -233,6 +237,7 @@ func TestRefusedStartNamesTheCommand(t *testing.T) {
 // A stranger's record in an internal topic stops the application, with the
 // command that removes it.
 func TestForeignRecordNamesTheCommand(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, "words", "counts")
 	c.cfg.BoundedRun = ""
 	running := make(chan struct{}, 4) // two tasks of each sub-topology
@@ -258,6 +263,7 @@ func TestForeignRecordNamesTheCommand(t *testing.T) {
 
 // Only the offsets of the topics that are named are forgotten.
 func TestResetOfSomeInputs(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, "words", "more", "counts")
 	numbers := stream.Topic[string, int64]{Name: "more", Key: serde.String, Value: serde.Int64}
 	two := func(b *stream.Builder) {

@@ -104,6 +104,7 @@ func (x *instance) end(t *testing.T) {
 // which it has taken hold stay with it as long as it is there, and nothing is lost,
 // counted twice or left behind.
 func TestRollingDeployOfAStore(t *testing.T) {
+	t.Parallel()
 	broker, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(4, "in", "out", "side"))
 	if err != nil {
 		t.Fatal(err)

@@ -82,6 +82,7 @@ func windowedLasts(t *testing.T, b *stream.Builder, w windowing.Definition) {
 // however many there are; each is a dead letter, and the others are as if it had
 // never come.
 func TestWhatTheStateCannotKeep(t *testing.T) {
+	t.Parallel()
 	const records = 3000
 	for name, build := range unkept {
 		t.Run(name, func(t *testing.T) {
@@ -175,6 +176,7 @@ func loadUnkept(c *cluster, n int) (last map[string]string, bad map[string]bool)
 // Where nothing answers a bad record, the error that ends the application says
 // which it was.
 func TestWhatTheStateCannotKeepIsNamed(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, "in", "out", "dead")
 	loadUnkept(c, 30)
 	err := c.run(func(b *stream.Builder) { unkept["table"](t, b) })

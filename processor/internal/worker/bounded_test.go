@@ -21,6 +21,7 @@ func bounded(t *testing.T, c *cluster, run string, s state.Storage) (Config, *wi
 
 // A bounded run ends by itself, once for all.
 func TestBoundedRun(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 3, "in", "out")
 	input := rows(2, 40, 3) // partition 2 is empty
 	c.load(input...)
@@ -53,6 +54,7 @@ func TestBoundedRun(t *testing.T) {
 // The end of a partition is where it was when the run first looked at it, also
 // after crashes and for other workers.
 func TestBoundedEndIsFixedOnce(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 2, "in", "out")
 	input := rows(2, 100, 3)
 	c.load(input...)
@@ -86,6 +88,7 @@ func TestBoundedEndIsFixedOnce(t *testing.T) {
 }
 
 func TestBoundedOnNothing(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 2, "in", "out")
 	cfg, _ := bounded(t, c, "r1", state.NewMemory())
 	if err := start(t, cfg).wait(); err != nil {
@@ -97,6 +100,7 @@ func TestBoundedOnNothing(t *testing.T) {
 // A bounded run that begins over the offsets of a live one, and dies before its first commit, has fixed its ends and
 // lost nothing of what else the offsets say.
 func TestEndsKeepWhatTheOffsetsSay(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 1, "in", "out")
 	first := rows(1, 50, 5)
 	c.load(first...)

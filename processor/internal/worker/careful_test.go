@@ -51,6 +51,7 @@ func (w *witness) replays() (n int) {
 // What fails in one task is likely to come to the others: one replay is enough for
 // all of a worker, whether they run already or their state is still on its way.
 func TestAFailureMakesAllTasksCareful(t *testing.T) {
+	t.Parallel()
 	for _, others := range []string{"running", "being restored"} {
 		t.Run(others, func(t *testing.T) {
 			c := newCluster(t, 4, "in", "out", "dead")

@@ -18,6 +18,7 @@ import (
 // A worker that dies at any step of a commit loses nothing and repeats nothing,
 // and its successor on the same storage does not wait for its session.
 func TestCrash(t *testing.T) {
+	t.Parallel()
 	for step := range commit.StepCount {
 		t.Run(step.String(), func(t *testing.T) {
 			c := newCluster(t, 2, "in", "out")
@@ -56,6 +57,7 @@ func TestCrash(t *testing.T) {
 // With at-least-once a crash repeats results and loses none; and what the state
 // has counted is not counted again once its position was written.
 func TestCrashAtLeastOnce(t *testing.T) {
+	t.Parallel()
 	for _, step := range []Step{commit.BeforePrepare, commit.BeforeFlush, commit.AfterFlush, commit.AfterOffsets, commit.AfterEnd, commit.AfterApply} {
 		t.Run(step.String(), func(t *testing.T) {
 			c := newCluster(t, 1, "in", "out")
@@ -107,6 +109,7 @@ func (c *cluster) checkNothingIsLost(input []row) {
 
 // Without its local state a worker reads everything from the changelogs.
 func TestRestoreFromNothing(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 2, "in", "out")
 	input := rows(2, 100, 5)
 	c.load(input...)
@@ -132,6 +135,7 @@ func TestRestoreFromNothing(t *testing.T) {
 
 // With its local state a worker reads next to nothing.
 func TestRestartReadsTheTailOnly(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 2, "in", "out")
 	c.load(rows(2, 100, 5)...)
 	storage := state.NewMemory()
@@ -154,6 +158,7 @@ func TestRestartReadsTheTailOnly(t *testing.T) {
 
 // Several workers share the partitions, come and go, and the result is the same.
 func TestRebalance(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 6, "in", "out")
 	var input []row
 	var running []*process

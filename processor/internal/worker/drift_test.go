@@ -34,6 +34,7 @@ func drifting(t *testing.T) *graph.Topology {
 // where it was. Neither keeps the other from going on, nor does a restart change
 // that.
 func TestAlignedInputsGoOn(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 1, "in", "also", "out")
 	put := func(topic string, times ...int64) {
 		t.Helper()

@@ -48,6 +48,7 @@ func faulty(t *testing.T, f kfake.Fault) (aborts, unknowns int) {
 
 // G1: a changelog record that was not written aborts the transaction.
 func TestFailedProduceAborts(t *testing.T) {
+	t.Parallel()
 	aborts, _ := faulty(t, kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: "app-counts-changelog", Err: kerr.UnknownServerError})
 	if aborts == 0 {
 		t.Error("nothing was aborted")
@@ -56,6 +57,7 @@ func TestFailedProduceAborts(t *testing.T) {
 
 // An offset commit that is refused is undone cleanly.
 func TestRefusedOffsetsAbort(t *testing.T) {
+	t.Parallel()
 	for _, e := range []*kerr.Error{kerr.IllegalGeneration, kerr.RebalanceInProgress, kerr.UnknownMemberID} {
 		t.Run(e.Message, func(t *testing.T) {
 			aborts, unknowns := faulty(t, kfake.Fault{Keys: []kmsg.Key{kmsg.TxnOffsetCommit}, Err: e})
@@ -68,6 +70,7 @@ func TestRefusedOffsetsAbort(t *testing.T) {
 
 // G7: an end of a transaction that may have happened or not is found out.
 func TestUnknownOutcome(t *testing.T) {
+	t.Parallel()
 	_, unknowns := faulty(t, kfake.Fault{Keys: []kmsg.Key{kmsg.EndTxn}, TopLevel: true, Err: kerr.UnknownServerError})
 	if unknowns == 0 {
 		t.Error("no outcome was unknown")
@@ -76,6 +79,7 @@ func TestUnknownOutcome(t *testing.T) {
 
 // A member that is thrown out gives everything up and starts over.
 func TestEviction(t *testing.T) {
+	t.Parallel()
 	aborts, _ := faulty(t, kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat}, Err: kerr.UnknownMemberID})
 	t.Logf("%d aborts", aborts)
 }
@@ -112,6 +116,7 @@ func TestLapsedOwnership(t *testing.T) {
 // Two processes with one transactional id fence each other; the one that
 // notices stops and says why.
 func TestTwin(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 1, "in", "out")
 	storage := state.NewMemory()
 	w := newWitness(t)
@@ -138,6 +143,7 @@ func TestTwin(t *testing.T) {
 
 // Nothing to commit is no transaction, and offsets alone need none.
 func TestIdle(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 1, "in", "out")
 	ends := c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.EndTxn, kmsg.TxnOffsetCommit}, Observe: true, Count: -1})
 	plain := c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Observe: true, Count: -1})
@@ -161,6 +167,7 @@ func TestIdle(t *testing.T) {
 // A sink that has fewer partitions than it had ends the worker: where its records go
 // was decided by their number. Until then it says that commits are repeated.
 func TestASinkWithFewerPartitions(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 2, "in", "out")
 	w := newWitness(t)
 	cfg := c.config(counting(t, graph.ErrorPolicy{}), state.NewMemory(), w)

@@ -18,6 +18,7 @@ import (
 // Two inputs of one task: the queue of the one that waits for the other is
 // bounded, and in the end all is there.
 func TestTwoInputs(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 2, "in", "also", "out")
 	input := rows(2, 300, 5)
 	c.load(input...)
@@ -40,6 +41,7 @@ func TestTwoInputs(t *testing.T) {
 // A queue is bounded by its bytes too, and a record that is larger than its part
 // goes through.
 func TestQueueBytes(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 2, "in", "out")
 	input := rows(2, 300, 5)
 	c.load(input...)
@@ -53,6 +55,7 @@ func TestQueueBytes(t *testing.T) {
 
 // Aborted records and markers in the source move positions and nothing else.
 func TestTransactionalInput(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 1, "in", "out")
 	cl := c.client(kgo.TransactionalID("upstream"), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	var input []row
@@ -101,6 +104,7 @@ func TestHeadersAreKept(t *testing.T) {
 
 // A position that retention has passed stops the worker, and says so.
 func TestRecordsThatAreGone(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 1, "in", "out")
 	c.load(rows(1, 20, 2)...)
 	storage := state.NewMemory()
@@ -118,6 +122,7 @@ func TestRecordsThatAreGone(t *testing.T) {
 
 // A source that is made anew under the worker stops it.
 func TestSourceMadeAnew(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 1, "in", "out")
 	c.load(rows(1, 20, 2)...)
 	p := start(t, c.config(counting(t, graph.ErrorPolicy{}), state.NewMemory(), newWitness(t)))

@@ -22,6 +22,7 @@ const topicsSeen = 100 * time.Millisecond
 
 // A worker that is not let into its group says so, and comes in when it is.
 func TestGroupThatIsFull(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 1, "in", "out")
 	c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.JoinGroup}, Err: kerr.GroupMaxSizeReached, Count: 3})
 	w := newWitness(t)
@@ -33,6 +34,7 @@ func TestGroupThatIsFull(t *testing.T) {
 
 // Partitions that a topic gains are told of, for nobody reads them.
 func TestTopicThatGrows(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 2, "in", "out")
 	w := newWitness(t)
 	cfg := c.config(passing(t), state.NewMemory(), w)
@@ -50,6 +52,7 @@ func TestTopicThatGrows(t *testing.T) {
 
 // A worker tells that its seat is lost, and when it has one again.
 func TestALostSeatIsTold(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 1, "in", "out")
 	w := newWitness(t)
 	p := start(t, c.config(passing(t), state.NewMemory(), w))
@@ -62,6 +65,7 @@ func TestALostSeatIsTold(t *testing.T) {
 // A worker tells that the broker which keeps its group does not answer, while it
 // still has its seat, and when it does again.
 func TestASilentBrokerIsTold(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 1, "in", "out")
 	w := newWitness(t)
 	p := start(t, c.config(passing(t), state.NewMemory(), w))

@@ -36,6 +36,7 @@ func (s *slowStorage) Open(name string, id state.Identity, specs []state.Spec) (
 // offsets that it has asked for. Neither is anything wrong with the state, nor
 // does the worker have to end.
 func TestRestoreIsOvertaken(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 1, "in", "out")
 	first, second, third := rows(1, 20, 2), rows(1, 20, 2), rows(1, 20, 2)
 	c.load(first...)

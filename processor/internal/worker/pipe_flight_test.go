@@ -77,6 +77,7 @@ func mending(t *testing.T, turnRecords int) {
 // A stop in the middle of an outage finds a producer without a client, and tasks
 // that have something to commit all the same.
 func TestStopWhileAProducerIsReplaced(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 2, "in", "out")
 	ends := c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.EndTxn}, TopLevel: true, Err: kerr.UnknownServerError})
 	w := newWitness(t)
@@ -118,6 +119,7 @@ func TestStopWhileAProducerIsReplaced(t *testing.T) {
 // Drain bounds a stop from the moment it is asked for, also where the worker
 // waits for a commit then.
 func TestDrainCountsFromTheStop(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 1, "in", "out")
 	c.load(rows(1, 100, 5)...)
 	cfg := c.config(counting(t, graph.ErrorPolicy{}), state.NewMemory(), newWitness(t))

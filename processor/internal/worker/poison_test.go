@@ -33,6 +33,7 @@ func poisoned() (all, good []row) {
 
 // A record that fails after it changed state leaves no trace in the state.
 func TestPoison(t *testing.T) {
+	t.Parallel()
 	for _, policy := range []graph.ErrorPolicy{{OnError: graph.DeadLetter, Topic: "dead"}, {OnError: graph.Skip}} {
 		t.Run(policy.Topic, func(t *testing.T) {
 			c := newCluster(t, 1, "in", "out", "dead")
@@ -81,6 +82,7 @@ func TestSlowUntilPastTheFailures(t *testing.T) {
 
 // Without a policy the worker stops, says where, and keeps the offset.
 func TestPoisonStops(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 1, "in", "out")
 	c.load(row{0, "a", "fine"}, row{0, "a", "poison"})
 	for range 2 {
@@ -94,6 +96,7 @@ func TestPoisonStops(t *testing.T) {
 // An output that no broker takes stops the worker with what, where and what to
 // do, and no transaction stays open that would hold back the readers of the sinks.
 func TestTooLarge(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 1, "in", "out")
 	c.load(row{0, "a", "large2000000"})
 	err := start(t, c.config(counting(t, graph.ErrorPolicy{}), state.NewMemory(), newWitness(t))).wait()
@@ -109,6 +112,7 @@ func TestTooLarge(t *testing.T) {
 // A task that moves over the marker of an aborted transaction takes part in the
 // commit with the result that is too large, and is not to blame.
 func TestTooLargeBesideAnother(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 2, "in", "out", "dead")
 	cl := c.client(kgo.TransactionalID("other"), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	if err := cl.BeginTransaction(); err != nil {
@@ -129,6 +133,7 @@ func TestTooLargeBesideAnother(t *testing.T) {
 // Where the policy has an answer, the record behind a result that no broker
 // takes is found among thousands, and all others go through.
 func TestTooLargeIsRouted(t *testing.T) {
+	t.Parallel()
 	for _, g := range []Guarantee{ExactlyOnce, AtLeastOnce} {
 		t.Run(g.String(), func(t *testing.T) {
 			c := newCluster(t, 2, "in", "out", "dead")
@@ -192,6 +197,7 @@ func (c *cluster) refuse(name string, reason *kerr.Error, late time.Time) {
 // Whatever a broker refuses one record for, the record that it comes of is found
 // and goes to the policy; without one the worker says which topic it was.
 func TestARefusedRecordIsFound(t *testing.T) {
+	t.Parallel()
 	for _, reason := range []*kerr.Error{kerr.InvalidTimestamp, kerr.InvalidRecord} {
 		t.Run(reason.Message, func(t *testing.T) {
 			c := newCluster(t, 1, "in", "out", "dead")
@@ -243,6 +249,7 @@ func TestARefusedRecordIsFound(t *testing.T) {
 // A dead letter gets out also where its topic does not say what it refuses, or may not be asked: from the first refusal
 // on the letters carry the time of the clock.
 func TestDeadLettersGetOutOfATopicThatSaysNothing(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 1, "in", "out", "dead")
 	now := time.UnixMilli(1 << 40)
 	c.refuse("dead", kerr.InvalidTimestamp, now.Add(time.Hour))
@@ -282,6 +289,7 @@ func (c Config) under(id string) Config {
 // Records that fail after effects cost one replay, however many they are, and
 // the application commits as much at a time as without them.
 func TestManyFailuresCostOneReplay(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 1, "in", "out", "dead")
 	var all, good []row
 	for i, r := range rows(1, 2000, 7) {

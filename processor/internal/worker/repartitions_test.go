@@ -49,6 +49,7 @@ func (c *cluster) set(topic string) map[string]string {
 // TestInternalTopicsKeepTheTimesOfTheirRecords: a broker may be set to stamp
 // records with its own time, or to refuse those of long ago.
 func TestInternalTopicsKeepTheTimesOfTheirRecords(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 1, "in", "out")
 	w := newWitness(t)
 	p := start(t, c.config(rekeying(t), state.NewMemory(), w))

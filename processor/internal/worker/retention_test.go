@@ -16,6 +16,7 @@ import (
 // Retention may come by between the look at where the log begins and the first
 // fetch. A task that has processed nothing begins later then.
 func TestRetentionBeforeTheFirstFetch(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 1, "in", "out")
 	c.load(rows(1, 20, 2)...)
 	fetches := c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Topic: "in", Err: kerr.NotLeaderForPartition, Count: -1})

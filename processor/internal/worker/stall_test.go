@@ -14,6 +14,7 @@ import (
 
 // An open transaction in the changelog is waited for, with a warning.
 func TestRestoreWaitsForAnOpenTransaction(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("waits for a warning that comes after some seconds")
 	}

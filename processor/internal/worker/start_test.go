@@ -28,6 +28,7 @@ func mustFail(t *testing.T, cfg Config, want ...string) {
 }
 
 func TestMissingTopics(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 1, "other")
 	mustFail(t, c.config(counting(t, graph.ErrorPolicy{OnError: graph.DeadLetter, Topic: "dead"}), state.NewMemory(), newWitness(t)), `"in"`, `"out"`, `"dead"`)
 }
@@ -67,6 +68,7 @@ func TestPartitionCountsDiffer(t *testing.T) {
 }
 
 func TestChangelogIsMadeAndVerified(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 2, "in", "out")
 	adm := kadm.NewClient(c.client())
 	p := start(t, c.config(counting(t, graph.ErrorPolicy{}), state.NewMemory(), newWitness(t)))
@@ -104,6 +106,7 @@ func TestChangelogOfAnotherSize(t *testing.T) {
 
 // An offset that another tool has committed is not built upon.
 func TestForeignOffset(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 1, "in", "out")
 	c.load(rows(1, 10, 2)...)
 	offsets := kadm.Offsets{}
@@ -116,6 +119,7 @@ func TestForeignOffset(t *testing.T) {
 
 // Committed offsets whose state is gone are not gone on from.
 func TestStateThatIsGone(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 1, "in", "out")
 	c.load(rows(1, 10, 2)...)
 	p := start(t, c.config(counting(t, graph.ErrorPolicy{}), state.NewMemory(), newWitness(t)))
@@ -129,6 +133,7 @@ func TestStateThatIsGone(t *testing.T) {
 }
 
 func TestNoBroker(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("waits for a broker that never comes")
 	}

@@ -59,6 +59,7 @@ func TestTroubleIsToldOnceInAWhile(t *testing.T) {
 // A broker that cannot read its log is told of by name, and when it can the
 // worker goes on.
 func TestBrokerThatCannotRead(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 1, "in", "out")
 	h := c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Topic: "in", Err: kerr.UnknownServerError, Count: -1})
 	w := newWitness(t)

@@ -70,11 +70,13 @@ func mustRebuild(t *testing.T, w *witness, rebuilt bool, why string) {
 }
 
 func TestVolumeInUse(t *testing.T) {
+	t.Parallel()
 	mustRebuild(t, again(t, memory(), func(*cluster, *Config) []row { return nil }), false, "")
 }
 
 // A state that missed a deletion brings the deleted key back to life.
 func TestVolumeTooOld(t *testing.T) {
+	t.Parallel()
 	w := again(t, memory(), func(_ *cluster, cfg *Config) []row {
 		cfg.Now = func() time.Time { return time.Now().Add(23 * time.Hour) }
 		return nil
@@ -85,6 +87,7 @@ func TestVolumeTooOld(t *testing.T) {
 // What the log has lost behind the state's position cannot be made up for: here
 // another instance has gone on, and the log was cut off at its beginning.
 func TestVolumeBehindTheLog(t *testing.T) {
+	t.Parallel()
 	w := again(t, memory(), func(c *cluster, cfg *Config) []row {
 		between := rows(1, 20, 5)
 		c.load(between...)
@@ -104,6 +107,7 @@ func TestVolumeBehindTheLog(t *testing.T) {
 // A changelog that was deleted is not replaced by an empty one of the same name: the start is refused, and the local state
 // stays as it is. The loss is accepted by name only, and then the store begins empty.
 func TestVolumeOfAnotherChangelog(t *testing.T) {
+	t.Parallel()
 	for _, lost := range []bool{false, true} {
 		t.Run(fmt.Sprintf("disk lost %v", lost), func(t *testing.T) {
 			c := newCluster(t, 1, "in", "out")
@@ -136,6 +140,7 @@ func TestVolumeOfAnotherChangelog(t *testing.T) {
 // A changelog that is made anew while the application runs is noticed before a commit is believed: the worker ends, and
 // what it had on disk stays.
 func TestChangelogMadeAnewWhileRunning(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 1, "in", "out")
 	c.load(rows(1, 200, 20)...)
 	m := state.NewMemory()
@@ -164,6 +169,7 @@ func TestChangelogMadeAnewWhileRunning(t *testing.T) {
 }
 
 func TestVolumeDamaged(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	disk := func() state.Storage {
 		d, err := state.OpenDisk(dir, "app", state.DiskOptions{})

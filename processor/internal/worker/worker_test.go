@@ -8,6 +8,7 @@ import (
 )
 
 func TestCounts(t *testing.T) {
+	t.Parallel()
 	for _, g := range []Guarantee{ExactlyOnce, AtLeastOnce} {
 		t.Run(g.String(), func(t *testing.T) {
 			c := newCluster(t, 3, "in", "out")
