@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/processor/internal/steps"
 	"github.com/millrace/millrace/processor/internal/worker"
 	"github.com/millrace/millrace/state"
 )
@@ -95,7 +96,7 @@ func (a *App) Run(ctx context.Context) error {
 func (a *App) runWorkers(ctx context.Context, disk *state.Disk) error {
 	workers := make([]*worker.Worker, a.cfg.Workers)
 	for i := range workers {
-		w, err := worker.New(a.workerConfig(i, disk))
+		w, err := worker.New(a.workerConfig(ctx, i, disk))
 		if err != nil {
 			return fmt.Errorf("processor: %w", err)
 		}
@@ -124,7 +125,7 @@ func (a *App) runWorkers(ctx context.Context, disk *state.Disk) error {
 // errGoexit is what became of a worker that did not return.
 var errGoexit = errors.New("processor: a worker's goroutine was ended by runtime.Goexit, in a function of the topology or a listener of events (FailNow and Fatal of package testing call it): return an error instead, nothing is lost")
 
-func (a *App) workerConfig(index int, disk *state.Disk) worker.Config {
+func (a *App) workerConfig(ctx context.Context, index int, disk *state.Disk) worker.Config {
 	c := worker.Config{
 		ApplicationID: a.cfg.ApplicationID, Version: a.cfg.Version, Index: index,
 		Graph: a.topology, Storage: disk,
@@ -139,7 +140,7 @@ func (a *App) workerConfig(index int, disk *state.Disk) worker.Config {
 	if a.cfg.BoundedRun != "" {
 		c.Bounded = &worker.BoundedRun{Run: a.cfg.BoundedRun}
 	}
-	if step := a.cfg.CommitStep; step != nil {
+	if step := steps.Of(ctx); step != nil {
 		c.Faults.At = func(s worker.Step) { step(s.String()) }
 	}
 	return c

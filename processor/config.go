@@ -133,10 +133,6 @@ type Config struct {
 	Registerer prometheus.Registerer
 	// Events is told what happens, for tests and for metrics of one's own.
 	Events EventListener
-	// CommitStep is called between the steps of each commit, with the step's
-	// name, so that a test can stop the process there. Two commits of a worker
-	// may be on their way at once, and several goroutines call it.
-	CommitStep func(step string)
 }
 
 func (c Config) withDefaults() Config {

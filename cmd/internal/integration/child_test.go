@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/millrace/millrace/processor"
+	"github.com/millrace/millrace/processor/processortest"
 	"github.com/millrace/millrace/processor/stream"
 	"github.com/millrace/millrace/schemaregistry/serde"
 	"github.com/millrace/millrace/windowing"
@@ -89,7 +90,7 @@ func process() error {
 	app, err := processor.New(topology, processor.Config{
 		ApplicationID: applicationID, Brokers: []string{os.Getenv(envBroker)}, StateDir: os.Getenv(envStateDir),
 		SessionTimeout: 6 * time.Second, HeartbeatInterval: time.Second, TransactionTimeout: 5 * time.Second,
-		Logger: logger, CommitStep: h.step,
+		Logger: logger,
 		Events: processor.EventListener{Committed: func(processor.CommitInfo) {
 			h.commits.Add(1)
 			fmt.Println(lineCommit)
@@ -100,7 +101,7 @@ func process() error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	return app.Run(ctx)
+	return app.Run(processortest.WithCommitStep(ctx, h.step))
 }
 
 // A halter holds a commit at one of its steps, so that the process can be killed

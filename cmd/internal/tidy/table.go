@@ -56,8 +56,11 @@ func table() []Package {
 		{Pattern: "processor/internal/partitioner", Imports: []string{kgo}},
 		{Pattern: "processor/internal/assign"},
 		{Pattern: "processor/internal/stack"},
+		{Pattern: "processor/internal/planted"},
+		{Pattern: "processor/internal/invariant"},
+		{Pattern: "processor/internal/steps"},
 		{Pattern: "processor/internal/graph", Imports: []string{"processor/internal/stack", "state", "windowing", "schemaregistry/serde"}},
-		{Pattern: "processor/internal/task", Imports: []string{"processor/internal/graph", "state", "windowing"},
+		{Pattern: "processor/internal/task", Imports: []string{"processor/internal/graph", "processor/internal/planted", "processor/internal/invariant", "state", "windowing"},
 			Tests: []string{"processor/stream", "processor/internal/partitioner"}}, // tests run topologies as users write them
 		{Pattern: "processor/internal/broker", Imports: []string{kgo, kmsg, kerr}},
 		{Pattern: "processor/internal/group", Imports: []string{
@@ -68,17 +71,17 @@ func table() []Package {
 			"state", "windowing", kgo, kadm, kmsg, kerr,
 		}, Tests: []string{"schemaregistry/serde"}},
 		{Pattern: "processor/internal/commit", Imports: []string{
-			"processor/internal/broker", "processor/internal/group", "processor/internal/task", "processor/internal/graph",
+			"processor/internal/broker", "processor/internal/group", "processor/internal/task", "processor/internal/graph", "processor/internal/planted",
 			"state", kgo, kmsg, kerr, kversion,
 		}},
 		{Pattern: "processor/internal/restore", Imports: []string{
 			"processor/internal/broker", "processor/internal/group", "processor/internal/topics",
-			"processor/internal/task", "processor/internal/graph", "state", kgo, kmsg, kerr,
+			"processor/internal/task", "processor/internal/graph", "processor/internal/planted", "state", kgo, kmsg, kerr,
 		}, Tests: []string{"schemaregistry/serde"}},
 		{Pattern: "processor/internal/worker", Imports: []string{
 			"processor/internal/broker", "processor/internal/group", "processor/internal/topics", "processor/internal/commit", "processor/internal/restore",
 			"processor/internal/task", "processor/internal/graph", "processor/internal/assign", "processor/internal/partitioner",
-			"state", kgo, kadm, kerr,
+			"processor/internal/planted", "state", kgo, kadm, kerr,
 		}},
 		{Pattern: "processor/internal/reset", Imports: []string{
 			"processor/internal/task", "processor/internal/graph", "state", kgo, kadm, kerr,
@@ -87,7 +90,7 @@ func table() []Package {
 			"processor/...", "windowing", "state/...", "schemaregistry/...", kgo, kadm, kmsg, kerr, kversion, kfake, pebble,
 		}},
 		{Pattern: "processor", Imports: []string{
-			"processor/internal/worker", "processor/internal/broker", "processor/internal/reset",
+			"processor/internal/worker", "processor/internal/broker", "processor/internal/reset", "processor/internal/steps",
 			"processor/internal/task", "processor/internal/graph", "processor/internal/assign",
 			"windowing", "state", "schemaregistry/serde", zap, prometheus,
 			kgo, // names kgo.Opt in Config, nothing else
@@ -96,7 +99,7 @@ func table() []Package {
 			"processor", "processor/internal/graph", "windowing", "state", "schemaregistry/serde",
 		}},
 		{Pattern: "processor/processortest", Imports: []string{
-			"processor", "processor/internal/task", "processor/internal/graph", "processor/internal/partitioner",
+			"processor", "processor/internal/task", "processor/internal/graph", "processor/internal/partitioner", "processor/internal/steps",
 			"processor/stream", "windowing", "state", "schemaregistry/serde",
 		}},
 

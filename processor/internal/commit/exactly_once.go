@@ -8,6 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/millrace/millrace/processor/internal/group"
+	"github.com/millrace/millrace/processor/internal/planted"
 )
 
 // exactlyOnce commits outputs, state and offsets in one transaction. A commit
@@ -24,11 +25,11 @@ func (c *exactlyOnce) Write(ctx context.Context, b *WorkerCommit) Verdict {
 	if outputs, entries := b.Records(); outputs+entries == 0 {
 		return Verdict{Outcome: Committed}
 	}
-	if c.faults.SendEarly {
+	if planted.On && c.faults.SendEarly {
 		ctx = context.WithoutCancel(ctx) // it would end before the records are sent
 	}
 	err := c.send(ctx, b)
-	if err == nil && !c.faults.SendEarly {
+	if err == nil && !(planted.On && c.faults.SendEarly) {
 		err = c.flush(ctx, b)
 	}
 	if err != nil {
@@ -49,10 +50,10 @@ func (c *exactlyOnce) send(ctx context.Context, b *WorkerCommit) error {
 
 func (c *exactlyOnce) flush(ctx context.Context, b *WorkerCommit) error {
 	c.faults.Reach(BeforeFlush)
-	if err := b.producer.flush(ctx, !c.faults.NoG1); err != nil {
+	if err := b.producer.flush(ctx, !(planted.On && c.faults.NoG1)); err != nil {
 		return err
 	}
-	if err := b.producer.changelogsBehind(b); err != nil && !c.faults.NoG1 {
+	if err := b.producer.changelogsBehind(b); err != nil && !(planted.On && c.faults.NoG1) {
 		return err
 	}
 	c.faults.Reach(AfterFlush)
@@ -63,7 +64,7 @@ func (c *exactlyOnce) Finish(ctx context.Context, b *WorkerCommit) Verdict {
 	if !b.open {
 		return commitOffsets(ctx, c.group, b)
 	}
-	if c.faults.SendEarly {
+	if planted.On && c.faults.SendEarly {
 		if err := c.flush(ctx, b); err != nil {
 			return Verdict{Aborted, err, true}
 		}
@@ -86,7 +87,7 @@ func (c *exactlyOnce) Abandon(ctx context.Context, b *WorkerCommit, reason error
 	if !b.open {
 		return Verdict{Aborted, reason, false}
 	}
-	if c.faults.SendEarly {
+	if planted.On && c.faults.SendEarly {
 		_ = c.flush(ctx, b) // what is under way cannot be aborted
 	}
 	if err := b.producer.end(ctx, kgo.TryAbort); err != nil {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/processor/internal/group"
+	"github.com/millrace/millrace/processor/internal/planted"
 	"github.com/millrace/millrace/processor/internal/task"
 	"github.com/millrace/millrace/state"
 )
@@ -33,7 +34,7 @@ func (r *Restorer) takePositions(ctx context.Context, t *TaskState, f *fitting) 
 			}
 			in.Offset = start[in.TopicPartition]
 		}
-		if r.cfg.Faults.NoWatermark {
+		if planted.On && r.cfg.Faults.NoWatermark {
 			in.Watermark, in.Highest = group.NoCommit().Meta.Watermark, group.NoCommit().Meta.Highest
 		}
 		t.LogicalNow = c.Meta.LogicalNow

@@ -11,6 +11,7 @@ import (
 
 	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/processor/internal/group"
+	"github.com/millrace/millrace/processor/internal/planted"
 	"github.com/millrace/millrace/state"
 )
 
@@ -27,7 +28,7 @@ const (
 
 // readChangelogs reads the changelogs of a task from where its state is to their ends.
 func (r *Restorer) readChangelogs(ctx context.Context, t *TaskState, offsets map[broker.TopicPartition]group.Committed) error {
-	if t.Stores == nil || r.cfg.Faults.NoRestore {
+	if t.Stores == nil || planted.On && r.cfg.Faults.NoRestore {
 		return nil
 	}
 	began := r.cfg.Now().UnixMilli()
@@ -36,7 +37,7 @@ func (r *Restorer) readChangelogs(ctx context.Context, t *TaskState, offsets map
 		parts = append(parts, broker.TopicPartition{Topic: topic, Partition: t.ID.Partition})
 	}
 	end := broker.LogEnd
-	if r.cfg.Faults.RestoreToLSO {
+	if planted.On && r.cfg.Faults.RestoreToLSO {
 		end = broker.StableEnd
 	}
 	ends, err := end.Ask(ctx, r.cfg.Requests, parts) // R3: after the offsets of the sources

@@ -200,6 +200,9 @@ func (h *host) start() *process {
 func (p *process) work(ctx context.Context, index int) {
 	crashed := true
 	defer func() {
+		if violated := recover(); violated != nil {
+			p.host.s.bad("%s: %v", p, violated)
+		}
 		if crashed {
 			p.mu.Lock()
 			p.gone++

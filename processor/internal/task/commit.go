@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/processor/internal/invariant"
+	"github.com/millrace/millrace/processor/internal/planted"
 	"github.com/millrace/millrace/state"
 )
 
@@ -85,10 +87,15 @@ func (t *Task) Prepare() (c *Commit, err error) {
 	c = &Commit{Records: t.processed, Counters: slices.Clone(t.counters), last: t.ended || t.caughtUp()}
 	for _, in := range t.inputs {
 		stored := in.stored()
-		t.cfg.Planted.forget(&stored)
+		if planted.On {
+			t.cfg.Planted.forget(&stored)
+		}
 		c.Offsets = append(c.Offsets, stored)
 	}
 	c.Reached = c.Offsets
+	if invariant.Enabled {
+		t.mustGoOn(c)
+	}
 	if t.cfg.CatchUp != nil {
 		t.stay(c)
 	}
@@ -100,7 +107,9 @@ func (t *Task) Prepare() (c *Commit, err error) {
 		if c.Entries, err = t.cfg.Stores.Prepare(c.Reached, t.cfg.Run); err != nil {
 			return nil, fmt.Errorf("task %s: encode state: %w", t.cfg.ID, err)
 		}
-		t.cfg.Planted.reopen(c.Entries)
+		if planted.On {
+			t.cfg.Planted.reopen(c.Entries)
+		}
 	}
 	c.parcel = t.outbox.Take()
 	c.Outputs = c.parcel.Outs
@@ -151,6 +160,9 @@ func (t *Task) Committed(changelogNext []int64, wallMillis int64) error {
 		}
 	}
 	c := t.pending[0]
+	if invariant.Enabled && t.cfg.Stores != nil {
+		t.mustStandAt(c)
+	}
 	t.pending = slices.Delete(t.pending, 0, 1)
 	t.done = t.done || c.last
 	t.outbox.GiveBack(c.parcel)

@@ -3,6 +3,7 @@ package task
 import (
 	"slices"
 
+	"github.com/millrace/millrace/processor/internal/planted"
 	"github.com/millrace/millrace/windowing"
 )
 
@@ -43,7 +44,7 @@ func (t *Task) Lowest(now int64) int64 {
 
 // next is the time that Lowest counts for an input with records.
 func (t *Task) next(in *input, now int64) windowing.EventTime {
-	if t.cfg.Planted.HeldBlocks {
+	if planted.On && t.cfg.Planted.HeldBlocks {
 		return in.channel.Max()
 	}
 	return in.headTime(windowing.EventTime(now))

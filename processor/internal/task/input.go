@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/processor/internal/invariant"
 	"github.com/millrace/millrace/state"
 	"github.com/millrace/millrace/windowing"
 )
@@ -35,6 +36,7 @@ type input struct {
 	goal     *state.Input   // of a CatchUp: where the task itself is
 	news     graph.Counters // of a CatchUp, since the last Prepare: the failures that nobody has counted before
 	until    int64          // nothing from this offset on is read; of bounded inputs
+	promised state.Input    // by the last commit prepared; kept up to date only where invariants are checked
 }
 
 func newInput(cfg Input, n *node, run string, goal *state.Input) *input {
@@ -43,6 +45,7 @@ func newInput(cfg Input, n *node, run string, goal *state.Input) *input {
 		channel:  n.recipe.Watermarks.Channel(windowing.EventTime(cfg.Watermark)),
 		position: cfg.Offset, next: cfg.Offset, until: cfg.End, swept: windowing.NoTime,
 	}
+	in.promised = state.Input{Offset: cfg.Offset, Watermark: cfg.Watermark}
 	in.Failed = cfg.Failed.clone()
 	in.channel.Believed(windowing.EventTime(cfg.Highest))
 	if n.recipe.Internal {
@@ -65,6 +68,9 @@ func (t *Task) Enqueue(index int, batch []graph.Message, next int64) error {
 	in := t.inputs[index]
 	if err := in.follows(batch, next); err != nil {
 		return fmt.Errorf("task %s: %w", t.cfg.ID, err)
+	}
+	if invariant.Enabled {
+		in.mustAscend(batch, next)
 	}
 	in.next = next
 	if in.bounded {

@@ -9,10 +9,9 @@ import (
 )
 
 // Planted switches on known bugs in how a task deals with time and takes records
-// back, one each. They
-// prove that the simulator and the tests of tasks at random find such bugs;
-// nothing else may set them. The zero value is the task as it is shipped, and
-// costs it nothing per record.
+// back, one each. They prove that the simulator and the tests of tasks at random
+// find such bugs; nothing else may set them. Where planted.On is false, as in what
+// is shipped, they have no effect.
 type Planted struct {
 	IdleByTimer   bool // a partition of which nothing was read for a while is idle, though it is behind
 	StampAfter    bool // what is sent for a record carries the watermark that the record has moved

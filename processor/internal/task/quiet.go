@@ -3,6 +3,7 @@ package task
 import (
 	"slices"
 
+	"github.com/millrace/millrace/processor/internal/planted"
 	"github.com/millrace/millrace/windowing"
 )
 
@@ -72,13 +73,13 @@ func (t *Task) AtEnd(index int, end int64, asked Moment) (err error) {
 	in := t.inputs[index]
 	in.hold.end, in.hold.asked = end, true
 	q, after := &in.quiet, in.node.Watermarks.IdleAfter()
-	if after == 0 || !t.WantsEnd(index) || in.position < end && !t.cfg.Planted.IdleByTimer {
+	if after == 0 || !t.WantsEnd(index) || in.position < end && !(planted.On && t.cfg.Planted.IdleByTimer) {
 		if q.wake() {
 			return t.sweep(false)
 		}
 		return nil
 	}
-	if t.cfg.Planted.WallSpans {
+	if planted.On && t.cfg.Planted.WallSpans {
 		asked.Elapsed = asked.Wall
 	}
 	if !q.atEnd {
@@ -151,7 +152,9 @@ const forgottenRenewal = 30_000
 // appendUpstreamWithin. Without a word from each it would wait: live for those
 // that have nothing new to say, in a bounded run for those that have ended. So
 // also they speak, as long as the run is not over.
-func (t *Task) tellsAgain() bool { return t.env.Tasks > upstreamFits && !t.cfg.Planted.EdgeForgotten }
+func (t *Task) tellsAgain() bool {
+	return t.env.Tasks > upstreamFits && !(planted.On && t.cfg.Planted.EdgeForgotten)
+}
 
 // renewTime has the next commit tell the readers of repartition topics the time
 // of the task, also behind what waits for that commit.

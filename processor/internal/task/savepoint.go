@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/processor/internal/planted"
 	"github.com/millrace/millrace/state"
 	"github.com/millrace/millrace/windowing"
 )
@@ -140,14 +141,14 @@ func (t *Task) takeBack() (done bool, err error) {
 // undo goes back to the savepoint and forgets it.
 func (t *Task) undo() error {
 	t.savepoint.set = false
-	if !t.cfg.Planted.OutputsKept {
+	if !(planted.On && t.cfg.Planted.OutputsKept) {
 		t.outbox.Rewind(t.savepoint.outbox)
 	}
 	t.env.Undo()
 	if t.cfg.Stores == nil {
 		return nil
 	}
-	if t.cfg.Planted.StateKept {
+	if planted.On && t.cfg.Planted.StateKept {
 		t.cfg.Stores.Keep()
 		return nil
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/millrace/millrace/processor/internal/graph"
+	"github.com/millrace/millrace/processor/internal/planted"
 	"github.com/millrace/millrace/windowing"
 )
 
@@ -40,7 +41,7 @@ func (t *Task) visit(n *node, commit bool) error {
 	if n.inst.Commit != nil && !commit {
 		at.Idle = at.Idle && n.passed.Idle // what the operator holds back is still to come
 	}
-	if at.Ended && t.cfg.Planted.InfiniteTime {
+	if at.Ended && planted.On && t.cfg.Planted.InfiniteTime {
 		at.Watermark = windowing.MaxTime
 	}
 	at.Watermark = max(at.Watermark, n.passed.Watermark)

@@ -9,6 +9,7 @@ import (
 	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/processor/internal/commit"
 	"github.com/millrace/millrace/processor/internal/group"
+	"github.com/millrace/millrace/processor/internal/planted"
 	"github.com/millrace/millrace/processor/internal/task"
 )
 
@@ -21,7 +22,7 @@ func (w *Worker) commit(ctx context.Context) error {
 		return err
 	}
 	reason := w.lapsed(b)
-	if w.cfg.Faults.HeartbeatOutside && reason == nil {
+	if planted.On && w.cfg.Faults.HeartbeatOutside && reason == nil {
 		reason = w.tellOutside(ctx, b)
 	}
 	if reason != nil {
@@ -31,7 +32,7 @@ func (w *Worker) commit(ctx context.Context) error {
 		b.Verdict = commit.Verdict{Outcome: commit.Aborted, Err: reason, Doubt: false}
 		return w.undo(ctx, []*commit.WorkerCommit{b})
 	}
-	if w.cfg.Faults.ApplyBeforeCommit {
+	if planted.On && w.cfg.Faults.ApplyBeforeCommit {
 		return w.applyEarly(ctx, b)
 	}
 	w.pipeline.Put(b)
@@ -76,10 +77,10 @@ func (w *Worker) prepare(ctx context.Context) (*commit.WorkerCommit, error) {
 func (w *Worker) pledge(b *commit.WorkerCommit, l *lease, c *task.Commit) {
 	for i, o := range c.Offsets {
 		offset := o.Offset
-		if w.cfg.Faults.CommitPolled {
+		if planted.On && w.cfg.Faults.CommitPolled {
 			offset = max(offset, l.queues[i].polled)
 		}
-		if w.cfg.Faults.TimerWithoutOffsets && offset == l.Inputs[i].Offset {
+		if planted.On && w.cfg.Faults.TimerWithoutOffsets && offset == l.Inputs[i].Offset {
 			continue
 		}
 		b.Offsets = append(b.Offsets, group.OffsetCommit{TopicPartition: broker.TopicPartition{Topic: o.Topic, Partition: o.Partition}, Offset: offset, Metadata: c.Metadata[i]})
@@ -111,7 +112,7 @@ func (w *Worker) land(ctx context.Context) error {
 // asks for. If it failed, all behind it have too.
 func (w *Worker) landOne(ctx context.Context) error {
 	b := w.pipeline.Take()
-	if b.Verdict.Outcome == commit.Committed || b.Verdict.Outcome == commit.Unknown && w.cfg.Faults.UnknownAsCommitted {
+	if b.Verdict.Outcome == commit.Committed || b.Verdict.Outcome == commit.Unknown && planted.On && w.cfg.Faults.UnknownAsCommitted {
 		return w.applied(ctx, b)
 	}
 	failed := []*commit.WorkerCommit{b}
@@ -136,7 +137,7 @@ func (w *Worker) takeLandings(ctx context.Context) error {
 // again under another name without telling; the broker would then accept a
 // commit for tasks that had another owner in between.
 func (w *Worker) lapsed(b *commit.WorkerCommit) error {
-	if w.cfg.Faults.NoG2 {
+	if planted.On && w.cfg.Faults.NoG2 {
 		return nil
 	}
 	for i := range b.Parts {

@@ -15,7 +15,7 @@ import (
 
 // Faults are for tests only: the zero value is the worker as it is shipped. The
 // switches plant one known bug each. They prove that the simulator finds such bugs;
-// nothing else may set them.
+// nothing else may set them. Where planted.On is false they have no effect.
 type Faults struct {
 	commit.CommitFaults // At is among them
 	restore.RestoreFaults

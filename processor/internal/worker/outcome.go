@@ -12,6 +12,7 @@ import (
 	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/processor/internal/commit"
 	"github.com/millrace/millrace/processor/internal/group"
+	"github.com/millrace/millrace/processor/internal/planted"
 )
 
 // applied ends a commit that Kafka has: only now the state is written. Where that
@@ -157,7 +158,7 @@ func (w *Worker) revert(failed []*commit.WorkerCommit) (leases []*lease) {
 				continue // was in a commit before, or is being restored
 			}
 			w.stopReading(l)
-			l.drop(w.cfg.Faults.KeepOverlay)
+			l.drop(planted.On && w.cfg.Faults.KeepOverlay)
 			leases = append(leases, l)
 		}
 	}

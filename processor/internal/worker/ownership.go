@@ -9,6 +9,7 @@ import (
 
 	"github.com/millrace/millrace/processor/internal/assign"
 	"github.com/millrace/millrace/processor/internal/group"
+	"github.com/millrace/millrace/processor/internal/planted"
 	"github.com/millrace/millrace/processor/internal/task"
 )
 
@@ -52,7 +53,7 @@ func (w *Worker) hear(ctx context.Context, e group.Event) error {
 func (w *Worker) assign(e group.Event) error {
 	w.noteMember(e.Who.Member)
 	parts := e.Partitions
-	if w.cfg.Faults.NoG3 {
+	if planted.On && w.cfg.Faults.NoG3 {
 		parts = e.Added
 	} else {
 		ours := w.catalog.Layout.Covered(parts)

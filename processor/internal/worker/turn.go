@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/millrace/millrace/processor/internal/planted"
 	"github.com/millrace/millrace/processor/internal/task"
 	"github.com/millrace/millrace/state"
 )
@@ -199,7 +200,7 @@ func (w *Worker) failed(ctx context.Context, l *lease, err error) error {
 	l.failed = poison.Origin
 	w.cfg.Events.poisoned(poison)
 	w.busy = true
-	l.drop(w.cfg.Faults.KeepOverlay)
+	l.drop(planted.On && w.cfg.Faults.KeepOverlay)
 	l.careful = task.CarefulRecords
 	for other := range w.running() { // what fails in one task is likely to come to the others; see takeDeliveries for those that are not here
 		other.task.BeCareful()

@@ -8,6 +8,7 @@ import (
 
 	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/processor/internal/group"
+	"github.com/millrace/millrace/processor/internal/planted"
 )
 
 // readSilence is how long no more is said of a partition that cannot be read.
@@ -105,6 +106,6 @@ func (w *Worker) beginLater(ctx context.Context, r route, gone error) error {
 		return gone
 	}
 	in.Offset = starts[in.TopicPartition]
-	l.drop(w.cfg.Faults.KeepOverlay)
+	l.drop(planted.On && w.cfg.Faults.KeepOverlay)
 	return w.begin(l)
 }

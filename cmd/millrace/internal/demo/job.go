@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/millrace/millrace/processor"
+	"github.com/millrace/millrace/processor/processortest"
 	"github.com/millrace/millrace/processor/stream"
 )
 
@@ -28,11 +29,11 @@ func (j Job) Run(ctx context.Context, step func(string), warn func(error)) error
 	}
 	app, err := processor.New(topology, processor.Config{
 		ApplicationID: applicationID, Brokers: j.Brokers, StateDir: j.StateDir,
-		BoundedRun: j.BoundedRun, CommitRecords: j.CommitRecords, CommitStep: step,
+		BoundedRun: j.BoundedRun, CommitRecords: j.CommitRecords,
 		Events: processor.EventListener{Warning: warn},
 	})
 	if err != nil {
 		return err
 	}
-	return app.Run(ctx)
+	return app.Run(processortest.WithCommitStep(ctx, step))
 }

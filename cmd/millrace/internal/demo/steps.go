@@ -1,6 +1,6 @@
 package demo
 
-// The steps of a commit, as processor.Config.CommitStep names them.
+// The steps of a commit, as processortest.WithCommitStep names them.
 const (
 	stepBeforePrepare = "before-prepare"
 	stepBeforeFlush   = "before-flush"

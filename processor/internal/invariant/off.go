@@ -1,0 +1,6 @@
+//go:build !planted && !race
+
+package invariant
+
+// Enabled reports whether invariants are checked.
+const Enabled = false
