@@ -44,6 +44,7 @@ func commands() []command {
 		{"lat", "open-loop latency from a source to a sink topic through a contender", latency, false},
 		{"measure", "start a broker, load, run Millrace and check, all in one", measure, true},
 		{"table", "all contenders side by side on a real broker: make the runs that are missing, print the table", table, true},
+		{"chart", "draw the history as a picture, testdata/bench/rates.svg", chart, true},
 		{"soak", "run Millrace under load on a real broker for minutes, kill it once in each, and judge it", soakLoad, true},
 		{"check", "compare a sink topic with the truth recomputed from the input", check, false},
 	}
