@@ -10,8 +10,10 @@ FROM  ?= 1
 # Tests of one package that run at once: those with a broker wait most of the time.
 PARALLEL ?= 8
 
-# Packages whose tests have a part behind a build tag: synctests (virtual time) or
-# planted (bugs that the tests must find, and checks of invariants).
+# Build tags of tests: synctests (virtual time), planted (bugs that the tests must
+# find, and checks of invariants).
+TAGS := synctests,planted
+# Packages whose tests have a part behind them.
 TAGGED = $(sort $(dir $(shell grep -rlE --include='*_test.go' '^//go:build .*(synctests|planted)' cmd processor schemaregistry state windowing)))
 # Packages the race detector is run on: the library. Commands are left out.
 RACE = ./processor/... ./schemaregistry/... ./state/... ./windowing/...
@@ -36,7 +38,7 @@ build: ## compile everything, without cgo
 
 test: ## all tests that need nothing but Go (the simulation with 5 seeds)
 	$(GO) test -parallel $(PARALLEL) ./...
-	$(if $(TAGGED),SEEDS=5 FROM=$(FROM) $(GO) test -parallel $(PARALLEL) -tags synctests,planted -skip TestMutants $(addprefix ./,$(TAGGED)))
+	$(if $(TAGGED),SEEDS=5 FROM=$(FROM) $(GO) test -parallel $(PARALLEL) -tags $(TAGS) -skip TestMutants $(addprefix ./,$(TAGGED)))
 
 race: ## the runtime's tests under the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race -short -parallel $(PARALLEL) $(RACE)
@@ -45,14 +47,14 @@ lint: $(LINT) ## gofmt, go vet and golangci-lint, with every build tag
 	@unformatted=$$(gofmt -l cmd processor schemaregistry state windowing); \
 	if [ -n "$$unformatted" ]; then echo "gofmt -w these files:"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
-	$(GO) vet -tags kafka,synctests,planted ./...
+	$(GO) vet -tags kafka,$(TAGS) ./...
 	$(LINT) run ./...
 
 sim: ## simulated clusters with seeded faults: SEEDS of them, beginning with FROM
-	@SEEDS=$(SEEDS) FROM=$(FROM) $(GO) test -tags synctests,planted -count=1 -run TestSim -timeout 60m -v $(SIM) | sed -E '/^(=== | *--- PASS)/d'
+	@SEEDS=$(SEEDS) FROM=$(FROM) $(GO) test -tags $(TAGS) -count=1 -run TestSim -timeout 60m -v $(SIM) | sed -E '/^(=== | *--- PASS)/d'
 
 mutants: ## plant known bugs and count the seeds until the simulation finds each
-	$(GO) test -tags synctests,planted -count=1 -run TestMutants -timeout 120m -v $(SIM)
+	$(GO) test -tags $(TAGS) -count=1 -run TestMutants -timeout 120m -v $(SIM)
 
 fuzz: ## each fuzz test for TIME=30s, of those in PACKAGE= or all; what it finds stays in testdata/fuzz
 	@for p in $(if $(PACKAGE),$(PACKAGE),$(FUZZES)); do for f in $$(grep -rhoE --include='*_test.go' '^func Fuzz\w+' $$p | sed 's/func //'); do \
