@@ -3,11 +3,13 @@ package processor_test
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/millrace/millrace/processor"
 	"github.com/millrace/millrace/processor/stream"
 	"github.com/millrace/millrace/schemaregistry/serde"
 )
@@ -302,4 +304,95 @@ func TestOldVersionGivesWay(t *testing.T) {
 	fresh.until(t, "all results", func() bool { return len(fresh.tasks) == 8 && r.through(topology) })
 	fresh.end(t)
 	r.checkTexts()
+}
+
+// A partition in which nothing comes goes along with the versions: the next one is asked for what the one before it
+// reads, not for what was read when there were records.
+func TestAPartitionWithoutRecordsGoesAlong(t *testing.T) {
+	t.Parallel()
+	r := newRigOf(t, false, 4)
+	for i, version := range []link[string, order]{plainLink, codecLink, codecLink, newLink} {
+		for range 20 {
+			r.at = r.at.Add(time.Second)
+			for p := range int32(3) { // nothing ever comes in the fourth
+				r.sendAt(p, fmt.Sprint("k", p), "v", r.at.UnixMilli())
+			}
+		}
+		if err := r.deploy(version.version(false)); err != nil {
+			t.Errorf("version %d: %v", i, err)
+		}
+	}
+}
+
+// A store stops in the middle of what one version has written, is away while another writes in its own format, and is
+// brought up with the records of both.
+func TestAwayBehindAnotherFormat(t *testing.T) {
+	t.Parallel()
+	version := func(l link[string, order], with, stops bool) deployed {
+		return func(b *stream.Builder) {
+			in := stream.MapValues(stream.From(b, deployIn), func(v string) order { return order{int32(len(v))} })
+			read := stream.TryMapValues(stream.Repartition("by", in, l.keys, l.values), func(_ *stream.Context, r *stream.Record[string, order]) (order, error) {
+				if stops && r.Key == "stops" {
+					return order{}, errStuck
+				}
+				return r.Value, nil
+			})
+			by := stream.GroupByKey(read)
+			stream.To(stream.Count("stays", by).Changes(), stream.Topic[string, int64]{Name: "side", Key: serde.String, Value: serde.Int64})
+			if with {
+				stream.To(stream.Count("goes", by).Changes(), deployOut)
+			}
+		}
+	}
+	r := newRig(t, false)
+	r.put(firstRecords)
+	first := r.instance(r.dir, version(plainLink, true, true))
+	topology := topologyOf(t, version(plainLink, true, true))
+	first.until(t, "all records", func() bool { return r.through(topology) })
+	r.send("stops")
+	if err := <-first.done; !errors.Is(err, errStuck) {
+		t.Fatal(err)
+	}
+	for range 2 {
+		r.put(nextRecords)
+		if err := r.deploy(version(codecLink, false, false)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.deploy(version(codecLink, true, false)); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := r.last("out"), r.last("side"); !maps.Equal(got, want) {
+		t.Errorf("the store that was away has counted %v, the other %v", got, want)
+	}
+}
+
+// A bounded run that has fixed where it ends, and was stopped before anybody had read, says nothing of formats: what is
+// under way does.
+func TestBoundedRunThatNobodyHasRead(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, false)
+	r.put(firstRecords)
+	run := func(b deployed) error {
+		app, err := processor.New(topologyOf(t, b), processor.Config{
+			ApplicationID: "app", Brokers: r.broker.ListenAddrs(), StateDir: r.dir, CommitInterval: 2 * time.Millisecond, BoundedRun: "run",
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return app.Run(t.Context())
+	}
+	if err := run(plainLink.version(true)); !errors.Is(err, errStuck) {
+		t.Fatal(err)
+	}
+	for range 2 {
+		err := run(int64Link.version(false))
+		mustRefuse(t, err, "app-by-repartition", "another version", `is "int64"`)
+		if strings.Contains(fmt.Sprint(err), "task") {
+			t.Errorf("it joined the group before it was refused: %v", err)
+		}
+	}
+	if err := run(plainLink.version(false)); err != nil {
+		t.Errorf("the version that wrote it: %v", err)
+	}
 }

@@ -200,7 +200,8 @@ func (c *cells[V]) forget() {
 	}
 }
 
-// unmark forgets that an entry is noted; a table that was emptied meanwhile has it no more.
+// unmark forgets that an entry is noted. Undo has emptied the tables of windows that were opened since the savepoint:
+// they have it no more.
 func (t *table[V]) unmark(i int) {
 	if i < len(t.entries) {
 		t.entries[i].flags &^= flagNoted

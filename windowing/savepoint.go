@@ -7,7 +7,8 @@ import "slices"
 //
 // Sessions and sliding windows need nothing of it. What a course plans for a record that is taken back is a key to be
 // looked at, or looked at earlier: whoever looks goes by the store, finds nothing due, and plans the key for when
-// something is. Only in which order keys are looked at that are due together may differ, as it does after a restart. The same holds for keys noted for early results, for whether a value has changed is in the store.
+// something is. Only in which order keys are looked at that are due together may differ, as it does after a restart. The
+// same holds for keys noted for early results: whether a value has changed is in the store.
 
 // kept is what an aggregation over a window store remembers of its records.
 type kept struct {

@@ -150,10 +150,10 @@ func tellsTime(rec *kgo.Record) bool {
 	return ok && stamp.Control
 }
 
-// stampOf is the stamp of a record of a repartition topic; false if it has none that
-// can be read.
+// stampOf is the stamp of a record of a repartition topic, which comes behind what
+// headers the user's code has set; false if it has none that can be read.
 func stampOf(rec *kgo.Record) (graph.Stamp, bool) {
-	for _, h := range rec.Headers {
+	for _, h := range slices.Backward(rec.Headers) {
 		if h.Key == graph.HeaderStamp {
 			stamp, err := graph.DecodeStamp(h.Value)
 			return stamp, err == nil

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -40,10 +42,16 @@ type FormatScan struct {
 	Warn     func(error)
 }
 
+// underWay is what a scan has still to read, of each partition that is not at its end.
+type underWay struct {
+	from, ends map[broker.TopicPartition]int64
+	checks     map[broker.TopicPartition]*task.FormatCheck
+}
+
 // Run refuses to go on where something is under way that this version does not read.
 // formats are those of its repartition topics, offsets what the group has committed.
 func (s FormatScan) Run(ctx context.Context, formats map[string]*graph.Format, offsets map[broker.TopicPartition]group.Committed, all map[string][]int32) error {
-	from := map[broker.TopicPartition]int64{}
+	u := underWay{from: map[broker.TopicPartition]int64{}, checks: map[broker.TopicPartition]*task.FormatCheck{}}
 	for topic, own := range formats {
 		for _, p := range all[topic] {
 			tp := broker.TopicPartition{Topic: topic, Partition: p}
@@ -51,53 +59,63 @@ func (s FormatScan) Run(ctx context.Context, formats map[string]*graph.Format, o
 			if !ok {
 				c = group.NoCommit()
 			}
-			if c.Offset < 0 || len(c.Meta.Formats) > 0 && c.Meta.Formats[0].Hash != own.Hash() {
-				from[tp] = max(c.Offset, 0)
+			if known := c.Meta.Formats; c.Offset < 0 || len(known) == 0 || known[0].Hash != own.Hash() {
+				u.from[tp], u.checks[tp] = max(c.Offset, 0), task.NewFormatCheck(own, c.Meta)
 			}
 		}
 	}
-	var ends map[broker.TopicPartition]int64
-	err := broker.Retry(ctx, s.Warn, func(ctx context.Context) (err error) {
-		ends, err = s.underWay(ctx, from)
-		return err
-	})
-	if err != nil || len(from) == 0 {
+	if err := broker.Retry(ctx, s.complain, func(ctx context.Context) error { return s.ask(ctx, &u) }); err != nil {
 		return err
 	}
-	return s.read(ctx, formats, offsets, from, ends)
+	return broker.Retry(ctx, s.complain, func(ctx context.Context) error { return s.read(ctx, &u) })
 }
 
-// underWay asks where the logs begin and end, and leaves the partitions that have
-// nothing after their offset out.
-func (s FormatScan) underWay(ctx context.Context, from map[broker.TopicPartition]int64) (map[broker.TopicPartition]int64, error) {
-	var parts []broker.TopicPartition
-	for tp := range from {
-		parts = append(parts, tp)
+func (s FormatScan) complain(err error) {
+	s.Warn(fmt.Errorf("look at what is under way in repartition topics: %w", err))
+}
+
+// ask finds out where the logs end, and leaves out the partitions that have nothing
+// after their offset.
+func (s FormatScan) ask(ctx context.Context, u *underWay) (err error) {
+	if len(u.from) == 0 {
+		return nil
 	}
-	if len(parts) == 0 {
-		return nil, nil
+	if u.ends, err = broker.StableEnd.Ask(ctx, s.Requests, slices.Collect(maps.Keys(u.from))); err != nil {
+		return err
 	}
-	ends, err := broker.StableEnd.Ask(ctx, s.Requests, parts)
+	return s.passDeleted(ctx, u)
+}
+
+// passDeleted moves on where records are no more: the version that still runs has
+// processed them, and deletes them.
+func (s FormatScan) passDeleted(ctx context.Context, u *underWay) error {
+	starts, err := broker.LogStart.Ask(ctx, s.Requests, slices.Collect(maps.Keys(u.from)))
 	if err != nil {
-		return nil, err
+		return err
 	}
-	starts, err := broker.LogStart.Ask(ctx, s.Requests, parts)
 	for tp, start := range starts {
-		if from[tp] = max(from[tp], start); from[tp] >= ends[tp] {
-			delete(from, tp)
-		}
+		u.reach(tp, start)
 	}
-	return ends, err
+	return nil
 }
 
-// scanSilent is how long the scan waits for records before it says so.
-const scanSilent = 5 * time.Second
+// reach notes that a partition was read up to next. At its end it is done.
+func (u *underWay) reach(tp broker.TopicPartition, next int64) {
+	if u.from[tp] = max(u.from[tp], next); u.from[tp] >= u.ends[tp] {
+		delete(u.from, tp)
+	}
+}
 
-// read reads the partitions from their offsets to their ends.
-func (s FormatScan) read(ctx context.Context, formats map[string]*graph.Format, offsets map[broker.TopicPartition]group.Committed, from, ends map[broker.TopicPartition]int64) error {
-	checks, begin := map[broker.TopicPartition]*task.FormatCheck{}, map[string]map[int32]kgo.Offset{}
-	for tp, at := range from {
-		checks[tp] = task.NewFormatCheck(formats[tp.Topic], offsets[tp].Meta)
+// scanSilent is how long the scan waits for records before it looks why none come.
+const scanSilent = 2 * time.Second
+
+// read reads the partitions from where they are to their ends.
+func (s FormatScan) read(ctx context.Context, u *underWay) error {
+	if len(u.from) == 0 {
+		return nil
+	}
+	begin := map[string]map[int32]kgo.Offset{}
+	for tp, at := range u.from {
 		if begin[tp.Topic] == nil {
 			begin[tp.Topic] = map[int32]kgo.Offset{}
 		}
@@ -110,41 +128,42 @@ func (s FormatScan) read(ctx context.Context, formats map[string]*graph.Format, 
 		return fmt.Errorf("open the client that looks at what is under way: %w: %w", err, broker.ErrPermanent)
 	}
 	defer client.Close()
-	for len(from) > 0 {
-		if err := s.poll(ctx, client, checks, from, ends); err != nil {
+	for len(u.from) > 0 {
+		if err := s.poll(ctx, client, u); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// poll takes what has come; partitions that are at their ends leave from.
-func (s FormatScan) poll(ctx context.Context, client *kgo.Client, checks map[broker.TopicPartition]*task.FormatCheck, from, ends map[broker.TopicPartition]int64) error {
+// poll takes what has come.
+func (s FormatScan) poll(ctx context.Context, client *kgo.Client, u *underWay) error {
 	wait, cancel := context.WithTimeout(ctx, scanSilent)
 	defer cancel()
 	fetches := client.PollFetches(wait)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	fetches.EachError(func(_ string, _ int32, err error) {
-		if errors.Is(err, context.DeadlineExceeded) {
-			err = errors.New("nothing has come for a while; an open transaction may be in the way, until it ends or times out")
-		}
-		s.Warn(fmt.Errorf("look at what is under way in %d partitions of repartition topics: %w", len(from), err))
-	})
-	for _, r := range fetches.Records() {
-		tp := broker.TopicPartition{Topic: r.Topic, Partition: r.Partition}
-		if _, ok := from[tp]; !ok {
-			continue
-		}
-		if err := readable(checks[tp], r); err != nil {
-			return err
-		}
-		if r.Offset+1 >= ends[tp] {
-			delete(from, tp)
+	for _, e := range fetches.Errors() {
+		if !errors.Is(e.Err, context.DeadlineExceeded) {
+			return fmt.Errorf("read topic %q partition %d: %w", e.Topic, e.Partition, e.Err)
 		}
 	}
-	return nil
+	for _, r := range fetches.Records() {
+		tp := broker.TopicPartition{Topic: r.Topic, Partition: r.Partition}
+		if _, ok := u.from[tp]; !ok {
+			continue
+		}
+		if err := readable(u.checks[tp], r); err != nil {
+			return err
+		}
+		u.reach(tp, r.Offset+1)
+	}
+	if !fetches.Empty() {
+		return nil
+	}
+	s.complain(fmt.Errorf("nothing has come for %v, and %d partitions are not at their ends", scanSilent, len(u.from)))
+	return s.passDeleted(ctx, u)
 }
 
 // readable returns why a record cannot be read. What has no stamp is refused by its

@@ -6,12 +6,16 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/processor/internal/group"
+	"github.com/millrace/millrace/processor/internal/task"
 	"github.com/millrace/millrace/state"
 )
 
@@ -95,5 +99,64 @@ func TestFormatsAmongTransactions(t *testing.T) {
 	end(kgo.TryCommit)
 	if err := l.scan(numbers); !errors.Is(err, broker.ErrReset) {
 		t.Errorf("what was open is committed now: %v", err)
+	}
+}
+
+// The version that still runs deletes what it has processed, also after the look has asked where the log ends.
+func TestFormatsOfWhatIsDeletedMeanwhile(t *testing.T) {
+	t.Parallel()
+	texts := graph.NewFormat(state.Trait{Value: "string"}, state.Trait{Value: "string"})
+	l := newScanLog(t)
+	l.begin("writer", texts)(kgo.TryCommit)
+	client := l.client()
+	deleted := kadm.Offsets{}
+	deleted.AddOffset(scanned, 0, 3, -1)
+	if answers, err := kadm.NewClient(client).DeleteRecords(t.Context(), deleted); err != nil || answers.Error() != nil {
+		t.Fatal(err, answers.Error())
+	}
+	tp := broker.TopicPartition{Topic: scanned}
+	u := underWay{
+		from:   map[broker.TopicPartition]int64{tp: 0},
+		ends:   map[broker.TopicPartition]int64{tp: 3},
+		checks: map[broker.TopicPartition]*task.FormatCheck{tp: task.NewFormatCheck(texts, task.Meta{})},
+	}
+	s := FormatScan{Client: []kgo.Opt{kgo.SeedBrokers(l.cluster.ListenAddrs()...)}, Requests: client, Warn: func(error) {}}
+	if err := s.read(t.Context(), &u); err != nil {
+		t.Error(err)
+	}
+}
+
+// A topic that may not be read ends the look with words.
+func TestFormatsThatMayNotBeRead(t *testing.T) {
+	t.Parallel()
+	texts := graph.NewFormat(state.Trait{Value: "string"}, state.Trait{Value: "string"})
+	l := newScanLog(t)
+	l.begin("writer", texts)(kgo.TryCommit)
+	l.cluster.ControlKey(int16(kmsg.Fetch), func(asked kmsg.Request) (kmsg.Response, error, bool) {
+		l.cluster.KeepControl()
+		answer := asked.ResponseKind().(*kmsg.FetchResponse)
+		for _, of := range asked.(*kmsg.FetchRequest).Topics {
+			topic := kmsg.NewFetchResponseTopic()
+			topic.Topic, topic.TopicID = of.Topic, of.TopicID
+			for _, p := range of.Partitions {
+				partition := kmsg.NewFetchResponseTopicPartition()
+				partition.Partition, partition.ErrorCode = p.Partition, kerr.TopicAuthorizationFailed.Code
+				topic.Partitions = append(topic.Partitions, partition)
+			}
+			answer.Topics = append(answer.Topics, topic)
+		}
+		return answer, nil, true
+	})
+	if err := l.scan(texts); !errors.Is(err, kerr.TopicAuthorizationFailed) || !strings.Contains(err.Error(), scanned) {
+		t.Error(err)
+	}
+}
+
+// A stamp comes behind what headers user code has set, of whatever name.
+func TestStampBehindHeadersOfUsers(t *testing.T) {
+	want := graph.Stamp{Tasks: 3, Control: true}
+	r := &kgo.Record{Headers: []kgo.RecordHeader{{Key: graph.HeaderStamp, Value: []byte("a user's")}, {Key: graph.HeaderStamp, Value: want.Append(nil)}}}
+	if got, ok := stampOf(r); !ok || got.Tasks != want.Tasks || !tellsTime(r) {
+		t.Errorf("%+v, %v", got, ok)
 	}
 }

@@ -121,7 +121,7 @@ func (t *Task) Prepare() (c *Commit, err error) {
 
 func (t *Task) meta(in *input, c *Commit, index int) Meta {
 	stored := c.Offsets[index]
-	if in.edge != nil {
+	if in.edge != nil && !away(in.Notes) { // what is away will be brought up by older records
 		in.formats.forget(in.edge.mayHold)
 	}
 	m := Meta{Watermark: stored.Watermark, Highest: stored.Highest, TopicID: rawID(stored.TopicID), Notes: in.Notes, Failed: in.Failed, Run: t.cfg.Run, Upstream: stored.Upstream, Formats: in.formats.notes()}

@@ -108,7 +108,7 @@ func (e *edge) merge(now int64) bool {
 // mayHold reports whether records of a format may still be to come: those of an
 // upstream task that has last written in it, or was not heard since the task was built.
 func (e *edge) mayHold(hash graph.FormatHash) bool {
-	return slices.ContainsFunc(e.channels, func(c channel) bool { return c.format == 0 || c.format == hash })
+	return len(e.channels) == 0 || slices.ContainsFunc(e.channels, func(c channel) bool { return c.format == 0 || c.format == hash })
 }
 
 // expires says that a lease is over at now.

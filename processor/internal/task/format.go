@@ -58,6 +58,13 @@ func newFormats(own *graph.Format, restored []FormatNote) formats {
 	return f
 }
 
+// unsaid reports whether an offset says of another format than the own that the
+// version which committed it reads that. The next version would go by it, so it is
+// said anew even where no record comes.
+func (f *formats) unsaid(restored []FormatNote) bool {
+	return f.own != nil && len(restored) > 0 && restored[0].Hash != f.own.Hash()
+}
+
 // learn takes in a format that may be met.
 func (f *formats) learn(n FormatNote) {
 	if f.own == nil || n.Words == "" || n.Hash == f.own.Hash() {
@@ -72,9 +79,16 @@ func (f *formats) learn(n FormatNote) {
 	f.heard = f.heard[:min(len(f.heard), formatsKept-1)]
 }
 
-// forget drops the formats of which no record is to come any more.
+// forget drops the formats of which no record is to come any more. One that comes all
+// the same is announced anew.
 func (f *formats) forget(mayHold func(graph.FormatHash) bool) {
-	f.heard = slices.DeleteFunc(f.heard, func(h heard) bool { return !mayHold(h.Hash) })
+	f.heard = slices.DeleteFunc(f.heard, func(h heard) bool {
+		gone := !mayHold(h.Hash)
+		if gone && h.Hash == f.taken {
+			f.taken = f.own.Hash()
+		}
+		return gone
+	})
 }
 
 // notes are what is to be remembered, the own first.
@@ -138,20 +152,17 @@ func (c *FormatCheck) Next(s *graph.Stamp) error { return c.formats.hear(s) }
 
 // FormatRefused returns why a version that reads own may not go on where the
 // metadata of an offset were committed; nil if it may, or the version that committed
-// did not say.
+// did not say. What that version has met of others is not asked: whether it is still
+// to come is seen in what is under way.
 func FormatRefused(own *graph.Format, m Meta) error {
-	for i, n := range m.Formats {
-		if own == nil || n.Hash == own.Hash() || i > 0 && n.Words == "" {
-			continue
-		}
-		if n.Words == "" {
-			return fmt.Errorf("was format %x, is %x, and the first is too long to be kept in words", uint64(n.Hash), uint64(own.Hash()))
-		}
-		if err := own.Reads(n.Words); err != nil {
-			return err
-		}
+	if own == nil || len(m.Formats) == 0 || m.Formats[0].Hash == own.Hash() {
+		return nil
 	}
-	return nil
+	before := m.Formats[0]
+	if before.Words == "" {
+		return fmt.Errorf("was format %x, is %x, and the first is too long to be kept in words", uint64(before.Hash), uint64(own.Hash()))
+	}
+	return own.Reads(before.Words)
 }
 
 // formatLeast is what the first format takes in any case, with the number of them.

@@ -62,8 +62,28 @@ func TestFormatsAreHeard(t *testing.T) {
 	refused := func(own *graph.Format) bool {
 		return FormatRefused(own, Meta{Formats: []FormatNote{noteOf(two), noteOf(one)}}) != nil
 	}
-	if refused(two) || refused(formatCalled("4", "2", "1")) || !refused(formatCalled("4", "2")) || !refused(one) {
+	if refused(two) || refused(formatCalled("4", "2", "1")) || refused(formatCalled("4", "2")) || !refused(one) {
 		t.Error("what an offset says is not what its version reads")
+	}
+}
+
+// A format that was forgotten and is announced again is remembered again, and none is forgotten before anybody who writes
+// was heard.
+func TestFormatsComeBack(t *testing.T) {
+	one, two := formatCalled("1"), formatCalled("2", "1")
+	tells := &graph.Stamp{Tasks: 1, Format: one.Hash(), Words: []byte(one.Words()), Control: true}
+	f, nobody := newFormats(two, nil), newEdge("", windowing.NoTime, nil)
+	for _, forgets := range []func(graph.FormatHash) bool{nobody.mayHold, func(graph.FormatHash) bool { return false }} {
+		if err := f.hear(tells); err != nil {
+			t.Fatal(err)
+		}
+		if want := []FormatNote{noteOf(two), noteOf(one)}; !slices.Equal(f.notes(), want) {
+			t.Errorf("what is kept is %x, want %x", f.notes(), want)
+		}
+		f.forget(forgets)
+	}
+	if err := f.hear(&graph.Stamp{Tasks: 1, Format: one.Hash()}); err == nil {
+		t.Error("a record in a format that was forgotten is read without its words")
 	}
 }
 

@@ -129,6 +129,7 @@ func (t *Task) openInputs() error {
 		}
 		n.input = newInput(cfg, n, t.cfg.Run, goal)
 		t.inputs = append(t.inputs, n.input)
+		t.moved = t.moved || n.input.formats.unsaid(cfg.Formats)
 		order++
 	}
 	return nil

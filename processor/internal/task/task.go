@@ -104,7 +104,7 @@ type Task struct {
 	elapsed   int64     // see Elapse
 	told      int64     // of elapsed: when readers were last told again; see renewTime
 	renew     bool      // what readers were told is due to be said again by the next commit
-	moved     bool      // an input position has moved since the last Prepare
+	moved     bool      // there is news of an input since the last Prepare: its position, or what it reads
 	pending   []*Commit // prepared, oldest first
 	ended     bool      // bounded: every input at its end and everything fired
 	sealed    bool      // bounded: and prepared
