@@ -56,13 +56,24 @@ func (w Windows) describe() string {
 	case cumulative:
 		return fmt.Sprintf("cumulative, in steps of %v up to %v, offset %v", k.step, k.size, w.offset%max(k.size, 1))
 	case calendar:
-		return fmt.Sprintf("calendar, each %v in %v, weeks from %v, offset %v", k.unit, k.loc, k.first, w.offset)
+		return fmt.Sprintf("calendar, each %v in %v, weeks from %v, offset %v", k.unit, placeWords(k.loc), k.first, w.offset)
 	case unlimited:
 		return fmt.Sprintf("unlimited from %d, offset %v", k.start, w.offset)
 	case custom:
 		return fmt.Sprintf("custom %s, offset %v", describeCustom(k.Kind), w.offset)
 	}
 	return fmt.Sprintf("%T", w.kind)
+}
+
+// placeWords is the name of a location. One of the tz database says all, such as Asia/Tokyo. A fixed zone may have any name,
+// and Local is another place on another host: what their clocks show in winter and in summer goes with them.
+func placeWords(loc *time.Location) string {
+	name := loc.String()
+	if name == "UTC" || strings.Contains(name, "/") {
+		return name
+	}
+	winter, summer := time.Date(2000, time.January, 1, 0, 0, 0, 0, loc), time.Date(2000, time.July, 1, 0, 0, 0, 0, loc)
+	return fmt.Sprintf("%s (%s in January, %s in July)", name, winter.Format("-07:00"), summer.Format("-07:00"))
 }
 
 // formerWords is what earlier versions said of windows, where it was something else.

@@ -81,7 +81,8 @@ type StoreHandle interface {
 // Uses declares the stores that a processor opens. Processors that declare the
 // same handle share the store: what one writes the others read, each in the task of
 // its partition. They are then one sub-topology, so what they read has the same
-// number of partitions.
+// number of partitions. A version that lacks one of them goes on with the store:
+// the one that is away is not brought up when it is back.
 func Uses(stores ...StoreHandle) Option {
 	return func(o *options) { o.uses = append(o.uses, stores...) }
 }
