@@ -60,6 +60,9 @@ type Position struct {
 	Traits []Trait
 }
 
+// IsPositionKey reports whether the record of a changelog that has this key is a position.
+func IsPositionKey(key []byte) bool { return len(key) == 1 && key[0] == tagPosition }
+
 // positionFormat is the version byte of an encoded position.
 const positionFormat = 2
 

@@ -134,6 +134,10 @@ func (s *Stores) Differences(store string) []Difference {
 	return Compare(p.Traits, st.traits)
 }
 
+// Differences returns what keeps a store with this spec from going on with the state that a position tells of; none, if
+// nothing does.
+func (s Spec) Differences(p Position) []Difference { return Compare(p.Traits, kept(s)) }
+
 // KeptTrait is the value that a trait had when the store's state was last committed; false if there is none, or the
 // version that committed it did not know the trait.
 func (s *Stores) KeptTrait(store, trait string) (string, bool) {

@@ -47,7 +47,7 @@ func (f *fitting) fit() error {
 		}
 	}
 	if len(changed) > 0 {
-		return changedMeaning(f.task, errors.New(strings.Join(changed, "; ")))
+		return changedMeaning("task "+f.task.ID.String(), errors.New(strings.Join(changed, "; ")))
 	}
 	return nil
 }

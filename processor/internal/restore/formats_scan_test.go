@@ -69,12 +69,12 @@ func (l *scanLog) begin(id string, f *graph.Format) (end func(kgo.TransactionEnd
 
 // scan looks at all of the log for a version that reads own.
 func (l *scanLog) scan(own *graph.Format) error {
-	s := FormatScan{
+	s := Look{
 		Client:   []kgo.Opt{kgo.SeedBrokers(l.cluster.ListenAddrs()...)},
 		Requests: l.client(),
 		Warn:     func(err error) { l.t.Log(err) },
 	}
-	return s.Run(l.t.Context(), map[string]*graph.Format{scanned: own}, map[broker.TopicPartition]group.Committed{}, map[string][]int32{scanned: {0}})
+	return s.Formats(l.t.Context(), map[string]*graph.Format{scanned: own}, map[broker.TopicPartition]group.Committed{}, map[string][]int32{scanned: {0}})
 }
 
 // What was aborted nobody will read, and what is not committed yet may be: neither refuses a version, and neither keeps
@@ -115,12 +115,13 @@ func TestFormatsOfWhatIsDeletedMeanwhile(t *testing.T) {
 		t.Fatal(err, answers.Error())
 	}
 	tp := broker.TopicPartition{Topic: scanned}
-	u := underWay{
-		from:   map[broker.TopicPartition]int64{tp: 0},
-		ends:   map[broker.TopicPartition]int64{tp: 3},
-		checks: map[broker.TopicPartition]*task.FormatCheck{tp: task.NewFormatCheck(texts, task.Meta{})},
+	check := task.NewFormatCheck(texts, task.Meta{})
+	u := reading{
+		from: map[broker.TopicPartition]int64{tp: 0},
+		ends: map[broker.TopicPartition]int64{tp: 3},
+		take: func(_ broker.TopicPartition, rec *kgo.Record) error { return readable(check, rec) },
 	}
-	s := FormatScan{Client: []kgo.Opt{kgo.SeedBrokers(l.cluster.ListenAddrs()...)}, Requests: client, Warn: func(error) {}}
+	s := Look{Client: []kgo.Opt{kgo.SeedBrokers(l.cluster.ListenAddrs()...)}, Requests: client, Warn: func(error) {}}
 	if err := s.read(t.Context(), &u); err != nil {
 		t.Error(err)
 	}

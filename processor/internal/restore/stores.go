@@ -32,7 +32,7 @@ func (r *Restorer) open(t *TaskState) error {
 		return fmt.Errorf("open its state: %w", err)
 	}
 	if errors.Is(err, state.ErrMeaning) {
-		return changedMeaning(t, err)
+		return changedMeaning("task "+t.ID.String(), err)
 	}
 	if err != nil {
 		return fmt.Errorf("open its state: %w: %w", err, broker.ErrPermanent)
@@ -65,7 +65,7 @@ func storeFailed(t *TaskState, err error) error {
 	case unusable(err):
 		return err
 	case errors.Is(err, state.ErrMeaning):
-		return changedMeaning(t, err)
+		return changedMeaning("task "+t.ID.String(), err)
 	case errors.Is(err, state.ErrForeign), errors.Is(err, state.ErrNewerFormat):
 		return fmt.Errorf("%w: %w", err, broker.ErrPermanent)
 	}
@@ -78,6 +78,6 @@ func unusable(err error) bool {
 
 // changedMeaning refuses state that was written with another meaning. Nothing was
 // changed: the version that wrote it can go on.
-func changedMeaning(t *TaskState, err error) error {
-	return fmt.Errorf("task %s: the state is kept as another version of the application wrote it, and this one would read it as something else: %w; go back to that version, or give the operator another name, under which it begins empty (what is kept under this one and was not sent is not sent then), or: %w", t.ID, err, broker.ErrReset)
+func changedMeaning(where string, err error) error {
+	return fmt.Errorf("%s: the state is kept as another version of the application wrote it, and this one would read it as something else: %w; go back to that version, or give the operator another name, under which it begins empty (what is kept under this one and was not sent is not sent then), or: %w", where, err, broker.ErrReset)
 }

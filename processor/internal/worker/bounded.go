@@ -48,9 +48,14 @@ func (w *Worker) precheck(ctx context.Context) (over bool, err error) {
 	if err := found.Clear(ctx, offsets); err != nil {
 		return false, err
 	}
-	scan := restore.FormatScan{Client: w.cfg.Client, Requests: w.fetcher.Client, Warn: w.cfg.Events.warning}
-	if err := scan.Run(ctx, formats, offsets, w.catalog.Layout.Everything()); err != nil {
+	look := restore.Look{Client: w.cfg.Client, Requests: w.fetcher.Client, Warn: w.cfg.Events.warning}
+	if err := look.Formats(ctx, formats, offsets, w.catalog.Layout.Everything()); err != nil {
 		return false, err
+	}
+	if len(offsets) > 0 {
+		if err := look.Meanings(ctx, w.cfg.ApplicationID, w.cfg.Graph.Subtopologies(), w.catalog.Layout.Partitions); err != nil {
+			return false, err
+		}
 	}
 	w.warnOfLeftBehind(ctx, offsets)
 	if w.cfg.run() == "" || len(offsets) == 0 || !finished(offsets, w.cfg.run()) {
