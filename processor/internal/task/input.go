@@ -49,6 +49,7 @@ func newInput(cfg Input, n *node, run string, goal *state.Input) *input {
 	in.Failed = cfg.Failed.clone()
 	in.channel.Believed(windowing.EventTime(cfg.Highest))
 	if n.recipe.Internal {
+		in.channel.Advance(windowing.EventTime(cfg.Highest))
 		in.formats = newFormats(n.recipe.Format, cfg.Formats)
 		in.edge = newEdge(run, windowing.EventTime(cfg.Watermark), cfg.Upstream)
 		in.edge.catching = goal != nil

@@ -103,7 +103,8 @@ func (t *Task) choose(now int64) *input {
 }
 
 // mayComeBefore says that a bounded input whose queue is empty may still give
-// a record that would be chosen before one of this time.
+// a record that would be chosen before one of this time. What a repartition topic
+// gives is never before its watermark; see headTime.
 func (in *input) mayComeBefore(at windowing.EventTime) bool {
 	if in.queued > 0 || !in.bounded || in.atEnd() {
 		return false
@@ -113,10 +114,17 @@ func (in *input) mayComeBefore(at windowing.EventTime) bool {
 
 // headTime is the running maximum of the channel with the head counted. A head
 // whose time cannot be read, or is not going to be believed, does not move it.
+//
+// That of a repartition topic is not below its watermark either: nobody waits for
+// what is, so it comes behind what others have up to there, were it in the queue by
+// then or not, and with a restart or without.
 func (in *input) headTime(now windowing.EventTime) windowing.EventTime {
 	at, err := in.source.Time(in.head())
 	if err != nil || in.edge == nil && !in.channel.Believes(at, now) {
 		return in.channel.Max()
+	}
+	if in.edge != nil {
+		at = max(at, in.edge.time.Watermark)
 	}
 	return max(at, in.channel.Max())
 }

@@ -41,7 +41,7 @@ func restoredFrom(t *testing.T, cfg task.Config, c *task.Commit) task.Config {
 			t.Fatal(err)
 		}
 		in := &cfg.Inputs[i]
-		in.Offset, in.Watermark, in.Upstream, in.Finished = c.Offsets[i].Offset, m.Watermark, m.Upstream, m.Finished
+		in.Offset, in.Watermark, in.Highest, in.Upstream, in.Finished = c.Offsets[i].Offset, m.Watermark, m.Highest, m.Upstream, m.Finished
 	}
 	return cfg
 }
