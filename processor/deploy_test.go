@@ -11,12 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/processor/stream"
 	"github.com/millrace/millrace/schemaregistry/serde"
 	"github.com/millrace/millrace/windowing"
@@ -520,70 +516,5 @@ func TestInputRemadeWithoutState(t *testing.T) {
 	}
 	if got := r.last("side"); got["\"k0\""] == "" {
 		t.Errorf("nothing of the new topic came out: %v", got)
-	}
-}
-
-// A store that is fed by other topics than before is refused where records would be lost or come twice, and goes on where
-// nothing can.
-func TestStoreFedByOtherTopics(t *testing.T) {
-	t.Parallel()
-	by := func(name string) deployed {
-		return func(b *stream.Builder) {
-			grouped := stream.GroupBy(name, stream.From(b, deployIn), func(k, _ string) string { return k }, serde.String, serde.String)
-			stream.To(stream.Count("n", grouped).Changes(), deployOut)
-		}
-	}
-	t.Run("another name of the GroupBy, nothing under way", func(t *testing.T) {
-		r := newRig(t, false)
-		r.put(firstRecords)
-		for _, version := range []deployed{by("one"), by("two")} {
-			if err := r.deploy(version); err != nil {
-				t.Fatal(err)
-			}
-			r.put(nextRecords)
-		}
-		r.end()
-		if err := r.deploy(by("two")); err != nil {
-			t.Fatal(err)
-		}
-		mustEqual(t, r.last("out"), alone(t, by("two"), firstRecords+2*nextRecords))
-	})
-	underWay := func(t *testing.T) *rig {
-		r := newRig(t, false)
-		r.put(firstRecords)
-		if err := r.deploy(by("one")); err != nil {
-			t.Fatal(err)
-		}
-		stamp := graph.Stamp{Tasks: 1, Passed: graph.Time{Watermark: 1}}.Append(nil)
-		rec := &kgo.Record{Topic: "app-one-repartition", Key: []byte("k0"), Value: []byte("v"), Timestamp: r.at, Headers: []kgo.RecordHeader{{Key: graph.HeaderStamp, Value: stamp}}}
-		if err := r.client.ProduceSync(t.Context(), rec).FirstErr(); err != nil {
-			t.Fatal(err)
-		}
-		return r
-	}
-	t.Run("another name of the GroupBy, records under way", func(t *testing.T) {
-		mustRefuse(t, underWay(t).deploy(by("two")), "app-one-repartition", "not processed", "millrace reset")
-	})
-	t.Run("another name of the GroupBy, records under way that cannot be read for a while", func(t *testing.T) {
-		r := underWay(t)
-		fault := r.broker.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Topic: "app-one-repartition", Err: kerr.LeaderNotAvailable, Count: -1})
-		r.warned = func(error) { fault.Remove() }
-		mustRefuse(t, r.deploy(by("two")), "app-one-repartition", "not processed", "millrace reset")
-	})
-	for name, versions := range map[string][2]deployed{"left out": {by("one"), counted("n")}, "added": {counted("n"), by("one")}} {
-		t.Run("a GroupBy "+name, func(t *testing.T) {
-			r := newRig(t, false)
-			r.put(firstRecords)
-			if err := r.deploy(versions[0]); err != nil {
-				t.Fatal(err)
-			}
-			r.put(nextRecords)
-			mustRefuse(t, r.deploy(versions[1]), "app-one-repartition", `topic "in"`, "another name", "millrace reset")
-			r.end()
-			if err := r.deploy(versions[0]); err != nil {
-				t.Fatal(err)
-			}
-			mustEqual(t, r.last("out"), alone(t, versions[0], firstRecords+nextRecords))
-		})
 	}
 }

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,6 +27,11 @@ const FetchBytes = 16 << 20
 type TopicPartition struct {
 	Topic     string
 	Partition int32
+}
+
+// Compare orders by topic, then by partition.
+func (tp TopicPartition) Compare(o TopicPartition) int {
+	return cmp.Or(cmp.Compare(tp.Topic, o.Topic), cmp.Compare(tp.Partition, o.Partition))
 }
 
 // A Fetcher reads the source partitions of a worker's tasks from the offsets it

@@ -89,16 +89,18 @@ func (r *Restorer) fedAgain(t *TaskState, store string, p state.Position, f *fit
 	}
 	for _, in := range t.Inputs {
 		if r.repartition(in.Topic) && f.offsets[in.TopicPartition].Offset >= 0 {
-			return fmt.Errorf("task %s: store %q was fed by topic %q and is fed by topic %q now, which an earlier version has read: it cannot be known which of its records the store has already: give the GroupBy or Repartition another name, or: %w", t.ID, store, p.Inputs[0].Topic, in.Topic, broker.ErrReset)
+			return fmt.Errorf("task %s: store %q was fed by topic %q and is fed by topic %q now, which an earlier version has read: it cannot be known which of its records the store has already: give the GroupBy or Repartition its former name, or the operator of the store another one, under which it begins empty, or: %w", t.ID, store, p.Inputs[0].Topic, in.Topic, broker.ErrReset)
 		}
 	}
 	return nil
 }
 
 // repartition reports whether a topic is a repartition topic of the application.
-func (r *Restorer) repartition(topic string) bool {
-	name, ok := strings.CutPrefix(topic, r.cfg.ApplicationID+"-")
-	return ok && topic == graph.RepartitionTopic(r.cfg.ApplicationID, strings.TrimSuffix(name, "-repartition"))
+func (r *Restorer) repartition(topic string) bool { return isRepartition(r.cfg.ApplicationID, topic) }
+
+func isRepartition(applicationID, topic string) bool {
+	name, ok := strings.CutPrefix(topic, applicationID+"-")
+	return ok && topic == graph.RepartitionTopic(applicationID, strings.TrimSuffix(name, "-repartition"))
 }
 
 // holdsRecords reports whether there are records from an offset on, other than those

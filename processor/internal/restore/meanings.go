@@ -26,14 +26,22 @@ import (
 // position is among them.
 var tails = [...]int64{64, 4096, 1 << 18}
 
-// Meanings refuses to join where the state of a store means something else to this
-// version. partitions are the numbers of tasks of the sub-topologies.
-func (l Look) Meanings(ctx context.Context, applicationID string, subs []*graph.Subtopology, partitions []int32) error {
-	specs, missing := map[string]state.Spec{}, map[broker.TopicPartition]bool{}
+// A LastPosition is the last position that was found in a changelog.
+type LastPosition struct {
+	state.Position
+	Changelog broker.TopicPartition
+	Spec      state.Spec         // what the store is to this version
+	Sub       *graph.Subtopology // that owns it
+}
+
+// LastPositions are those of all stores of a version, ordered by their changelogs.
+// partitions are the numbers of tasks of the sub-topologies.
+func (l Look) LastPositions(ctx context.Context, applicationID string, subs []*graph.Subtopology, partitions []int32) (all []LastPosition, err error) {
+	stores, missing := map[string]LastPosition{}, map[broker.TopicPartition]bool{}
 	for i, sub := range subs {
 		for _, spec := range sub.Stores {
 			topic := spec.ChangelogTopic(applicationID)
-			specs[topic] = spec
+			stores[topic] = LastPosition{Spec: spec, Sub: sub}
 			for p := range partitions[i] {
 				missing[broker.TopicPartition{Topic: topic, Partition: p}] = true
 			}
@@ -42,27 +50,28 @@ func (l Look) Meanings(ctx context.Context, applicationID string, subs []*graph.
 	for _, n := range tails {
 		found, err := l.lastPositions(ctx, missing, n)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for tp, p := range found {
-			if err := meaning(tp, specs[tp.Topic], p); err != nil {
-				return err
-			}
+			last := stores[tp.Topic]
+			last.Changelog, last.Position = tp, p
+			all = append(all, last)
 		}
 	}
-	return nil
+	slices.SortFunc(all, func(a, b LastPosition) int { return a.Changelog.Compare(b.Changelog) })
+	return all, nil
 }
 
-// meaning returns why the state that a position tells of is not gone on with.
-func meaning(tp broker.TopicPartition, spec state.Spec, p state.Position) error {
+// AdmitMeaning refuses state that means something else to this version.
+func AdmitMeaning(p LastPosition) error {
 	var changed []string
-	for _, d := range spec.Differences(p) {
-		changed = append(changed, fmt.Sprintf("store %q: %v", spec.Name, d))
+	for _, d := range p.Spec.Differences(p.Position) {
+		changed = append(changed, fmt.Sprintf("store %q: %v", p.Spec.Name, d))
 	}
 	if len(changed) == 0 {
 		return nil
 	}
-	return changedMeaning(fmt.Sprintf("topic %q partition %d", tp.Topic, tp.Partition), errors.New(strings.Join(changed, "; ")))
+	return changedMeaning(fmt.Sprintf("topic %q partition %d", p.Changelog.Topic, p.Changelog.Partition), errors.New(strings.Join(changed, "; ")))
 }
 
 // lastPositions reads the last n records of changelogs. Those of which a position was

@@ -53,7 +53,7 @@ func (w *Worker) precheck(ctx context.Context) (over bool, err error) {
 		return false, err
 	}
 	if len(offsets) > 0 {
-		if err := look.Meanings(ctx, w.cfg.ApplicationID, w.cfg.Graph.Subtopologies(), w.catalog.Layout.Partitions); err != nil {
+		if err := w.admitState(ctx, look, offsets); err != nil {
 			return false, err
 		}
 	}
@@ -62,6 +62,23 @@ func (w *Worker) precheck(ctx context.Context) (over bool, err error) {
 		return false, nil
 	}
 	return true, w.refuseNewer(ctx, offsets)
+}
+
+// admitState refuses what a task would be refused for when it is restored, and what
+// only the offsets of all tasks show.
+func (w *Worker) admitState(ctx context.Context, look restore.Look, offsets map[broker.TopicPartition]group.Committed) error {
+	subs := w.cfg.Graph.Subtopologies()
+	positions, err := look.LastPositions(ctx, w.cfg.ApplicationID, subs, w.catalog.Layout.Partitions)
+	if err != nil {
+		return err
+	}
+	renaming := restore.Renaming{ApplicationID: w.cfg.ApplicationID, Subs: subs, Offsets: offsets}
+	for _, p := range positions {
+		if err := errors.Join(restore.AdmitMeaning(p), renaming.Admit(p)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func finished(offsets map[broker.TopicPartition]group.Committed, run string) bool {
