@@ -107,9 +107,11 @@ type Config struct {
 	BoundedRun string
 	// AcceptRemade names topics that were deleted and made anew since the
 	// application ran last, and whose loss is accepted: changelogs, whose stores
-	// then begin empty, and repartition topics, by their full names: New refuses
-	// others. A start that finds such a topic is refused otherwise, and leaves
-	// local state as it is.
+	// then begin empty, and repartition topics, whose readers then keep their
+	// stores and begin at the start of the new topic, by their full names: New
+	// refuses others. A start that finds such a topic is refused otherwise, and
+	// leaves local state as it is. Once each task that writes or reads the topic
+	// has committed, it need not be named any more.
 	AcceptRemade []string
 	// Client is added to the options of every Kafka client: TLS, SASL, dialing,
 	// compression, retries, timeouts of requests, hooks, the rack. What decides

@@ -29,6 +29,7 @@ type rig struct {
 	sent   int
 	at     time.Time // of the last record
 	warned func(error)
+	accept []string // Config.AcceptRemade
 }
 
 type deployed = func(*stream.Builder)
@@ -104,7 +105,7 @@ func (r *rig) deploy(b deployed) error {
 	topology := topologyOf(r.t, b)
 	committed := make(chan struct{}, 1)
 	app, err := processor.New(topology, processor.Config{
-		ApplicationID: "app", Brokers: r.broker.ListenAddrs(), StateDir: r.dir, CommitInterval: 2 * time.Millisecond,
+		ApplicationID: "app", Brokers: r.broker.ListenAddrs(), StateDir: r.dir, CommitInterval: 2 * time.Millisecond, AcceptRemade: r.accept,
 		Events: processor.EventListener{Warning: r.warned, Committed: func(processor.CommitInfo) {
 			select {
 			case committed <- struct{}{}:

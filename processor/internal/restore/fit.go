@@ -64,7 +64,9 @@ func (f *fitting) store(name, changelog string) error {
 		c := f.offsets[tp]
 		switch note, noted := task.FindNote(c.Meta.Notes, changelog); {
 		case read && f.cfg.Topics.Another(tp.Topic, at.TopicID):
-			return fmt.Errorf("store %q: topic %q was deleted and made anew: the state is of the topic of id %s, which is now of id %s: %w", name, tp.Topic, at.TopicID, f.cfg.Topics.TopicID(tp.Topic), broker.ErrReset)
+			if err := f.ofAnother(name, tp, at, c); err != nil {
+				return err
+			}
 		case !read || at.Offset == c.Offset:
 		case f.cfg.AtLeastOnce && at.Offset > c.Offset:
 		case noted && note.Stopped != task.Following && at.Offset >= note.Stopped && at.Offset < c.Offset:
@@ -74,6 +76,20 @@ func (f *fitting) store(name, changelog string) error {
 		}
 	}
 	return nil
+}
+
+// ofAnother answers a store that has read a topic of the same name that is no more. If
+// the loss of that is accepted, the store goes on at the beginning of the new topic, but
+// only where nobody has read that yet: a store that was away then lacks what they read.
+func (f *fitting) ofAnother(name string, tp broker.TopicPartition, at state.Input, c group.Committed) error {
+	is := f.cfg.Topics.TopicID(tp.Topic)
+	switch accepted := f.cfg.accepts(tp.Topic); {
+	case accepted && c.Offset < 0:
+		return nil
+	case accepted:
+		return fmt.Errorf("store %q: topic %q was deleted and made anew while the store was away, and versions without it have read partition %d of the new one up to offset %d, which it has missed: give its operator another name, under which it begins empty, or: %w", name, tp.Topic, tp.Partition, c.Offset, broker.ErrReset)
+	}
+	return fmt.Errorf("store %q: topic %q was deleted and made anew: the state is of the topic of id %s, which is now of id %s; %s%w", name, tp.Topic, at.TopicID, is, giveUp(f.task, tp.Topic), broker.ErrReset)
 }
 
 // without answers a store that has no position: it is new, unless the offsets were

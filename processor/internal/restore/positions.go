@@ -12,7 +12,8 @@ import (
 
 // takePositions sets where the task goes on: at the committed offsets, at the
 // beginning of what was never committed, and with at-least-once where the state
-// is, if that is further.
+// is, if that is further. Of a topic that was made anew, and whose loss is accepted,
+// the state knows the time still: that goes on, so what is closed stays closed.
 func (r *Restorer) takePositions(ctx context.Context, t *TaskState, f *fitting) error {
 	for i := range t.Inputs {
 		in := &t.Inputs[i]
@@ -21,6 +22,9 @@ func (r *Restorer) takePositions(ctx context.Context, t *TaskState, f *fitting) 
 		in.Formats = c.Meta.Formats
 		in.End, in.Finished, in.Notes, in.Failed = c.Meta.End, c.Meta.Finished, r.notesOf(t, c), c.Meta.Failed
 		p, ok := t.Applied(in.TopicPartition, c.Meta.Notes)
+		if ok && r.cfg.Topics.Another(in.Topic, p.TopicID) {
+			in.Watermark, in.Highest, in.Upstream, ok = p.Watermark, p.Highest, p.Upstream, false
+		}
 		if ok && p.Offset == in.Offset {
 			in.Upstream = p.Upstream // the metadata may be too small for it
 		}

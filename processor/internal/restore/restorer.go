@@ -184,11 +184,13 @@ const (
 	unstableSilent = 5 * time.Second
 )
 
-// stable returns the committed offsets once they are decided.
+// stable returns the committed offsets once they are decided, but for those that were
+// given up.
 func (r *Restorer) stable(ctx context.Context, parts map[string][]int32) (map[broker.TopicPartition]group.Committed, error) {
 	for said := time.Now(); ; {
 		offsets, err := r.cfg.Offsets.Fetch(ctx, parts, true)
 		if !errors.Is(err, kerr.UnstableOffsetCommit) {
+			r.forget(offsets)
 			return offsets, err
 		}
 		if time.Since(said) > unstableSilent {

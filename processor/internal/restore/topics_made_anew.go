@@ -24,7 +24,7 @@ func (r *Restorer) refuseRemade(t *TaskState, offsets map[broker.TopicPartition]
 	for _, in := range t.Inputs {
 		c := offsets[in.TopicPartition]
 		if id := fmt.Sprintf("%x", c.Meta.TopicID); c.Offset >= 0 && r.cfg.Topics.Another(in.Topic, id) {
-			return fmt.Errorf("topic %q was deleted and made anew: the group committed offset %d of partition %d of the topic of id %s, which is now of id %s, so the offset means nothing in it: %w", in.Topic, c.Offset, in.Partition, id, r.cfg.Topics.TopicID(in.Topic), broker.ErrReset)
+			return fmt.Errorf("topic %q was deleted and made anew: the group committed offset %d of partition %d of the topic of id %s, which is now of id %s, so the offset means nothing in it; %s%w", in.Topic, c.Offset, in.Partition, id, r.cfg.Topics.TopicID(in.Topic), giveUp(t, in.Topic), broker.ErrReset)
 		}
 		for _, topic := range slices.Concat(t.Changelogs(r.cfg.ApplicationID), t.Sub.Feeds) {
 			note, noted := task.FindNote(c.Meta.Notes, topic)
@@ -34,6 +34,26 @@ func (r *Restorer) refuseRemade(t *TaskState, offsets map[broker.TopicPartition]
 		}
 	}
 	return nil
+}
+
+// giveUp is what can be done about an input that was made anew, before starting over:
+// only of internal topics the loss can be accepted.
+func giveUp(t *TaskState, input string) string {
+	if t.Sub.Format(input) == nil {
+		return ""
+	}
+	return "local state is left as it is; to give up what was in the topic, start with AcceptRemade naming it; to begin again: "
+}
+
+// forget leaves out the offsets of topics that were made anew and whose loss is
+// accepted: they mean nothing in the new ones. Usually the broker has deleted them
+// together with the topic.
+func (r *Restorer) forget(offsets map[broker.TopicPartition]group.Committed) {
+	for tp, c := range offsets {
+		if r.cfg.accepts(tp.Topic) && r.cfg.Topics.Another(tp.Topic, fmt.Sprintf("%x", c.Meta.TopicID)) {
+			offsets[tp] = group.NoCommit()
+		}
+	}
 }
 
 func (r *Restorer) remade(topic string) error {
