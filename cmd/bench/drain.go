@@ -76,6 +76,11 @@ func (d *drain) run(ctx context.Context, cluster workload.Cluster) (f figures, e
 		return f, err
 	}
 	d.report(&f)
+	if err := d.written.Settle(ctx, f.Outputs, d.isOutput); err != nil && complete {
+		return f, err
+	}
+	f.OutputBytes = d.written.To(d.isOutput).Bytes
+	f.ChangelogBytes = d.written.To(d.changelog).Bytes
 	return f, nil
 }
 
@@ -157,6 +162,6 @@ func (d *drain) report(f *figures) {
 	f.Records, f.Committed = d.position.total(), d.meter.Done()
 	f.steady(d.meter.Steady())
 	d.tally.report(f)
-	f.OutputBytes = d.written.To(func(topic string) bool { return topic == d.out }).Bytes
-	f.ChangelogBytes = d.written.To(d.changelog).Bytes
 }
+
+func (d *drain) isOutput(topic string) bool { return topic == d.out }

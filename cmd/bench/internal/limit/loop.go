@@ -114,7 +114,11 @@ func (l Loop) Run(ctx context.Context) (Result, error) {
 	}
 	began := time.Now()
 	d.meter.Mark(0)
-	if err := all[i].drain(d, ctx); err != nil && ctx.Err() == nil {
+	err := all[i].drain(d, ctx)
+	if err == nil {
+		err = d.written.Settle(ctx, d.sent, func(string) bool { return true })
+	}
+	if err != nil && ctx.Err() == nil {
 		return Result{}, fmt.Errorf("limit: %s from %s: %w", l.Mode, l.In, err)
 	}
 	r := d.result
@@ -149,6 +153,7 @@ type drain struct {
 	Loop
 	in        *input
 	flow      outflow
+	sent      int64    // by flow
 	topicID   [16]byte // of the input
 	meter     meter.Meter
 	result    Result // the commits so far
@@ -171,6 +176,7 @@ func (d *drain) open(ctx context.Context, m mode) (err error) {
 	if m.matched {
 		topics, d.flow = []string{d.Out, d.Matched.Topic}, newMatched(d.Out, d.Matched, len(d.in.pos))
 	}
+	d.flow = counted{d.flow, &d.sent}
 	for _, topic := range topics {
 		if _, err := d.Cluster.CreateTopic(ctx, topic, len(d.in.pos), !d.Follow); err != nil {
 			return err

@@ -23,3 +23,22 @@ func (c copies) consumed(_ int32, records []*kgo.Record, send func(*kgo.Record))
 }
 
 func (copies) cut(func(*kgo.Record)) {}
+
+// counted counts what another outflow sends.
+type counted struct {
+	of   outflow
+	sent *int64
+}
+
+func (c counted) consumed(partition int32, records []*kgo.Record, send func(*kgo.Record)) {
+	c.of.consumed(partition, records, c.through(send))
+}
+
+func (c counted) cut(send func(*kgo.Record)) { c.of.cut(c.through(send)) }
+
+func (c counted) through(send func(*kgo.Record)) func(*kgo.Record) {
+	return func(r *kgo.Record) {
+		*c.sent++
+		send(r)
+	}
+}

@@ -1,7 +1,9 @@
 package meter
 
 import (
+	"context"
 	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -48,4 +50,21 @@ func (w *Written) To(match func(topic string) bool) (sum Volume) {
 		}
 	}
 	return sum
+}
+
+// writtenGlance is how soon Settle looks again.
+const writtenGlance = time.Millisecond
+
+// Settle waits until the client has told of that many records to the topics that match:
+// of a batch it tells only after it has answered for the records, so who has flushed, or
+// committed, may be ahead of it.
+func (w *Written) Settle(ctx context.Context, records int64, match func(topic string) bool) error {
+	for w.To(match).Records < records {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(writtenGlance):
+		}
+	}
+	return nil
 }
