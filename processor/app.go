@@ -29,6 +29,7 @@ type App struct {
 	gatherer prometheus.Gatherer
 	health   *health
 	times    *times
+	drops    drops
 	ran      atomic.Bool
 }
 
@@ -46,7 +47,7 @@ func New(t *Topology, cfg Config) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{cfg: cfg.withDefaults(), topology: t, times: newTimes()}
+	a := &App{cfg: cfg.withDefaults(), topology: t, times: newTimes(), drops: drops{nodes: map[graph.NodeID]*graph.Counters{}}}
 	a.health = newHealth(a.cfg.Workers)
 	reg := a.cfg.Registerer
 	if reg == nil {
@@ -82,6 +83,9 @@ func (a *App) Run(ctx context.Context) error {
 	if err == nil {
 		err = a.withReset(a.runWorkers(ctx, disk))
 		a.times.clear()
+		if a.cfg.BoundedRun != "" {
+			a.drops.tell(a.topology, a.warn)
+		}
 	}
 	stopHTTP()
 	wait()

@@ -82,8 +82,11 @@ func (a *App) listeners(index int) worker.Events {
 			a.times.leave(index, id)
 			call(user.TaskRevoked, TaskInfo{id.String()})
 		},
-		Times:     func(t []task.TimeInfo) { a.times.set(index, t) },
-		Counted:   func(_ task.ID, c []graph.Counters) { m.count(c) },
+		Times: func(t []task.TimeInfo) { a.times.set(index, t) },
+		Counted: func(_ task.ID, c []graph.Counters) {
+			m.count(c)
+			a.drops.count(c)
+		},
 		Repeating: func(undone int) { a.health.repeating(index, undone) },
 		Committed: func(c worker.Committed) {
 			a.health.repeating(index, 0)

@@ -21,6 +21,10 @@ var reasonNames = [reasonCount]string{"late", "future", "null_key", "null_value"
 
 func (r Reason) String() string { return reasonNames[r] }
 
+// Failed reports whether an error is behind it, for which ErrorPolicy.OnError has the
+// answer; the others are drops, which ErrorPolicy.Route sends on.
+func (r Reason) Failed() bool { return r == Decode || r == Process || r == Refused }
+
 // Reasons lists all reasons.
 func Reasons() []Reason {
 	all := make([]Reason, reasonCount)

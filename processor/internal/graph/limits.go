@@ -69,7 +69,7 @@ func (l *Limits) Why(out *Out, wall int64) error {
 	case out.Key == nil && l.Compacted:
 		return fmt.Errorf("topic %q is compacted (cleanup.policy) and takes no record without a key: give it one, or filter it out", out.Topic)
 	case out.Timestamp > wall:
-		return fmt.Errorf("topic %q: the time %s is %v ahead of the clock and the topic takes %v (message.timestamp.after.max.ms): raise that, lower MaxAhead of the source, or give To the option ClampTime",
+		return fmt.Errorf("topic %q: the time %s is %v ahead of the clock and the topic takes %v (message.timestamp.after.max.ms): raise that, or give To the option ClampTime; where it is the time of a record, and not the end of a window, a lower MaxAhead of the source keeps it out",
 			out.Topic, shown(out.Timestamp), millis(out.Timestamp-wall), millis(l.After))
 	}
 	return fmt.Errorf("topic %q: the time %s is %v behind the clock and the topic takes %v (message.timestamp.before.max.ms): raise that, or give To the option ClampTime",
