@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/millrace/millrace/processor/stream"
@@ -167,6 +168,46 @@ func TestWhatIsLeftBehindIsTold(t *testing.T) {
 		said := strings.Contains(strings.Join(told, "\n"), `["app-n-changelog"]`)
 		if want := i == 1; said != want {
 			t.Errorf("start %d with store %q: told %q", i, store, told)
+		}
+	}
+}
+
+// A compacted source is brought up from as long as nothing of what was missed has been removed.
+func TestAwayOverACompactedSource(t *testing.T) {
+	for _, compact := range []bool{false, true} {
+		for _, lose := range []bool{false, true} {
+			t.Run(fmt.Sprintf("compacted %v/disk lost %v", compact, lose), func(t *testing.T) {
+				t.Parallel()
+				r := newRig(t, lose)
+				policy := "compact"
+				if _, err := kadm.NewClient(r.client).AlterTopicConfigs(t.Context(), []kadm.AlterConfig{{Name: "cleanup.policy", Value: &policy}}, "in"); err != nil {
+					t.Fatal(err)
+				}
+				r.at = time.Now().Add(-2 * time.Hour) // younger than the broker's retention
+				r.send("first")                       // stays, so that the log begins where it did
+				r.sent = 0
+				r.put(firstRecords)
+				for _, version := range []deployed{counted("n"), passed} {
+					if err := r.deploy(version); err != nil {
+						t.Fatal(err)
+					}
+					r.put(nextRecords)
+				}
+				if compact {
+					r.broker.Compact()
+					for range 2 {
+						mustRefuse(t, r.deploy(counted("n")), `app-n-changelog`, `topic "in" partition 0`, "compacted", "lost records", "millrace reset")
+					}
+					return
+				}
+				r.end()
+				if err := r.deploy(counted("n")); err != nil {
+					t.Fatal(err)
+				}
+				want := alone(t, counted("n"), firstRecords+2*nextRecords)
+				want[`"first"`] = r.last("out")[`"first"`]
+				mustEqual(t, r.last("out"), want)
+			})
 		}
 	}
 }

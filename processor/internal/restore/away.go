@@ -139,11 +139,32 @@ func (r *Restorer) stillThere(ctx context.Context, t *TaskState, from []int64, t
 		return err
 	}
 	for i, tp := range t.partitions() {
-		if start := starts[tp]; from[i] < t.Inputs[i].Offset && start > from[i] {
-			return fmt.Errorf("task %s: %q were away while other versions of the application ran, from offset %d of topic %q partition %d on, which begins at offset %d now: what they have missed is gone; give their operators other names, under which they begin empty, or: %w", t.ID, topics, from[i], tp.Topic, tp.Partition, start, broker.ErrReset)
+		if to := t.Inputs[i].Offset; from[i] < to {
+			what, err := r.missing(ctx, tp, starts[tp], from[i], to)
+			if err != nil {
+				return err
+			}
+			if what != "" {
+				return fmt.Errorf("task %s: %q were away while other versions of the application ran, from offset %d of topic %q partition %d on, %s: what they have missed is gone; give their operators other names, under which they begin empty, or: %w", t.ID, topics, from[i], tp.Topic, tp.Partition, what, broker.ErrReset)
+			}
 		}
 	}
 	return nil
+}
+
+// missing says what a partition that begins at start lacks of a range; "" if nothing.
+func (r *Restorer) missing(ctx context.Context, tp broker.TopicPartition, start, from, to int64) (what string, err error) {
+	if start > from {
+		return fmt.Sprintf("which begins at offset %d now", start), nil
+	}
+	if r.repartition(tp.Topic) { // made by the application, never compacted
+		return "", nil
+	}
+	first, last, gone, err := r.thinned(ctx, tp, from, to)
+	if gone {
+		what = fmt.Sprintf("which is compacted (cleanup.policy) and has lost records between offsets %d and %d", first, last)
+	}
+	return what, err
 }
 
 // CatchUp is what the task is told of it; nil if nothing was away.

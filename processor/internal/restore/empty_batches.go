@@ -2,11 +2,7 @@ package restore
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
-
-	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/millrace/millrace/processor/internal/broker"
 )
@@ -29,37 +25,22 @@ func (r *Restorer) stalled(ctx context.Context, tp broker.TopicPartition, id [16
 	if err != nil || leader < 0 {
 		return at, err
 	}
-	req := kmsg.NewPtrFetchRequest()
-	req.ReplicaID, req.MaxBytes, req.IsolationLevel, req.SessionEpoch = -1, broker.FetchBytes, 1, -1
-	rt := kmsg.NewFetchRequestTopic()
-	rt.Topic, rt.TopicID = tp.Topic, id // the client chooses the version, and with it one of them
-	rp := kmsg.NewFetchRequestTopicPartition()
-	rp.Partition, rp.FetchOffset, rp.PartitionMaxBytes, rp.CurrentLeaderEpoch = tp.Partition, at, broker.FetchBytes, -1
-	rt.Partitions = append(rt.Partitions, rp)
-	req.Topics = append(req.Topics, rt)
-	resp, err := r.reader.Broker(int(leader)).RetriableRequest(ctx, req)
+	log := rawLog{client: r.reader, tp: tp, id: id, leader: leader}
+	batches, err := log.batches(ctx, at)
 	if err != nil {
 		return at, err
 	}
-	return skipEmpty(resp.(*kmsg.FetchResponse), at)
+	return skipEmpty(batches, at), nil
 }
 
-// skipEmpty returns the position after the batches of an answer for one
-// partition if none of them has a record, else at, or the position after those
-// before the first that has one.
-func skipEmpty(resp *kmsg.FetchResponse, at int64) (int64, error) {
-	const lengthAt, deltaAt, countAt, headerLen = 8, 23, 57, 61
-	if len(resp.Topics) == 0 || len(resp.Topics[0].Partitions) == 0 {
-		return at, nil
+// skipEmpty returns the position after the batches if none of them has a record, else
+// at, or the position after those before the first that has one.
+func skipEmpty(batches []byte, at int64) int64 {
+	for b := range eachBatch(batches) {
+		if b.count > 0 {
+			break
+		}
+		at = max(at, b.last+1)
 	}
-	rp := &resp.Topics[0].Partitions[0]
-	if err := kerr.ErrorForCode(rp.ErrorCode); err != nil {
-		return at, err
-	}
-	for b := rp.RecordBatches; len(b) >= headerLen && binary.BigEndian.Uint32(b[countAt:]) == 0; {
-		first := int64(binary.BigEndian.Uint64(b))
-		at = max(at, first+int64(binary.BigEndian.Uint32(b[deltaAt:]))+1)
-		b = b[min(len(b), 12+int(binary.BigEndian.Uint32(b[lengthAt:]))):]
-	}
-	return at, nil
+	return at
 }
