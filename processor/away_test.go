@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -209,5 +210,25 @@ func TestAwayOverACompactedSource(t *testing.T) {
 				mustEqual(t, r.last("out"), want)
 			})
 		}
+	}
+}
+
+// Who leaves out a whole sub-topology is told of the stores behind its repartition topic too.
+func TestALeftBehindSubtopologyIsTold(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, false)
+	r.put(firstRecords)
+	if err := r.deploy(regrouped("n")); err != nil {
+		t.Fatal(err)
+	}
+	r.put(nextRecords)
+	var told []string
+	r.warned = func(err error) { told = append(told, err.Error()) }
+	if err := r.deploy(passed); err != nil {
+		t.Fatal(err)
+	}
+	told = slices.DeleteFunc(told, func(w string) bool { return !strings.Contains(w, "no operators") })
+	if len(told) != 1 || !strings.Contains(told[0], `["app-by-repartition" "app-n-changelog"]`) {
+		t.Errorf("told %q", told)
 	}
 }

@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -23,19 +24,40 @@ func (w *Worker) warnOfLeftBehind(ctx context.Context, offsets map[broker.TopicP
 	if len(left) == 0 {
 		return
 	}
-	all, err := kadm.NewClient(w.fetcher.Client).ListTopics(ctx)
+	names, err := w.namesOf(ctx, left)
 	if err != nil {
-		w.cfg.Events.warning(fmt.Errorf("ask for the names of %d internal topics of earlier versions: %w", len(left), err))
-		return
-	}
-	var names []string
-	for _, topic := range all.Names() {
-		if left[task.NoteTopic(topic)] {
-			names = append(names, topic)
-		}
+		w.cfg.Events.warning(fmt.Errorf("ask for the names of internal topics of earlier versions: %w", err))
 	}
 	if len(names) > 0 {
 		w.cfg.Events.warning(fmt.Errorf("this version has no operators for the topics %q, which were followed until now: they stay as they are, and what is open in their stores is not sent, until a version has them again; an operator with another name begins empty", names))
+	}
+}
+
+// namesOf are the names of topics that notes know by their hashes, and of those that
+// are left with them: who read a repartition topic that is read no more may have
+// followed others, which only the offsets in it know.
+func (w *Worker) namesOf(ctx context.Context, left map[uint64]bool) ([]string, error) {
+	all, err := kadm.NewClient(w.fetcher.Client).ListTopics(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for {
+		read := map[string][]int32{}
+		for _, t := range all {
+			if left[task.NoteTopic(t.Topic)] && !slices.Contains(names, t.Topic) {
+				names, read[t.Topic] = append(names, t.Topic), t.Partitions.Numbers()
+			}
+		}
+		slices.Sort(names)
+		if len(read) == 0 {
+			return names, nil
+		}
+		offsets, err := w.group.Fetch(ctx, read, false)
+		if err != nil {
+			return names, err
+		}
+		maps.Copy(left, w.leftBehind(offsets))
 	}
 }
 
