@@ -124,3 +124,28 @@ func TestInputRemadeWithoutState(t *testing.T) {
 		t.Errorf("nothing of the new topic came out: %v", got)
 	}
 }
+
+// A changelog that is deleted under a running application ends it: to try again for ever helps nobody, and the next start
+// says what can be done.
+func TestChangelogDeletedWhileRunning(t *testing.T) {
+	t.Parallel()
+	const topic = "app-n-changelog"
+	r := newRig(t, false)
+	r.put(firstRecords)
+	if err := r.deploy(counted("n")); err != nil {
+		t.Fatal(err)
+	}
+	deleted := false
+	r.warned = func(err error) { t.Log(err) }
+	r.put(1)
+	r.restored = func() {
+		if !deleted {
+			deleted = true
+			r.remake(topic)
+			r.put(nextRecords)
+		}
+	}
+	mustRefuse(t, r.deploy(counted("n")), topic, "deleted while the application ran", "start again")
+	r.restored = nil
+	mustRefuse(t, r.deploy(counted("n")), topic, "made anew", "AcceptRemade")
+}

@@ -20,16 +20,17 @@ import (
 
 // A rig is a broker with an input topic and the application on it.
 type rig struct {
-	t      *testing.T
-	broker *kfake.Cluster
-	client *kgo.Client
-	dir    string
-	lose   bool   // the disk, between two versions
-	behind string // each key
-	sent   int
-	at     time.Time // of the last record
-	warned func(error)
-	accept []string // Config.AcceptRemade
+	t        *testing.T
+	broker   *kfake.Cluster
+	client   *kgo.Client
+	dir      string
+	lose     bool   // the disk, between two versions
+	behind   string // each key
+	sent     int
+	at       time.Time // of the last record
+	warned   func(error)
+	restored func()   // a task is going to process
+	accept   []string // Config.AcceptRemade
 }
 
 type deployed = func(*stream.Builder)
@@ -106,7 +107,11 @@ func (r *rig) deploy(b deployed) error {
 	committed := make(chan struct{}, 1)
 	app, err := processor.New(topology, processor.Config{
 		ApplicationID: "app", Brokers: r.broker.ListenAddrs(), StateDir: r.dir, CommitInterval: 2 * time.Millisecond, AcceptRemade: r.accept,
-		Events: processor.EventListener{Warning: r.warned, Committed: func(processor.CommitInfo) {
+		Events: processor.EventListener{Warning: r.warned, TaskRestored: func(processor.RestoreInfo) {
+			if r.restored != nil {
+				r.restored()
+			}
+		}, Committed: func(processor.CommitInfo) {
 			select {
 			case committed <- struct{}{}:
 			default:

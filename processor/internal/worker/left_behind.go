@@ -65,13 +65,8 @@ func (w *Worker) namesOf(ctx context.Context, left map[uint64]bool) ([]string, e
 // version does not know, as notes name them.
 func (w *Worker) leftBehind(offsets map[broker.TopicPartition]group.Committed) map[uint64]bool {
 	var own []uint64
-	for _, sub := range w.cfg.Graph.Subtopologies() {
-		for _, s := range sub.Stores {
-			own = append(own, task.NoteTopic(s.ChangelogTopic(w.cfg.ApplicationID)))
-		}
-		for _, topic := range sub.Feeds {
-			own = append(own, task.NoteTopic(topic))
-		}
+	for _, topic := range w.written() {
+		own = append(own, task.NoteTopic(topic))
 	}
 	left := map[uint64]bool{}
 	for _, c := range offsets {
@@ -82,4 +77,15 @@ func (w *Worker) leftBehind(offsets map[broker.TopicPartition]group.Committed) m
 		}
 	}
 	return left
+}
+
+// written are the internal topics that this version writes.
+func (w *Worker) written() (topics []string) {
+	for _, sub := range w.cfg.Graph.Subtopologies() {
+		for _, s := range sub.Stores {
+			topics = append(topics, s.ChangelogTopic(w.cfg.ApplicationID))
+		}
+		topics = append(topics, sub.Feeds...)
+	}
+	return topics
 }

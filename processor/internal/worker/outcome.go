@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/processor/internal/commit"
@@ -131,8 +133,14 @@ func (w *Worker) calmDown(ctx context.Context, reason error) error {
 	return nil
 }
 
+// deletedPatience is how many commits beyond undonePatience may fail at a topic that
+// brokers do not know before it counts as deleted: brokers may take some seconds to
+// learn of it again.
+const deletedPatience = 6
+
 // recount is an error if the topic that a commit fails at has other partitions by
-// now than when the worker began: where its records go was decided by their number.
+// now than when the worker began: where its records go was decided by their number;
+// or if it is an internal one that was deleted, which only a start can answer.
 func (w *Worker) recount(ctx context.Context, reason error) error {
 	var refused *commit.ProduceError
 	if !errors.As(reason, &refused) {
@@ -142,6 +150,9 @@ func (w *Worker) recount(ctx context.Context, reason error) error {
 	defer cancel()
 	topics, err := kadm.NewClient(w.fetcher.Client).ListTopics(asking, refused.Topic)
 	was, is := w.catalog.Partitions(refused.Topic), int32(len(topics[refused.Topic].Partitions))
+	if err == nil && w.undone > undonePatience+deletedPatience && errors.Is(topics[refused.Topic].Err, kerr.UnknownTopicOrPartition) && slices.Contains(w.written(), refused.Topic) {
+		return fmt.Errorf("internal topic %q was deleted while the application ran: start again, which says what can be done: %w", refused.Topic, reason)
+	}
 	if err != nil || topics[refused.Topic].Err != nil || is == 0 || is == was {
 		return nil // it is told and tried again
 	}
