@@ -3,10 +3,6 @@ package restore
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strings"
-
-	"github.com/twmb/franz-go/pkg/kadm"
 
 	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/processor/internal/topics"
@@ -23,16 +19,14 @@ import (
 // nothing that was removed. Topics that are not compacted are not read; where settings
 // may not be asked for, any topic is.
 func (r *Restorer) thinned(ctx context.Context, tp broker.TopicPartition, from, to int64) (first, last int64, gone bool, err error) {
-	admin := kadm.NewClient(r.cfg.Requests)
-	settings, _ := topics.Settings(ctx, admin, tp.Topic)
-	if policy, known := settings[tp.Topic]["cleanup.policy"]; known && !slices.Contains(strings.Split(policy, ","), "compact") {
+	if !topics.MayBeCompacted(ctx, r.cfg.Requests, tp.Topic) {
 		return 0, 0, false, nil
 	}
-	of, err := admin.ListTopics(ctx, tp.Topic)
+	id, leader, err := topics.LeaderOf(ctx, r.cfg.Requests, tp)
 	if err != nil {
-		return 0, 0, false, fmt.Errorf("ask for topic %q: %w", tp.Topic, err)
+		return 0, 0, false, err
 	}
-	log := rawLog{client: r.cfg.Requests, tp: tp, id: of[tp.Topic].ID, leader: of[tp.Topic].Partitions[tp.Partition].Leader}
+	log := rawLog{client: r.cfg.Requests, tp: tp, id: id, leader: leader}
 	for at := from; at < to; {
 		batches, err := log.batches(ctx, at)
 		if err != nil {

@@ -7,7 +7,6 @@ import (
 	"math"
 	"slices"
 	"strconv"
-	"strings"
 	"sync/atomic"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -125,7 +124,7 @@ func takes(settings map[string]string) graph.Limits {
 	}
 	l := graph.Limits{
 		MaxBytes: int(largest(settings)), Before: graph.NoBound, After: graph.NoBound,
-		Compacted: slices.Contains(strings.Split(settings[configCleanup], ","), "compact"),
+		Compacted: compacted(settings),
 	}
 	if settings[configTimestampType] == createTime {
 		l.Before, l.After = bound(configTimestampBefore), bound(configTimestampAfter)
