@@ -77,7 +77,7 @@ func TestChild(t *testing.T) {
 	}
 	c.Kill() // of what has ended, does nothing
 
-	if err := start(t, "sleep 600").Terminate(t.Context()); err != nil {
+	if err := start(t, "exec sleep 600").Terminate(t.Context()); err != nil {
 		t.Error(err)
 	}
 
