@@ -69,6 +69,9 @@ func (a *App) listeners(index int) worker.Events {
 			a.health.assigned(id)
 			call(user.TaskAssigned, TaskInfo{id.String()})
 		},
+		TaskMoved: func(id task.ID, from, to worker.LifecycleState) {
+			log.Debug("task moves", zap.Stringer("task", id), zap.Stringer("from", from), zap.Stringer("to", to))
+		},
 		TaskRestored: func(id task.ID, r worker.Restoration) {
 			log.Info("task runs", zap.Stringer("task", id), zap.Int64("restored_records", r.Records),
 				zap.Duration("duration", r.Duration), zap.Bool("rebuilt", r.Rebuilt))

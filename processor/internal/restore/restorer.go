@@ -23,9 +23,10 @@ type order struct {
 // A Delivery hands the state of a task back. Unless Err is set, the stores reflect
 // the committed offsets in the inputs.
 type Delivery struct {
-	Restored Restoration
-	Err      error
-	task     *TaskState
+	Restored  Restoration
+	Err       error
+	task      *TaskState
+	discarded bool // its state was thrown away once, because it did not fit
 }
 
 // A Restoration says what it took to bring a task's state up to date.
@@ -90,9 +91,7 @@ func (r *Restorer) run() {
 		d := Delivery{task: o.task}
 		r.current = &d
 		d.Err = broker.Retry(o.ctx, r.note, func(ctx context.Context) error { return r.restore(ctx, o.task) })
-		if d.Err == nil {
-			o.task.rebuilt = false
-		} else {
+		if d.Err != nil {
 			d.Err = fmt.Errorf("task %s: restore: %w", o.task.ID, d.Err)
 		}
 		d.Restored.Duration = time.Since(began)

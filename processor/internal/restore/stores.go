@@ -47,10 +47,10 @@ func (r *Restorer) discard(t *TaskState, reason error) error {
 	if err := t.Close(false); err != nil {
 		r.note(err)
 	}
-	if t.rebuilt {
+	if r.current.discarded {
 		return fmt.Errorf("%w; building it anew did not help: %w", reason, broker.ErrReset)
 	}
-	t.rebuilt, r.current.Restored.Rebuilt = true, true
+	r.current.discarded, r.current.Restored.Rebuilt = true, true
 	r.note(fmt.Errorf("its state is built anew from the changelogs: %w", reason))
 	if err := r.cfg.Storage.Quarantine(t.ID.String()); err != nil {
 		return fmt.Errorf("put its state aside: %w: %w", err, broker.ErrPermanent)

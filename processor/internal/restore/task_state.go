@@ -25,7 +25,6 @@ type TaskState struct {
 
 	LogicalNow int64 // of a bounded run
 	away       *away // what is brought up before the task goes on; nil usually
-	rebuilt    bool  // the state was thrown away once because it did not fit
 
 	topics []string // changelogs, by store; see Changelogs
 }

@@ -21,7 +21,7 @@ func asking(t *testing.T) (w *Worker, asked chan struct{}, letGo chan struct{}) 
 	c := newCluster(t, 1, "in", "also", "out")
 	l := mergingLease(t)
 	cfg := task.Config{Subtopology: l.Sub, Partitions: map[string]int32{"out": 1}, Partition: partitioner.New(), Tasks: 1}
-	w = &Worker{cfg: Config{Now: time.Now, Elapsed: func() time.Duration { return 0 }}, leases: []*lease{l}, routes: map[broker.TopicPartition]route{}, member: &group.Member{}, restorer: &restore.Restorer{}, pipeline: &commit.Pipeline{}}
+	w = &Worker{cfg: Config{Now: time.Now, Elapsed: func() time.Duration { return 0 }}, leases: []*lease{l}, routes: map[broker.TopicPartition]route{}, member: &group.Member{}, restores: restoreLine{Restorer: &restore.Restorer{}}, pipeline: &commit.Pipeline{}}
 	for i, in := range l.Inputs {
 		cfg.Inputs = append(cfg.Inputs, task.Input{Topic: in.Topic})
 		w.routes[in.TopicPartition] = route{l, i}

@@ -27,6 +27,8 @@ type Events struct {
 	Answered func(ok bool)
 	// TaskAssigned: the task is ours; its state is going to be restored.
 	TaskAssigned func(id task.ID)
+	// TaskMoved: the task has gone from one state to another.
+	TaskMoved func(id task.ID, from, to LifecycleState)
 	// TaskRestored: the task processes from now on.
 	TaskRestored func(id task.ID, r Restoration)
 	// TaskRevoked: the task is closed and may run elsewhere.

@@ -11,14 +11,17 @@ import (
 )
 
 // A lease is one task this worker owns, from its assignment until it is revoked
-// or lost. It belongs to the worker's goroutine. Its state is with the restorer for
-// a time; then the worker looks at ID, Sub and Owner only, which never change.
+// or lost; LifecycleState says what happens to it in between. It belongs to the
+// worker's goroutine. Its TaskState is with the restorer for a time; then the
+// worker looks at ID, Sub and Owner only, which never change.
 //
 // Always: the stores reflect what Kafka has committed and nothing else;
 // everything newer is in the task and its overlay, and is gone after drop.
 type lease struct {
-	restore.TaskState            // with the restorer while task is nil
-	task              *task.Task // nil while the state is being restored
+	restore.TaskState                // the restorer's while it restores
+	state             LifecycleState // see transition
+	moved             func(id task.ID, from, to LifecycleState)
+	task              *task.Task // if its state is one that processes
 	queues            []queue    // one for each input
 
 	careful  int           // for how many records the next task is; see task.CarefulRecords
@@ -42,12 +45,12 @@ func (l *lease) setLimits(c *topics.Catalog, applicationID string) {
 	}
 }
 
-// running yields the leases whose state is restored: the others' inputs and
-// stores are the restorer's for now.
+// running yields the leases whose tasks process: the others' inputs and stores may
+// be the restorer's for now.
 func (w *Worker) running() iter.Seq[*lease] {
 	return func(yield func(*lease) bool) {
 		for _, l := range w.leases {
-			if l.task != nil && !yield(l) {
+			if l.state.processes() && !yield(l) {
 				return
 			}
 		}
@@ -60,33 +63,49 @@ func (w *Worker) inTurn() iter.Seq[*lease] {
 		leases := w.leases
 		w.first++
 		for i := range leases {
-			if l := leases[(w.first+i)%len(leases)]; l.task != nil && !yield(l) {
+			if l := leases[(w.first+i)%len(leases)]; l.state.processes() && !yield(l) {
 				return
 			}
 		}
 	}
 }
 
-// drop throws away everything that is not committed.
-func (l *lease) drop(keepOverlay bool) {
+// run gives the lease the task that processes from its positions on.
+func (l *lease) run(t *task.Task) error {
+	to := taskRunning
+	if l.state == taskAborted || l.limit > 0 {
+		to = taskReplaying
+	}
+	if err := l.transition(to); err != nil {
+		return err
+	}
+	l.task = t
+	return nil
+}
+
+// drop throws away everything that is not committed. The next task is as careful
+// as this one.
+func (l *lease) drop(keepOverlay bool) error {
+	if err := l.transition(taskAborted); err != nil {
+		return err
+	}
 	if l.Stores != nil && !keepOverlay {
 		l.Stores.Discard()
 	}
-	if l.task != nil {
-		l.careful, l.exact = l.task.Careful(), l.task.Exact()
-		l.task.Aborted()
-	}
+	l.careful, l.exact = l.task.Careful(), l.task.Exact()
+	l.task.Aborted()
 	l.task = nil
 	for i := range l.Inputs {
 		l.queues[i].rewind(l.Inputs[i].Offset)
 	}
+	return nil
 }
 
-// finished says that a bounded run is over for this task.
-func (l *lease) finished() bool { return l.task != nil && l.task.Finished() }
+// finished reports whether a bounded run is over for this task.
+func (l *lease) finished() bool { return l.state.processes() && l.task.Finished() }
 
 // settle takes note of a commit that Kafka has.
-func (l *lease) settle(c *task.Commit) {
+func (l *lease) settle(c *task.Commit) error {
 	for i, o := range c.Reached {
 		l.Inputs[i].Stand(o)
 	}
@@ -95,4 +114,8 @@ func (l *lease) settle(c *task.Commit) {
 	}
 	l.failures, l.mended = 0, 0
 	l.relax()
+	if l.state == taskReplaying && l.limit == 0 {
+		return l.transition(taskRunning)
+	}
+	return nil
 }

@@ -23,11 +23,23 @@ func mergingLease(t *testing.T) *lease {
 	for _, in := range l.Inputs {
 		cfg.Inputs = append(cfg.Inputs, task.Input{Topic: in.Topic})
 	}
-	var err error
-	if l.task, err = task.New(cfg); err != nil {
+	made, err := task.New(cfg)
+	if err != nil {
 		t.Fatal(err)
 	}
+	restored(t, l, made)
 	return l
+}
+
+// restored gives a lease that was just assigned its task, as if it had been restored.
+func restored(t *testing.T, l *lease, made *task.Task) {
+	t.Helper()
+	if err := l.transition(taskRestoring); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.run(made); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // fetched makes n records from an offset on, each as late as its offset.
@@ -228,7 +240,9 @@ func TestACommitIsRemembered(t *testing.T) {
 		Reached: []state.Input{{Offset: 7}, {Offset: 8}}, Failed: []task.Failed{{}, {Offsets: []int64{3}}},
 		Formats: [][]task.FormatNote{nil, {{Hash: 1, Words: "words"}}},
 	}
-	l.settle(c)
+	if err := l.settle(c); err != nil {
+		t.Fatal(err)
+	}
 	for i, in := range l.Inputs {
 		if in.Offset != c.Reached[i].Offset || !slices.Equal(in.Failed.Offsets, c.Failed[i].Offsets) || !slices.Equal(in.Formats, c.Formats[i]) {
 			t.Errorf("input %d is %+v", i, in)

@@ -24,7 +24,11 @@ func (w *Worker) unprepare(ctx context.Context, b *commit.WorkerCommit, broken *
 	if err := w.land(ctx); err != nil {
 		return err
 	}
-	for _, l := range w.revert([]*commit.WorkerCommit{b}) {
+	leases, err := w.revert([]*commit.WorkerCommit{b})
+	if err != nil {
+		return err
+	}
+	for _, l := range leases {
 		if err := w.begin(l); err != nil {
 			return err
 		}
@@ -47,6 +51,9 @@ func (w *Worker) mend(l *lease, reason error) error {
 	}
 	w.cfg.Events.warning(fmt.Errorf("the state of the task is read back from its changelogs: %w", reason))
 	w.stopReading(l)
+	if err := l.transition(taskAborted); err != nil {
+		return err
+	}
 	l.task.Aborted()
 	l.task = nil
 	if err := l.Close(false); err != nil {
@@ -57,6 +64,5 @@ func (w *Worker) mend(l *lease, reason error) error {
 			return fmt.Errorf("%w; and it cannot be put aside: %w", reason, err)
 		}
 	}
-	w.restore(l)
-	return nil
+	return w.restores.put(l)
 }

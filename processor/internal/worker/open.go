@@ -34,7 +34,7 @@ func (w *Worker) open(ctx context.Context) (over bool, err error) {
 	if w.member, err = group.Join(w.memberConfig(), w.group, &w.waker); err != nil {
 		return false, err
 	}
-	w.restorer = restore.Start(w.restoreConfig(), &w.waker)
+	w.restores.Restorer = restore.Start(w.restoreConfig(), &w.waker)
 	return false, nil
 }
 

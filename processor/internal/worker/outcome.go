@@ -42,9 +42,13 @@ func (w *Worker) applied(ctx context.Context, b *commit.WorkerCommit) error {
 				continue
 			}
 		}
-		l.settle(p.Commit)
+		if err := l.settle(p.Commit); err != nil {
+			return err
+		}
 		if p.Task.CaughtUp() {
-			w.broughtUp(l)
+			if err := w.broughtUp(l); err != nil {
+				return err
+			}
 		}
 	}
 	w.cfg.Faults.Reach(commit.AfterApply)
@@ -78,7 +82,10 @@ func (w *Worker) undo(ctx context.Context, failed []*commit.WorkerCommit) error 
 	if err != nil {
 		return err
 	}
-	leases := w.revert(failed)
+	leases, err := w.revert(failed)
+	if err != nil {
+		return err
+	}
 	if w.closing || ctx.Err() != nil {
 		w.lastWord(failed)
 		return nil
@@ -98,9 +105,11 @@ func (w *Worker) undo(ctx context.Context, failed []*commit.WorkerCommit) error 
 		return err
 	}
 	for _, l := range leases {
+		again := w.begin
 		if !certain {
-			w.restore(l)
-		} else if err := w.begin(l); err != nil {
+			again = w.restores.put
+		}
+		if err := again(l); err != nil {
 			return err
 		}
 	}
@@ -161,7 +170,7 @@ func (w *Worker) recount(ctx context.Context, reason error) error {
 
 // revert throws away everything the tasks of failed commits have done since, and
 // returns their leases.
-func (w *Worker) revert(failed []*commit.WorkerCommit) (leases []*lease) {
+func (w *Worker) revert(failed []*commit.WorkerCommit) (leases []*lease, err error) {
 	for _, b := range failed {
 		for i := range b.Parts {
 			l := w.leaseOf(&b.Parts[i])
@@ -169,11 +178,13 @@ func (w *Worker) revert(failed []*commit.WorkerCommit) (leases []*lease) {
 				continue // was in a commit before, or is being restored
 			}
 			w.stopReading(l)
-			l.drop(planted.On && w.cfg.Faults.KeepOverlay)
+			if err := l.drop(planted.On && w.cfg.Faults.KeepOverlay); err != nil {
+				return nil, err
+			}
 			leases = append(leases, l)
 		}
 	}
-	return leases
+	return leases, nil
 }
 
 // lastWord ends commits that failed where nothing is tried again: no transaction
@@ -204,8 +215,10 @@ func (w *Worker) surrender(ctx context.Context, failed []*commit.WorkerCommit) (
 
 // broughtUp lets a task go on whose stores are all there now, or brings up the next
 // of them.
-func (w *Worker) broughtUp(l *lease) {
+func (w *Worker) broughtUp(l *lease) error {
 	w.stopReading(l)
-	l.drop(false)
-	w.restore(l)
+	if err := l.drop(false); err != nil {
+		return err
+	}
+	return w.restores.put(l)
 }

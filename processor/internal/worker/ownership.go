@@ -71,10 +71,13 @@ func (w *Worker) assign(e group.Event) error {
 			continue
 		}
 		l := newLease(id, w.cfg.Graph.Subtopologies()[id.Subtopology], e.Who)
+		l.moved = w.cfg.Events.TaskMoved
 		w.leases, fresh = append(w.leases, l), append(fresh, l)
 		w.cfg.Events.taskAssigned(id)
 	}
-	w.restoreReadersFirst(fresh)
+	if err := w.restores.putReadersFirst(w.cfg.Graph, fresh); err != nil {
+		return err
+	}
 	slices.SortFunc(w.leases, func(a, b *lease) int { return compareIDs(a.ID, b.ID) })
 	w.cfg.Events.seated(e.Coming)
 	return nil
@@ -101,8 +104,10 @@ func (w *Worker) giveUp(ctx context.Context, parts map[string][]int32) error {
 // nobody's any more.
 func (w *Worker) lose(gone func(*lease) bool) error {
 	return w.each(gone, func(l *lease) error {
-		if w.away != l {
-			l.drop(false)
+		if l.state.processes() {
+			if err := l.drop(false); err != nil {
+				return err
+			}
 		}
 		return w.end(l, false)
 	})
@@ -121,7 +126,12 @@ func (w *Worker) each(which func(*lease) bool, do func(*lease) error) error {
 
 // end closes a task and forgets it.
 func (w *Worker) end(l *lease, flush bool) error {
-	w.takeBack(l)
+	if l.state == taskRestoring {
+		w.restores.takeBack(l)
+	}
+	if err := l.transition(taskClosing); err != nil {
+		return err
+	}
 	w.stopReading(l)
 	w.leases = slices.DeleteFunc(w.leases, func(x *lease) bool { return x == l })
 	w.cfg.Events.taskRevoked(l.ID)
@@ -158,38 +168,12 @@ func (w *Worker) stopReading(l *lease) {
 	}
 }
 
-// restoreReadersFirst puts leases in line: those that read a repartition topic before
-// those that write it. A version whose state is refused has written nothing there
-// then, which the version that goes on would have to read.
-func (w *Worker) restoreReadersFirst(fresh []*lease) {
-	for _, sub := range w.cfg.Graph.ReadersFirst() {
-		for _, l := range fresh {
-			if l.Sub == sub {
-				w.restore(l)
-			}
-		}
-	}
-}
-
-// restore puts a lease in line for the restorer.
-func (w *Worker) restore(l *lease) { w.queue = append(w.queue, l) }
-
-// dispatch gives the restorer the next lease if it has none.
-func (w *Worker) dispatch(ctx context.Context) {
-	if w.away != nil || len(w.queue) == 0 {
-		return
-	}
-	w.away, w.queue = w.queue[0], w.queue[1:]
-	ctx, w.recall = context.WithCancel(ctx)
-	w.restorer.Order(ctx, &w.away.TaskState)
-}
-
 // takeDeliveries starts the tasks that the restorer has brought back.
 func (w *Worker) takeDeliveries() error {
 	w.passNotes()
 	select {
-	case d := <-w.restorer.Deliveries:
-		l := w.receive()
+	case d := <-w.restores.Deliveries:
+		l := w.restores.receive()
 		if d.Err != nil {
 			return d.Err
 		}
@@ -203,40 +187,15 @@ func (w *Worker) takeDeliveries() error {
 	return nil
 }
 
-// receive makes the lease that the restorer has delivered the worker's own again.
-func (w *Worker) receive() *lease {
-	l := w.away
-	w.recall()
-	w.away = nil
-	return l
-}
-
 func (w *Worker) passNotes() {
 	for {
 		select {
-		case note := <-w.restorer.Notes:
+		case note := <-w.restores.Notes:
 			w.cfg.Events.warning(note)
 		case note := <-w.member.Notes:
 			w.cfg.Events.warning(note)
 		default:
 			return
 		}
-	}
-}
-
-// takeBack makes a lease the worker's own again, wherever it is.
-func (w *Worker) takeBack(l *lease) {
-	w.queue = slices.DeleteFunc(w.queue, func(x *lease) bool { return x == l })
-	if w.away == l {
-		w.recall()
-		<-w.restorer.Deliveries
-		w.receive()
-	}
-}
-
-func (w *Worker) takeAllBack() {
-	w.queue = nil
-	if w.away != nil {
-		w.takeBack(w.away)
 	}
 }

@@ -73,7 +73,9 @@ func TestSlowUntilPastTheFailures(t *testing.T) {
 	}
 	for i, limit := range []int{1, 0} {
 		committed := int64(6 + i)
-		l.settle(&task.Commit{Reached: []state.Input{{Offset: committed}, {Offset: 0}}, Failed: make([]task.Failed, 2), Formats: make([][]task.FormatNote, 2)})
+		if err := l.settle(&task.Commit{Reached: []state.Input{{Offset: committed}, {Offset: 0}}, Failed: make([]task.Failed, 2), Formats: make([][]task.FormatNote, 2)}); err != nil {
+			t.Fatal(err)
+		}
 		if l.limit != limit {
 			t.Errorf("committed up to %d, and the limit is %d, want %d", committed, l.limit, limit)
 		}

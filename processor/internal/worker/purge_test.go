@@ -25,7 +25,7 @@ func TestPurge(t *testing.T) {
 		}
 	}
 	l := newLease(task.ID{}, &graph.Subtopology{Sources: []string{"by"}, Fed: []string{"by"}}, group.Identity{})
-	l.task = &task.Task{}
+	restored(t, l, &task.Task{})
 	seen := newWitness(t)
 	w := &Worker{cfg: Config{Events: seen.events()}, leases: []*lease{l}}
 	var err error

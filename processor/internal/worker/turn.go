@@ -43,7 +43,7 @@ func (w *Worker) turn(ctx context.Context) error {
 	if err := w.takeLandings(ctx); err != nil {
 		return err
 	}
-	w.dispatch(ctx)
+	w.restores.dispatch(ctx)
 	if w.hold(ctx) {
 		return nil
 	}
@@ -107,7 +107,7 @@ func (w *Worker) hold(ctx context.Context) bool {
 func (w *Worker) pending() bool { return w.busy || w.spokenTo() || w.ends.Answered() }
 
 func (w *Worker) spokenTo() bool {
-	return len(w.member.Events) > 0 || len(w.member.Notes) > 0 || len(w.restorer.Deliveries) > 0 || len(w.restorer.Notes) > 0 || w.pipeline.Landed()
+	return len(w.member.Events) > 0 || len(w.member.Notes) > 0 || len(w.restores.Deliveries) > 0 || len(w.restores.Notes) > 0 || w.pipeline.Landed()
 }
 
 // feed hands the tasks what they may process in this turn.
@@ -200,7 +200,9 @@ func (w *Worker) failed(ctx context.Context, l *lease, err error) error {
 	l.failed = poison.Origin
 	w.cfg.Events.poisoned(poison)
 	w.busy = true
-	l.drop(planted.On && w.cfg.Faults.KeepOverlay)
+	if err := l.drop(planted.On && w.cfg.Faults.KeepOverlay); err != nil {
+		return err
+	}
 	l.careful = task.CarefulRecords
 	for other := range w.running() { // what fails in one task is likely to come to the others; see takeDeliveries for those that are not here
 		other.task.BeCareful()

@@ -23,7 +23,10 @@ func (w *Worker) searchState(ctx context.Context, b *commit.WorkerCommit, broken
 	if err := w.land(ctx); err != nil {
 		return err
 	}
-	leases := w.revert([]*commit.WorkerCommit{b})
+	leases, err := w.revert([]*commit.WorkerCommit{b})
+	if err != nil {
+		return err
+	}
 	if broken.task == bad {
 		if err := w.searchTask(ctx, broken, unkept, reason); err != nil {
 			return err
@@ -59,7 +62,9 @@ func (w *Worker) searchTask(ctx context.Context, l *lease, unkept *state.EntryEr
 		careful, exact = task.CarefulRecords, true
 	}
 	w.stopReading(l)
-	l.drop(false)
+	if err := l.drop(false); err != nil {
+		return err
+	}
 	l.careful, l.exact = careful, exact
 	return nil
 }

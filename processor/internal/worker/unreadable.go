@@ -106,6 +106,8 @@ func (w *Worker) beginLater(ctx context.Context, r route, gone error) error {
 		return gone
 	}
 	in.Offset = starts[in.TopicPartition]
-	l.drop(planted.On && w.cfg.Faults.KeepOverlay)
+	if err := l.drop(planted.On && w.cfg.Faults.KeepOverlay); err != nil {
+		return err
+	}
 	return w.begin(l)
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/millrace/millrace/processor/internal/commit"
 	"github.com/millrace/millrace/processor/internal/group"
 	"github.com/millrace/millrace/processor/internal/partitioner"
-	"github.com/millrace/millrace/processor/internal/restore"
 	"github.com/millrace/millrace/processor/internal/task"
 	"github.com/millrace/millrace/processor/internal/topics"
 )
@@ -35,7 +34,7 @@ type Worker struct {
 	member   *group.Member
 	pipeline *commit.Pipeline
 	group    *group.Offsets
-	restorer *restore.Restorer
+	restores restoreLine
 
 	leases []*lease // by task id
 	first  int      // see inTurn
@@ -46,10 +45,6 @@ type Worker struct {
 	ends   broker.AsyncRequest[answer]             // see ask
 	purged broker.AsyncRequest[error]              // see purge
 	reread broker.AsyncRequest[topicsRead]         // see rereadLimits
-
-	queue  []*lease // to be restored, in this order
-	away   *lease   // with the restorer
-	recall context.CancelFunc
 
 	lastPoll   time.Time
 	lastCommit time.Time
@@ -172,10 +167,7 @@ func (w *Worker) release() {
 	if w.member != nil {
 		w.member.Stop()
 	}
-	if w.restorer != nil {
-		w.takeAllBack()
-		w.restorer.Close()
-	}
+	w.restores.close()
 	if w.pipeline != nil {
 		w.pipeline.Close()
 	}
@@ -211,6 +203,5 @@ func (w *Worker) newTask(l *lease) error {
 	if err != nil {
 		return err
 	}
-	l.task = t
-	return nil
+	return l.run(t)
 }
