@@ -21,7 +21,7 @@ func asking(t *testing.T) (w *Worker, asked chan struct{}, letGo chan struct{}) 
 	c := newCluster(t, 1, "in", "also", "out")
 	l := mergingLease(t)
 	cfg := task.Config{Subtopology: l.Sub, Partitions: map[string]int32{"out": 1}, Partition: partitioner.New(), Tasks: 1}
-	w = &Worker{cfg: Config{Now: time.Now, Elapsed: func() time.Duration { return 0 }}, leases: []*lease{l}, routes: map[broker.TopicPartition]route{}, member: &group.Member{}, restores: restoreLine{Restorer: &restore.Restorer{}}, pipeline: &commit.Pipeline{}}
+	w = &Worker{cfg: Config{Now: time.Now, Elapsed: func() time.Duration { return 0 }}, leases: leases{all: []*lease{l}}, routes: map[broker.TopicPartition]route{}, member: &group.Member{}, restores: restoreLine{Restorer: &restore.Restorer{}}, pipeline: &commit.Pipeline{}}
 	for i, in := range l.Inputs {
 		cfg.Inputs = append(cfg.Inputs, task.Input{Topic: in.Topic})
 		w.routes[in.TopicPartition] = route{l, i}
@@ -61,12 +61,12 @@ func TestUnansweredQuestion(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-asked // the broker has it, and the worker went on
-	w.nextAsk = time.Now().Add(-time.Hour)
-	if err := w.tick(t.Context()); err != nil || !w.nextAsk.Before(time.Now()) {
+	w.ends.next = time.Now().Add(-time.Hour)
+	if err := w.tick(t.Context()); err != nil || !w.ends.next.Before(time.Now()) {
 		t.Fatalf("asked again while the answer is still to come, %v", err)
 	}
 	close(letGo)
-	comeBack(t, w, &w.ends)
+	comeBack(t, w, &w.ends.AsyncRequest)
 	if !w.pending() {
 		t.Error("the answer is overslept")
 	}
@@ -76,14 +76,14 @@ func TestUnansweredQuestion(t *testing.T) {
 		}
 	}
 	<-asked
-	comeBack(t, w, &w.ends)
+	comeBack(t, w, &w.ends.AsyncRequest)
 }
 
 // What a task has read since the question was sent is not what the answer is about,
 // and a question that was not answered proves nothing.
 func TestOutdatedAnswer(t *testing.T) {
 	w, _, _ := asking(t)
-	l := w.leases[0]
+	l := w.leases.all[0]
 	if err := l.task.Enqueue(0, []graph.Message{{Key: []byte("k"), Value: []byte("v"), Timestamp: 1}}, 1); err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +112,7 @@ func TestOutdatedAnswer(t *testing.T) {
 func TestASetClockNeitherHoldsNorHurries(t *testing.T) {
 	for name, set := range map[string]time.Duration{"set back": -time.Hour, "set forward": time.Hour} {
 		w, _, _ := asking(t)
-		l, wall, elapsed := w.leases[0], time.UnixMilli(10_000_000), time.Minute
+		l, wall, elapsed := w.leases.all[0], time.UnixMilli(10_000_000), time.Minute
 		w.cfg.Now, w.cfg.Elapsed = func() time.Time { return wall }, func() time.Duration { return elapsed }
 		cfg := l.task.Config()
 		cfg.MaxIdle = 100
@@ -124,13 +124,13 @@ func TestASetClockNeitherHoldsNorHurries(t *testing.T) {
 			t.Fatal(err)
 		}
 		other := l.Inputs[1].TopicPartition
-		a := answer{asked: w.moment(), parts: []broker.TopicPartition{other}, stood: []int64{0}, ends: map[broker.TopicPartition]int64{other: 0}}
+		a := answer{asked: w.cfg.moment(), parts: []broker.TopicPartition{other}, stood: []int64{0}, ends: map[broker.TopicPartition]int64{other: 0}}
 		if err := w.hearEnds(t.Context(), a); err != nil {
 			t.Fatal(err)
 		}
 		took := func() int {
-			w.align(w.moment())
-			n, err := l.task.Step(w.moment().Wall, 10)
+			w.leases.align(w.cfg.moment())
+			n, err := l.task.Step(w.cfg.moment().Wall, 10)
 			if err != nil {
 				t.Fatal(err)
 			}

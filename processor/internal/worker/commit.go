@@ -3,7 +3,6 @@ package worker
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/millrace/millrace/processor/internal/broker"
@@ -53,12 +52,12 @@ func (w *Worker) commitAll(ctx context.Context) error {
 // prepare takes a commit from every task that has something to commit. It
 // returns nil if none has.
 func (w *Worker) prepare(ctx context.Context) (*commit.WorkerCommit, error) {
-	if !w.dirty() {
+	if !w.leases.dirty() {
 		return nil, nil
 	}
 	b := w.pipeline.Next(w.member.Identity(), w.cfg.Now())
 	w.cfg.Faults.Reach(commit.BeforePrepare)
-	for l := range w.running() {
+	for l := range w.leases.running() {
 		if !l.task.Dirty() {
 			continue
 		}
@@ -85,16 +84,6 @@ func (w *Worker) pledge(b *commit.WorkerCommit, l *lease, c *task.Commit) {
 		}
 		b.Offsets = append(b.Offsets, group.OffsetCommit{TopicPartition: broker.TopicPartition{Topic: o.Topic, Partition: o.Partition}, Offset: offset, Metadata: c.Metadata[i]})
 	}
-}
-
-// leaseOf returns the lease that still runs the task of a commit; nil if it has been
-// given another task since, or is not the worker's any more.
-func (w *Worker) leaseOf(p *commit.TaskCommit) *lease {
-	i, found := slices.BinarySearchFunc(w.leases, p.ID, func(l *lease, id task.ID) int { return compareIDs(l.ID, id) })
-	if !found || w.leases[i].task != p.Task {
-		return nil
-	}
-	return w.leases[i]
 }
 
 // land waits until nothing is in the pipeline, and deals with what comes out.
@@ -141,7 +130,7 @@ func (w *Worker) lapsed(b *commit.WorkerCommit) error {
 		return nil
 	}
 	for i := range b.Parts {
-		if l := w.leaseOf(&b.Parts[i]); l != nil && !b.Who.Owns(l.Owner) {
+		if l := w.leases.of(&b.Parts[i]); l != nil && !b.Who.Owns(l.Owner) {
 			return fmt.Errorf("task %s was assigned to member %q; now the worker is member %q: %w", l.ID, l.Owner.Member, b.Who.Member, group.ErrLapsed)
 		}
 	}

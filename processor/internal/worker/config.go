@@ -117,6 +117,11 @@ func (c *Config) maxIdle() int64 {
 	return 0
 }
 
+// moment is now.
+func (c *Config) moment() task.Moment {
+	return task.Moment{Wall: c.Now().UnixMilli(), Elapsed: c.Elapsed().Milliseconds()}
+}
+
 func (c *Config) setDefaults() {
 	orDuration(&c.CommitInterval, 100*time.Millisecond)
 	orDuration(&c.SessionTimeout, 45*time.Second)
@@ -187,3 +192,14 @@ func tooManyTopics(g *graph.Topology) error {
 // runNameLimit bounds the name of a run, which lies in the metadata of every
 // offset commit.
 const runNameLimit = 255
+
+// written are the internal topics that this version writes.
+func (c *Config) written() (topics []string) {
+	for _, sub := range c.Graph.Subtopologies() {
+		for _, s := range sub.Stores {
+			topics = append(topics, s.ChangelogTopic(c.ApplicationID))
+		}
+		topics = append(topics, sub.Feeds...)
+	}
+	return topics
+}

@@ -27,6 +27,9 @@
 // Nothing in a store is ever newer than Kafka. Only the worker's goroutine
 // touches tasks and fetcher, so there is no lock here.
 //
+// What is asked of all tasks together is asked of leases; where a task stands
+// between its assignment and its end, LifecycleState draws.
+//
 // # A commit
 //
 // Worker.commit takes what every task has to commit (Task.Prepare) into a

@@ -101,7 +101,7 @@ func TestLapsedOwnership(t *testing.T) {
 		{"lost in between", old, group.Identity{Member: "a", Generation: 4, Losses: 1}, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			w := &Worker{leases: []*lease{{TaskState: restore.TaskState{Owner: tt.owner}}}}
+			w := &Worker{leases: leases{all: []*lease{{TaskState: restore.TaskState{Owner: tt.owner}}}}}
 			b := &commit.WorkerCommit{Who: tt.who, Parts: make([]commit.TaskCommit, 1)}
 			if err := w.lapsed(b); (err == nil) != tt.accepted {
 				t.Errorf("lapsed: %v", err)

@@ -2,7 +2,6 @@ package worker
 
 import (
 	"context"
-	"math"
 	"time"
 
 	"github.com/millrace/millrace/processor/internal/broker"
@@ -24,16 +23,11 @@ type answer struct {
 	ends  map[broker.TopicPartition]int64 // none if the brokers did not say: a partition is not idle until it is proved
 }
 
-// moment is now.
-func (w *Worker) moment() task.Moment {
-	return task.Moment{Wall: w.cfg.Now().UnixMilli(), Elapsed: w.cfg.Elapsed().Milliseconds()}
-}
-
 // tick tells the tasks that time passes, and where the inputs end that wait for
 // records and have a rule for idle partitions.
 func (w *Worker) tick(ctx context.Context) error {
-	elapsed := w.moment().Elapsed
-	for l := range w.running() {
+	elapsed := w.cfg.moment().Elapsed
+	for l := range w.leases.running() {
 		if err := l.task.Tick(elapsed); err != nil {
 			if err := w.failed(ctx, l, err); err != nil {
 				return err
@@ -43,23 +37,29 @@ func (w *Worker) tick(ctx context.Context) error {
 	if a, ok := w.ends.Answer(); ok {
 		return w.hearEnds(ctx, a)
 	}
-	w.ask(ctx)
+	w.ends.ask(ctx, &w.cfg, &w.leases, w.fetcher, &w.waker)
 	return nil
+}
+
+// An endsRequest asks where partitions end, beside the loop.
+type endsRequest struct {
+	broker.AsyncRequest[answer]
+	next time.Time // not before
 }
 
 // ask sends for the ends of all partitions where they are worth it, unless that
 // was done a moment ago, or the last answer is still to come.
-func (w *Worker) ask(ctx context.Context) {
-	if w.ends.UnderWay() || time.Now().Before(w.nextAsk) {
+func (r *endsRequest) ask(ctx context.Context, cfg *Config, leases *leases, fetcher *broker.Fetcher, waker *broker.Waker) {
+	if r.UnderWay() || time.Now().Before(r.next) {
 		return
 	}
-	w.nextAsk = time.Now().Add(askInterval)
-	a := answer{asked: w.moment()}
-	if a.parts, a.stood = w.quiet(); len(a.parts) == 0 {
+	r.next = time.Now().Add(askInterval)
+	a := answer{asked: cfg.moment()}
+	if a.parts, a.stood = leases.quiet(); len(a.parts) == 0 {
 		return
 	}
-	client := w.fetcher.Client
-	w.ends.Start(&w.waker, func() answer {
+	client := fetcher.Client
+	r.Start(waker, func() answer {
 		ctx, cancel := context.WithTimeout(ctx, askTimeout)
 		defer cancel()
 		a.ends, _ = broker.LogEnd.Ask(ctx, client, a.parts)
@@ -84,32 +84,4 @@ func (w *Worker) hearEnds(ctx context.Context, a answer) error {
 		}
 	}
 	return nil
-}
-
-// quiet lists the partitions whose end is worth asking for, and where their tasks
-// are in them.
-func (w *Worker) quiet() (parts []broker.TopicPartition, stood []int64) {
-	for l := range w.running() {
-		for i := range l.Inputs {
-			if l.task.WantsEnd(i) {
-				parts = append(parts, l.Inputs[i].TopicPartition)
-				stood = append(stood, l.task.Position(i))
-			}
-		}
-	}
-	return parts, stood
-}
-
-// align tells the tasks what time it is, and how far the slowest of the worker's
-// aligned partitions is that can go on, so that the others do not run ahead of it
-// by more than their sources allow.
-func (w *Worker) align(now task.Moment) {
-	lowest := int64(math.MaxInt64)
-	for l := range w.running() {
-		l.task.Elapse(now.Elapsed)
-		lowest = min(lowest, l.task.Lowest(now.Wall))
-	}
-	for l := range w.running() {
-		l.task.Align(lowest)
-	}
 }

@@ -1,10 +1,9 @@
 package worker
 
 import (
-	"iter"
-
 	"github.com/millrace/millrace/processor/internal/graph"
 	"github.com/millrace/millrace/processor/internal/group"
+	"github.com/millrace/millrace/processor/internal/partitioner"
 	"github.com/millrace/millrace/processor/internal/restore"
 	"github.com/millrace/millrace/processor/internal/task"
 	"github.com/millrace/millrace/processor/internal/topics"
@@ -42,31 +41,6 @@ func newLease(id task.ID, sub *graph.Subtopology, owner group.Identity) *lease {
 func (l *lease) setLimits(c *topics.Catalog, applicationID string) {
 	for i, topic := range l.Changelogs(applicationID) {
 		l.Stores.SetLimit(l.Sub.Stores[i].Name, c.LargestEntry(topic))
-	}
-}
-
-// running yields the leases whose tasks process: the others' inputs and stores may
-// be the restorer's for now.
-func (w *Worker) running() iter.Seq[*lease] {
-	return func(yield func(*lease) bool) {
-		for _, l := range w.leases {
-			if l.state.processes() && !yield(l) {
-				return
-			}
-		}
-	}
-}
-
-// inTurn yields them too, and begins with another one each time.
-func (w *Worker) inTurn() iter.Seq[*lease] {
-	return func(yield func(*lease) bool) {
-		leases := w.leases
-		w.first++
-		for i := range leases {
-			if l := leases[(w.first+i)%len(leases)]; l.state.processes() && !yield(l) {
-				return
-			}
-		}
 	}
 }
 
@@ -118,4 +92,24 @@ func (l *lease) settle(c *task.Commit) error {
 		return l.transition(taskRunning)
 	}
 	return nil
+}
+
+// taskConfig is what the lease's next task is made of, at the lease's positions.
+func (l *lease) taskConfig(c *Config, catalog *topics.Catalog) task.Config {
+	cfg := task.Config{
+		ID: l.ID, ApplicationID: c.ApplicationID, Version: c.Version,
+		Subtopology: l.Subtopology(), Stores: l.Stores, CatchUp: l.CatchUp(),
+		Partitions: catalog.SinkPartitions(c.Graph), Partition: partitioner.New(),
+		Tasks: catalog.Layout.Partitions[l.ID.Subtopology],
+		Skip:  l.skip, Careful: l.careful, Exact: l.exact, Limits: catalog.Limits(), MaxIdle: c.maxIdle(), Run: c.run(), LogicalNow: l.LogicalNow,
+		Wall:    c.Now().UnixMilli(),
+		Planted: c.Faults.Planted,
+	}
+	for _, in := range l.Inputs {
+		cfg.Inputs = append(cfg.Inputs, task.Input{
+			Topic: in.Topic, TopicID: catalog.TopicID(in.Topic), Partition: in.Partition, Offset: in.Offset,
+			Watermark: in.Watermark, Highest: in.Highest, Upstream: in.Upstream, Formats: in.Formats, Notes: in.Notes, Failed: in.Failed, End: in.End, Finished: in.Finished,
+		})
+	}
+	return cfg
 }

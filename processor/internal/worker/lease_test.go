@@ -172,7 +172,7 @@ func TestRegulate(t *testing.T) {
 		"bytes":   {QueueRecords: 1000, QueueBytes: 2 * 40},
 	} {
 		l := mergingLease(t)
-		w := Worker{cfg: cfg, leases: []*lease{l}}
+		w := Worker{cfg: cfg, leases: leases{all: []*lease{l}}}
 		var err error
 		if w.fetcher, err = broker.NewFetcher([]kgo.Opt{kgo.SeedBrokers("127.0.0.1:1")}, &w.waker); err != nil {
 			t.Fatal(err)
@@ -180,7 +180,7 @@ func TestRegulate(t *testing.T) {
 		defer w.fetcher.Client.Close()
 		paused := func(want bool) {
 			t.Helper()
-			w.regulate()
+			w.leases.regulate(&w.cfg, w.fetcher)
 			if a, b := l.queues[0].paused, l.queues[1].paused; a != want || b {
 				t.Errorf("%s: with %d records of %d bytes paused is %v, and of the other input %v", name, l.waiting(0), l.waitingBytes(0), a, b)
 			}
@@ -205,11 +205,11 @@ func TestRegulate(t *testing.T) {
 
 // Each lease comes first in its turn.
 func TestInTurn(t *testing.T) {
-	w := Worker{leases: []*lease{mergingLease(t), newLease(task.ID{Partition: 1}, mergingLease(t).Sub, group.Identity{}), mergingLease(t)}}
+	w := Worker{leases: leases{all: []*lease{mergingLease(t), newLease(task.ID{Partition: 1}, mergingLease(t).Sub, group.Identity{}), mergingLease(t)}}}
 	first := map[*lease]int{}
 	for range 6 {
 		n := 0
-		for l := range w.inTurn() {
+		for l := range w.leases.inTurn() {
 			if n++; n == 1 {
 				first[l]++
 			}
@@ -218,7 +218,7 @@ func TestInTurn(t *testing.T) {
 			t.Fatalf("%d leases are running, want 2", n)
 		}
 	}
-	if a, b := first[w.leases[0]], first[w.leases[2]]; a < 2 || b < 2 {
+	if a, b := first[w.leases.all[0]], first[w.leases.all[2]]; a < 2 || b < 2 {
 		t.Errorf("of 6 turns one lease came first in %d, the other in %d", a, b)
 	}
 }

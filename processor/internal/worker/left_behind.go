@@ -16,28 +16,28 @@ import (
 // warnOfLeftBehind tells, once in a process and by the first version that lacks them,
 // of stores and repartition topics that were followed until now: what is open in them
 // is not sent, which whoever has given an operator another name may not have meant.
-func (w *Worker) warnOfLeftBehind(ctx context.Context, offsets map[broker.TopicPartition]group.Committed) {
-	if w.cfg.Index > 0 {
+func (s *startCheck) warnOfLeftBehind(ctx context.Context, offsets map[broker.TopicPartition]group.Committed) {
+	if s.cfg.Index > 0 {
 		return
 	}
-	left := w.leftBehind(offsets)
+	left := s.leftBehind(offsets)
 	if len(left) == 0 {
 		return
 	}
-	names, err := w.namesOf(ctx, left)
+	names, err := s.namesOf(ctx, left)
 	if err != nil {
-		w.cfg.Events.warning(fmt.Errorf("ask for the names of internal topics of earlier versions: %w", err))
+		s.cfg.Events.warning(fmt.Errorf("ask for the names of internal topics of earlier versions: %w", err))
 	}
 	if len(names) > 0 {
-		w.cfg.Events.warning(fmt.Errorf("this version has no operators for the topics %q, which were followed until now: they stay as they are, and what is open in their stores is not sent, until a version has them again; an operator with another name begins empty", names))
+		s.cfg.Events.warning(fmt.Errorf("this version has no operators for the topics %q, which were followed until now: they stay as they are, and what is open in their stores is not sent, until a version has them again; an operator with another name begins empty", names))
 	}
 }
 
 // namesOf are the names of topics that notes know by their hashes, and of those that
 // are left with them: who read a repartition topic that is read no more may have
 // followed others, which only the offsets in it know.
-func (w *Worker) namesOf(ctx context.Context, left map[uint64]bool) ([]string, error) {
-	all, err := kadm.NewClient(w.fetcher.Client).ListTopics(ctx)
+func (s *startCheck) namesOf(ctx context.Context, left map[uint64]bool) ([]string, error) {
+	all, err := kadm.NewClient(s.client).ListTopics(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -53,19 +53,19 @@ func (w *Worker) namesOf(ctx context.Context, left map[uint64]bool) ([]string, e
 		if len(read) == 0 {
 			return names, nil
 		}
-		offsets, err := w.group.Fetch(ctx, read, false)
+		offsets, err := s.group.Fetch(ctx, read, false)
 		if err != nil {
 			return names, err
 		}
-		maps.Copy(left, w.leftBehind(offsets))
+		maps.Copy(left, s.leftBehind(offsets))
 	}
 }
 
 // leftBehind are the internal topics that the offsets say are followed and this
 // version does not know, as notes name them.
-func (w *Worker) leftBehind(offsets map[broker.TopicPartition]group.Committed) map[uint64]bool {
+func (s *startCheck) leftBehind(offsets map[broker.TopicPartition]group.Committed) map[uint64]bool {
 	var own []uint64
-	for _, topic := range w.written() {
+	for _, topic := range s.cfg.written() {
 		own = append(own, task.NoteTopic(topic))
 	}
 	left := map[uint64]bool{}
@@ -77,15 +77,4 @@ func (w *Worker) leftBehind(offsets map[broker.TopicPartition]group.Committed) m
 		}
 	}
 	return left
-}
-
-// written are the internal topics that this version writes.
-func (w *Worker) written() (topics []string) {
-	for _, sub := range w.cfg.Graph.Subtopologies() {
-		for _, s := range sub.Stores {
-			topics = append(topics, s.ChangelogTopic(w.cfg.ApplicationID))
-		}
-		topics = append(topics, sub.Feeds...)
-	}
-	return topics
 }

@@ -51,7 +51,8 @@ func TestLeftoversAreDeleted(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if _, err := w.precheck(t.Context()); err != nil {
+			check := startCheck{&w.cfg, w.fetcher.Client, w.catalog, w.group}
+			if _, err := check.run(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			if kept := c.PartitionInfo("app-by-repartition", 0).LogStartOffset == 0; kept != tt.keeps {

@@ -6,7 +6,9 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/processor/internal/topics"
 )
 
@@ -22,26 +24,40 @@ type topicsRead struct {
 	err      error
 }
 
-// rereadLimits sees to it that the tasks know what topics take whose settings
+// A topicLimits keeps what topics take as their settings say by now, and has the
+// stores of the running tasks keep to it. It belongs to the worker's goroutine.
+type topicLimits struct {
+	applicationID string
+	catalog       *topics.Catalog
+	client        *kgo.Client
+	leases        *leases
+	waker         *broker.Waker
+	warn          func(error)
+
+	request  broker.AsyncRequest[topicsRead]
+	lastRead time.Time
+}
+
+// reread sees to it that the tasks know what topics take whose settings
 // somebody has changed. A failure is told, and tried again as late as a success.
-func (w *Worker) rereadLimits(ctx context.Context) {
-	if read, ok := w.reread.Answer(); ok {
+func (t *topicLimits) reread(ctx context.Context) {
+	if read, ok := t.request.Answer(); ok {
 		if read.err != nil && ctx.Err() == nil {
-			w.cfg.Events.warning(fmt.Errorf("what topics take cannot be read again: %w", read.err))
+			t.warn(fmt.Errorf("what topics take cannot be read again: %w", read.err))
 		}
 		for topic, settings := range read.settings {
-			w.learn(topic, settings)
+			t.learn(topic, settings)
 		}
 	}
-	if w.reread.UnderWay() || time.Since(w.lastRead) < rereadInterval {
+	if t.request.UnderWay() || time.Since(t.lastRead) < rereadInterval {
 		return
 	}
-	w.lastRead = time.Now()
-	written, admin := w.catalog.Written(), kadm.NewClient(w.fetcher.Client)
+	t.lastRead = time.Now()
+	written, admin := t.catalog.Written(), kadm.NewClient(t.client)
 	if len(written) == 0 {
 		return
 	}
-	w.reread.Start(&w.waker, func() (read topicsRead) {
+	t.request.Start(t.waker, func() (read topicsRead) {
 		ctx, cancel := context.WithTimeout(ctx, rereadTimeout)
 		defer cancel()
 		read.settings, read.err = topics.Settings(ctx, admin, written...)
@@ -51,26 +67,26 @@ func (w *Worker) rereadLimits(ctx context.Context) {
 
 // relearn reads the settings of a topic that has refused a record. It reports
 // whether they are others than were known.
-func (w *Worker) relearn(ctx context.Context, topic string) bool {
+func (t *topicLimits) relearn(ctx context.Context, topic string) bool {
 	asking, cancel := context.WithTimeout(ctx, rereadTimeout)
 	defer cancel()
-	all, err := topics.Settings(asking, kadm.NewClient(w.fetcher.Client), topic)
+	all, err := topics.Settings(asking, kadm.NewClient(t.client), topic)
 	settings, ok := all[topic]
 	if err != nil || !ok {
 		if err != nil && ctx.Err() == nil {
-			w.cfg.Events.warning(fmt.Errorf("topic %q refuses a record, and what it takes cannot be read: %w", topic, err))
+			t.warn(fmt.Errorf("topic %q refuses a record, and what it takes cannot be read: %w", topic, err))
 		}
 		return false
 	}
-	return w.learn(topic, settings)
+	return t.learn(topic, settings)
 }
 
 // learn takes the settings of a topic over and reports whether they are others than
 // were known.
-func (w *Worker) learn(topic string, settings map[string]string) bool {
-	changed := w.catalog.Change(topic, settings)
-	for l := range w.running() {
-		l.setLimits(w.catalog, w.cfg.ApplicationID)
+func (t *topicLimits) learn(topic string, settings map[string]string) bool {
+	changed := t.catalog.Change(topic, settings)
+	for l := range t.leases.running() {
+		l.setLimits(t.catalog, t.applicationID)
 	}
 	return changed
 }

@@ -50,7 +50,7 @@ func (w *Worker) mend(l *lease, reason error) error {
 		return reason
 	}
 	w.cfg.Events.warning(fmt.Errorf("the state of the task is read back from its changelogs: %w", reason))
-	w.stopReading(l)
+	w.routes.leave(l, w.fetcher)
 	if err := l.transition(taskAborted); err != nil {
 		return err
 	}

@@ -10,11 +10,13 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/processor/internal/commit"
 	"github.com/millrace/millrace/processor/internal/group"
 	"github.com/millrace/millrace/processor/internal/planted"
+	"github.com/millrace/millrace/processor/internal/topics"
 )
 
 // applied ends a commit that Kafka has: only now the state is written. Where that
@@ -29,7 +31,7 @@ func (w *Worker) applied(ctx context.Context, b *commit.WorkerCommit) error {
 		c.Records += p.Commit.Records
 		c.Offsets = append(c.Offsets, p.Commit.Offsets...)
 		w.cfg.Events.counted(p.ID, p.Commit.Counters)
-		l := w.leaseOf(p)
+		l := w.leases.of(p)
 		if l == nil {
 			continue // its state is going to be read back, this commit too
 		}
@@ -87,7 +89,7 @@ func (w *Worker) undo(ctx context.Context, failed []*commit.WorkerCommit) error 
 		return err
 	}
 	if w.closing || ctx.Err() != nil {
-		w.lastWord(failed)
+		lastWord(failed, w.cfg.Events.warning)
 		return nil
 	}
 	switch {
@@ -97,7 +99,7 @@ func (w *Worker) undo(ctx context.Context, failed []*commit.WorkerCommit) error 
 		w.held = time.Now().Add(w.cfg.HeartbeatInterval)
 	default:
 		if err := w.calmDown(ctx, v.Err); err != nil {
-			w.lastWord(failed)
+			lastWord(failed, w.cfg.Events.warning)
 			return err
 		}
 	}
@@ -133,7 +135,11 @@ func (w *Worker) calmDown(ctx context.Context, reason error) error {
 		return nil
 	}
 	w.cfg.Events.repeating(w.undone)
-	if err := w.recount(ctx, reason); err != nil {
+	var internal []string
+	if beyond > deletedPatience {
+		internal = w.cfg.written()
+	}
+	if err := recount(ctx, w.fetcher.Client, w.catalog, internal, reason); err != nil {
 		return err
 	}
 	pause := min(undonePause<<min(beyond, 10), undonePauseMax)
@@ -149,20 +155,21 @@ const deletedPatience = 6
 
 // recount is an error if the topic that a commit fails at has other partitions by
 // now than when the worker began: where its records go was decided by their number;
-// or if it is an internal one that was deleted, which only a start can answer.
-func (w *Worker) recount(ctx context.Context, reason error) error {
+// or if it is one of internal and brokers do not know it any more, which only a start
+// can answer.
+func recount(ctx context.Context, client *kgo.Client, catalog *topics.Catalog, internal []string, reason error) error {
 	var refused *commit.ProduceError
 	if !errors.As(reason, &refused) {
 		return nil
 	}
 	asking, cancel := context.WithTimeout(ctx, rereadTimeout)
 	defer cancel()
-	topics, err := kadm.NewClient(w.fetcher.Client).ListTopics(asking, refused.Topic)
-	was, is := w.catalog.Partitions(refused.Topic), int32(len(topics[refused.Topic].Partitions))
-	if err == nil && w.undone > undonePatience+deletedPatience && errors.Is(topics[refused.Topic].Err, kerr.UnknownTopicOrPartition) && slices.Contains(w.written(), refused.Topic) {
+	all, err := kadm.NewClient(client).ListTopics(asking, refused.Topic)
+	was, is := catalog.Partitions(refused.Topic), int32(len(all[refused.Topic].Partitions))
+	if err == nil && errors.Is(all[refused.Topic].Err, kerr.UnknownTopicOrPartition) && slices.Contains(internal, refused.Topic) {
 		return fmt.Errorf("internal topic %q was deleted while the application ran: start again, which says what can be done: %w", refused.Topic, reason)
 	}
-	if err != nil || topics[refused.Topic].Err != nil || is == 0 || is == was {
+	if err != nil || all[refused.Topic].Err != nil || is == 0 || is == was {
 		return nil // it is told and tried again
 	}
 	return fmt.Errorf("topic %q has %d partitions, and had %d when the worker began: start again, which goes by the new number or says why it cannot: %w", refused.Topic, is, was, reason)
@@ -173,11 +180,11 @@ func (w *Worker) recount(ctx context.Context, reason error) error {
 func (w *Worker) revert(failed []*commit.WorkerCommit) (leases []*lease, err error) {
 	for _, b := range failed {
 		for i := range b.Parts {
-			l := w.leaseOf(&b.Parts[i])
+			l := w.leases.of(&b.Parts[i])
 			if l == nil {
 				continue // was in a commit before, or is being restored
 			}
-			w.stopReading(l)
+			w.routes.leave(l, w.fetcher)
 			if err := l.drop(planted.On && w.cfg.Faults.KeepOverlay); err != nil {
 				return nil, err
 			}
@@ -189,11 +196,11 @@ func (w *Worker) revert(failed []*commit.WorkerCommit) (leases []*lease, err err
 
 // lastWord ends commits that failed where nothing is tried again: no transaction
 // is left open.
-func (w *Worker) lastWord(failed []*commit.WorkerCommit) {
+func lastWord(failed []*commit.WorkerCommit, warn func(error)) {
 	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
 	defer cancel()
 	if err := commit.Reopen(ctx, failed, nil); err != nil {
-		w.cfg.Events.warning(fmt.Errorf("a transaction may be open until it times out: %w", err))
+		warn(fmt.Errorf("a transaction may be open until it times out: %w", err))
 	}
 }
 
@@ -205,18 +212,18 @@ func (w *Worker) surrender(ctx context.Context, failed []*commit.WorkerCommit) (
 	if err := first.Fenced(reason); err != nil {
 		return false, err
 	}
-	searching, err = w.narrow(ctx, first, reason)
+	searching, err = w.search.narrow(ctx, first, reason)
 	if err == nil && (searching || !broker.Permanent(reason)) {
 		return searching, nil
 	}
-	w.lastWord(failed)
+	lastWord(failed, w.cfg.Events.warning)
 	return false, cmp.Or(err, reason)
 }
 
 // broughtUp lets a task go on whose stores are all there now, or brings up the next
 // of them.
 func (w *Worker) broughtUp(l *lease) error {
-	w.stopReading(l)
+	w.routes.leave(l, w.fetcher)
 	if err := l.drop(false); err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package worker
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -51,7 +50,7 @@ func (w *Worker) hear(ctx context.Context, e group.Event) error {
 // assign makes the leases what the group says is ours (G3). A task that is open
 // under another name was lost in between, whatever the callbacks said.
 func (w *Worker) assign(e group.Event) error {
-	w.noteMember(e.Who.Member)
+	w.note.keep(e.Who.Member)
 	parts := e.Partitions
 	if planted.On && w.cfg.Faults.NoG3 {
 		parts = e.Added
@@ -67,43 +66,38 @@ func (w *Worker) assign(e group.Event) error {
 	var fresh []*lease
 	for _, t := range w.catalog.Layout.Covered(parts) {
 		id := task.ID{Subtopology: t.Subtopology, Partition: t.Partition}
-		if slices.ContainsFunc(w.leases, func(l *lease) bool { return l.ID == id }) {
+		if w.leases.has(id) {
 			continue
 		}
 		l := newLease(id, w.cfg.Graph.Subtopologies()[id.Subtopology], e.Who)
 		l.moved = w.cfg.Events.TaskMoved
-		w.leases, fresh = append(w.leases, l), append(fresh, l)
+		fresh = append(fresh, l)
+		w.leases.add(l)
 		w.cfg.Events.taskAssigned(id)
 	}
 	if err := w.restores.putReadersFirst(w.cfg.Graph, fresh); err != nil {
 		return err
 	}
-	slices.SortFunc(w.leases, func(a, b *lease) int { return compareIDs(a.ID, b.ID) })
 	w.cfg.Events.seated(e.Coming)
 	return nil
-}
-
-// compareIDs is the order of the worker's leases.
-func compareIDs(a, b task.ID) int {
-	return cmp.Or(cmp.Compare(a.Subtopology, b.Subtopology), cmp.Compare(a.Partition, b.Partition))
 }
 
 // giveUp commits everything and closes the tasks that are revoked. Only when it
 // has returned does the group hear that they are free.
 func (w *Worker) giveUp(ctx context.Context, parts map[string][]int32) error {
 	ours := func(l *lease) bool { return group.Overlap(parts, l.Sub.Sources, l.ID.Partition) }
-	if slices.ContainsFunc(w.leases, ours) {
+	if slices.ContainsFunc(w.leases.all, ours) {
 		if err := w.commitAll(ctx); err != nil {
 			return err
 		}
 	}
-	return w.each(ours, func(l *lease) error { return w.end(l, true) })
+	return w.leases.each(ours, func(l *lease) error { return w.end(l, true) })
 }
 
 // lose closes tasks that others may have by now: what is not committed is
 // nobody's any more.
 func (w *Worker) lose(gone func(*lease) bool) error {
-	return w.each(gone, func(l *lease) error {
+	return w.leases.each(gone, func(l *lease) error {
 		if l.state.processes() {
 			if err := l.drop(false); err != nil {
 				return err
@@ -113,27 +107,17 @@ func (w *Worker) lose(gone func(*lease) bool) error {
 	})
 }
 
-func (w *Worker) each(which func(*lease) bool, do func(*lease) error) error {
-	for _, l := range slices.Clone(w.leases) {
-		if which(l) {
-			if err := do(l); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
 // end closes a task and forgets it.
 func (w *Worker) end(l *lease, flush bool) error {
+	w.leases.remove(l)
 	if l.state == taskRestoring {
 		w.restores.takeBack(l)
 	}
 	if err := l.transition(taskClosing); err != nil {
 		return err
 	}
-	w.stopReading(l)
-	w.leases = slices.DeleteFunc(w.leases, func(x *lease) bool { return x == l })
+	l.task = nil
+	w.routes.leave(l, w.fetcher)
 	w.cfg.Events.taskRevoked(l.ID)
 	if err := l.Close(flush); err != nil {
 		w.cfg.Events.warning(err) // Kafka has everything, the next owner reads it
@@ -143,41 +127,32 @@ func (w *Worker) end(l *lease, flush bool) error {
 
 // begin lets a lease's task process from the lease's positions on.
 func (w *Worker) begin(l *lease) error {
-	if err := w.newTask(l); err != nil {
+	cfg := l.taskConfig(&w.cfg, w.catalog)
+	l.SetAside()
+	l.setLimits(w.catalog, w.cfg.ApplicationID)
+	t, err := task.New(cfg)
+	if err != nil {
 		return err
 	}
-	for i := range l.Inputs {
-		in := &l.Inputs[i]
-		l.queues[i].rewind(in.Offset)
-		if in.Finished {
-			continue
-		}
-		w.routes[in.TopicPartition] = route{l, i}
-		w.fetcher.Seek(in.TopicPartition, in.Offset)
+	if err := l.run(t); err != nil {
+		return err
 	}
+	w.routes.follow(l, w.fetcher)
 	w.busy = true // a bounded task may have nothing to read and still much to do
 	return nil
 }
 
-func (w *Worker) stopReading(l *lease) {
-	for _, in := range l.Inputs {
-		if _, ok := w.routes[in.TopicPartition]; ok {
-			delete(w.routes, in.TopicPartition)
-			w.fetcher.Remove(in.TopicPartition)
-		}
-	}
-}
-
 // takeDeliveries starts the tasks that the restorer has brought back.
 func (w *Worker) takeDeliveries() error {
-	w.passNotes()
+	passNotes(w.restores.Notes, w.cfg.Events.warning)
+	passNotes(w.member.Notes, w.cfg.Events.warning)
 	select {
 	case d := <-w.restores.Deliveries:
 		l := w.restores.receive()
 		if d.Err != nil {
 			return d.Err
 		}
-		l.careful = max(l.careful, w.careful()) // what failed in the others while it was not there is likely to come to it
+		l.careful = max(l.careful, w.leases.careful()) // what failed in the others while it was not there is likely to come to it
 		if err := w.begin(l); err != nil {
 			return err
 		}
@@ -187,13 +162,12 @@ func (w *Worker) takeDeliveries() error {
 	return nil
 }
 
-func (w *Worker) passNotes() {
+// passNotes passes on what a room below had to say.
+func passNotes(notes <-chan error, warn func(error)) {
 	for {
 		select {
-		case note := <-w.restores.Notes:
-			w.cfg.Events.warning(note)
-		case note := <-w.member.Notes:
-			w.cfg.Events.warning(note)
+		case note := <-notes:
+			warn(note)
 		default:
 			return
 		}

@@ -73,30 +73,38 @@ func (l *lease) relax() {
 	l.limit, l.until = 0, nil
 }
 
+// A search finds the record that makes commits fail, where neither the task nor the
+// broker says which one it is.
+type search struct {
+	cfg    *Config
+	leases *leases
+	limits *topicLimits
+}
+
 // narrow answers a commit that failed because a topic refuses a record in it. If
 // the topic has other settings by now than when they were read, the replay finds
 // the record by them. Otherwise it looks for the source record that it comes of,
 // if the policy has an answer to it: the commit is replayed in ever smaller
 // commits, until one that holds a single record fails. It reports whether the
 // replay is part of such a search. An error has to end the worker.
-func (w *Worker) narrow(ctx context.Context, b *commit.WorkerCommit, reason error) (searching bool, err error) {
+func (s *search) narrow(ctx context.Context, b *commit.WorkerCommit, reason error) (searching bool, err error) {
 	var refused *commit.ProduceError
 	if !errors.As(reason, &refused) || !refused.OfRecord() {
 		return false, nil
 	}
-	if w.relearn(ctx, refused.Topic) || w.onlyLetters(refused.Topic) && w.catalog.Assume(refused.Topic, refused.Err) {
+	if s.limits.relearn(ctx, refused.Topic) || onlyLetters(s.cfg.Graph, refused.Topic) && s.limits.catalog.Assume(refused.Topic, refused.Err) {
 		return true, nil
 	}
-	if w.cfg.Graph.Policy.OnError == graph.Fail {
+	if s.cfg.Graph.Policy.OnError == graph.Fail {
 		return false, nil
 	}
 	for i := range b.Parts {
-		l := w.leaseOf(&b.Parts[i])
+		l := s.leases.of(&b.Parts[i])
 		if l == nil {
 			continue
 		}
-		failure := &graph.RecordError{Operator: w.sinkOf(l, refused.Topic), Phase: graph.PhaseProduce, Err: refused}
-		if err := w.halve(l, b.Parts[i].Commit.Records, len(b.Parts) == 1, failure); err != nil {
+		failure := &graph.RecordError{Operator: l.sinkOf(refused.Topic), Phase: graph.PhaseProduce, Err: refused}
+		if err := s.halve(l, b.Parts[i].Commit.Records, len(b.Parts) == 1, failure); err != nil {
 			return false, err
 		}
 	}
@@ -107,7 +115,7 @@ func (w *Worker) narrow(ctx context.Context, b *commit.WorkerCommit, reason erro
 // failed. If that was one record, and alone says that nothing else was in the
 // commit, the record is to blame. From the size of one on nothing is processed
 // after what is being committed.
-func (w *Worker) halve(l *lease, n int, alone bool, failure *graph.RecordError) error {
+func (s *search) halve(l *lease, n int, alone bool, failure *graph.RecordError) error {
 	switch {
 	case n > 1:
 		l.slowDown(n / 2)
@@ -116,42 +124,42 @@ func (w *Worker) halve(l *lease, n int, alone bool, failure *graph.RecordError) 
 	case n == 0:
 		return fmt.Errorf("task %s: %w; no record is to blame", l.ID, failure)
 	default:
-		return w.convict(l, failure)
+		return s.convict(l, failure)
 	}
 	return nil
 }
 
 // onlyLetters reports whether a topic has dead letters and nothing else.
-func (w *Worker) onlyLetters(topic string) bool {
-	for _, sub := range w.cfg.Graph.Subtopologies() {
+func onlyLetters(g *graph.Topology, topic string) bool {
+	for _, sub := range g.Subtopologies() {
 		if slices.Contains(sub.Sinks, topic) {
 			return false
 		}
 	}
-	return topic == w.cfg.Graph.Policy.Topic
+	return topic == g.Policy.Topic
 }
 
 // convict puts the only record that the lease has processed since its last
 // commit on the skip list. The search is over, and all tasks go on as fast as
 // before.
-func (w *Worker) convict(l *lease, failure *graph.RecordError) error {
+func (s *search) convict(l *lease, failure *graph.RecordError) error {
 	origin, ok := l.latest()
 	if !ok {
 		return fmt.Errorf("task %s: %w; no record is to blame", l.ID, failure)
 	}
 	p := task.Poison{Task: l.ID, Origin: origin, Failure: failure}
-	w.cfg.Events.poisoned(p)
+	s.cfg.Events.poisoned(p)
 	if err := l.skipOver(p); err != nil {
 		return err
 	}
-	for _, other := range w.leases {
+	for _, other := range s.leases.all {
 		other.limit, other.until = 0, nil
 	}
 	return nil
 }
 
 // sinkOf names the operator of a task that writes a topic.
-func (w *Worker) sinkOf(l *lease, topic string) string {
+func (l *lease) sinkOf(topic string) string {
 	for _, n := range l.Sub.Nodes {
 		if n.Kind == graph.SinkNode && n.Topic == topic {
 			return n.Name

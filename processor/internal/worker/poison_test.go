@@ -323,7 +323,7 @@ func TestManyFailuresCostOneReplay(t *testing.T) {
 // at full size again.
 func TestTheSearchEndsWithTheRecord(t *testing.T) {
 	l := mergingLease(t)
-	w := &Worker{leases: []*lease{l}, cfg: Config{Graph: counting(t, graph.ErrorPolicy{OnError: graph.Skip})}}
+	s := search{leases: &leases{all: []*lease{l}}, cfg: &Config{Graph: counting(t, graph.ErrorPolicy{OnError: graph.Skip})}}
 	var slabs messageSlabs
 	l.take(0, fetched(0, 10))
 	if err := l.feed(10, &slabs); err != nil {
@@ -333,7 +333,7 @@ func TestTheSearchEndsWithTheRecord(t *testing.T) {
 		t.Fatalf("%d records, %v", n, err)
 	}
 	l.slowDown(1)
-	if err := w.convict(l, &graph.RecordError{Err: &commit.ProduceError{Topic: "out", Err: kerr.InvalidRecord}}); err != nil {
+	if err := s.convict(l, &graph.RecordError{Err: &commit.ProduceError{Topic: "out", Err: kerr.InvalidRecord}}); err != nil {
 		t.Fatal(err)
 	}
 	if l.limit != 0 || len(l.skip) != 1 || l.skip[0].Origin.Offset != 5 {

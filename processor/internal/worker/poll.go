@@ -21,10 +21,10 @@ const busyPoll = 50 * time.Millisecond
 
 // poll takes what was fetched, unless there is still enough to do.
 func (w *Worker) poll(ctx context.Context) error {
-	if w.busy && (time.Since(w.lastPoll) < busyPoll || w.waitingBytes() >= w.cfg.QueueBytes) {
+	if w.busy && (time.Since(w.lastPoll) < busyPoll || w.leases.waitingBytes() >= w.cfg.QueueBytes) {
 		return nil
 	}
-	w.regulate()
+	w.leases.regulate(&w.cfg, w.fetcher)
 	for _, err := range w.fetcher.Poll(ctx, w.wakeAt(), w.pending, w.routes) {
 		if err := w.outrun(ctx, err); err != nil {
 			return err
@@ -36,39 +36,20 @@ func (w *Worker) poll(ctx context.Context) error {
 
 // regulate pauses the partitions of which too much waits, and reads on where
 // half of that is left.
-func (w *Worker) regulate() {
-	share := w.queueShare()
-	for l := range w.running() {
+func (s *leases) regulate(cfg *Config, fetcher *broker.Fetcher) {
+	share := max(cfg.QueueBytes/max(s.inputs(), 1), 1) // each has an equal part
+	for l := range s.running() {
 		for i := range l.queues {
 			switch q, n, bytes := &l.queues[i], l.waiting(i), l.waitingBytes(i); {
-			case !q.paused && (n >= w.cfg.QueueRecords || bytes >= share):
+			case !q.paused && (n >= cfg.QueueRecords || bytes >= share):
 				q.paused = true
-				w.fetcher.Pause(l.Inputs[i].TopicPartition)
-			case q.paused && n <= w.cfg.QueueRecords/2 && bytes <= share/2:
+				fetcher.Pause(l.Inputs[i].TopicPartition)
+			case q.paused && n <= cfg.QueueRecords/2 && bytes <= share/2:
 				q.paused = false
-				w.fetcher.Resume(l.Inputs[i].TopicPartition)
+				fetcher.Resume(l.Inputs[i].TopicPartition)
 			}
 		}
 	}
-}
-
-// waitingBytes is the memory of everything that was fetched and waits.
-func (w *Worker) waitingBytes() (n int) {
-	for l := range w.running() {
-		for i := range l.Inputs {
-			n += l.waitingBytes(i)
-		}
-	}
-	return n
-}
-
-// queueShare is how many bytes of one partition may wait: all have an equal part.
-func (w *Worker) queueShare() int {
-	n := 0
-	for l := range w.running() {
-		n += len(l.Inputs)
-	}
-	return max(w.cfg.QueueBytes/max(n, 1), 1)
 }
 
 // routes say who reads what: the fetcher's Reader.
@@ -98,4 +79,27 @@ func (r routes) Take(tp broker.TopicPartition, records []*kgo.Record) error {
 	}
 	to.lease.take(to.input, records)
 	return nil
+}
+
+// follow has a task's partitions read from where its inputs stand.
+func (r routes) follow(l *lease, fetcher *broker.Fetcher) {
+	for i := range l.Inputs {
+		in := &l.Inputs[i]
+		l.queues[i].rewind(in.Offset)
+		if in.Finished {
+			continue
+		}
+		r[in.TopicPartition] = route{l, i}
+		fetcher.Seek(in.TopicPartition, in.Offset)
+	}
+}
+
+// leave has a task's partitions read no more.
+func (r routes) leave(l *lease, fetcher *broker.Fetcher) {
+	for _, in := range l.Inputs {
+		if _, ok := r[in.TopicPartition]; ok {
+			delete(r, in.TopicPartition)
+			fetcher.Remove(in.TopicPartition)
+		}
+	}
 }

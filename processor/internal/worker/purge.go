@@ -9,6 +9,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 
+	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/processor/internal/restore"
 	"github.com/millrace/millrace/processor/internal/task"
 )
@@ -24,22 +25,28 @@ const (
 // that this version lacks, so that they can be brought up when they come back.
 const awayRecordsKept = 1_000_000
 
-// purge deletes from the repartition topics what was processed and committed.
+// A purger deletes from repartition topics what was processed, beside the loop.
+type purger struct {
+	broker.AsyncRequest[error]
+	last time.Time
+}
+
+// run deletes from the repartition topics what was processed and committed.
 // It can wait, so a failure is only told.
-func (w *Worker) purge(ctx context.Context) {
-	if err, ok := w.purged.Answer(); ok && err != nil && ctx.Err() == nil {
-		w.cfg.Events.warning(fmt.Errorf("delete processed records from repartition topics: %w", err))
+func (p *purger) run(ctx context.Context, leases *leases, fetcher *broker.Fetcher, waker *broker.Waker, warn func(error)) {
+	if err, ok := p.Answer(); ok && err != nil && ctx.Err() == nil {
+		warn(fmt.Errorf("delete processed records from repartition topics: %w", err))
 	}
-	if w.purged.UnderWay() || time.Since(w.lastPurge) < purgeInterval {
+	if p.UnderWay() || time.Since(p.last) < purgeInterval {
 		return
 	}
-	w.lastPurge = time.Now()
-	offsets := w.processedOffsets()
+	p.last = time.Now()
+	offsets := leases.processedOffsets()
 	if len(offsets) == 0 {
 		return
 	}
-	client := kadm.NewClient(w.fetcher.Client)
-	w.purged.Start(&w.waker, func() error {
+	client := kadm.NewClient(fetcher.Client)
+	p.Start(waker, func() error {
 		ctx, cancel := context.WithTimeout(ctx, purgeTimeout)
 		defer cancel()
 		deleted, err := client.DeleteRecords(ctx, offsets)
@@ -60,9 +67,9 @@ func deletable(in *restore.Input) int64 {
 
 // processedOffsets returns, for the repartition topics that are read here, up to
 // where everything was processed and committed.
-func (w *Worker) processedOffsets() kadm.Offsets {
+func (s *leases) processedOffsets() kadm.Offsets {
 	offsets := kadm.Offsets{}
-	for l := range w.running() {
+	for l := range s.running() {
 		for _, in := range l.Inputs {
 			if upTo := deletable(&in); upTo > 0 && slices.Contains(l.Sub.Fed, in.Topic) {
 				offsets.AddOffset(in.Topic, in.Partition, upTo, -1)

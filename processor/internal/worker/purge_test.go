@@ -27,7 +27,7 @@ func TestPurge(t *testing.T) {
 	l := newLease(task.ID{}, &graph.Subtopology{Sources: []string{"by"}, Fed: []string{"by"}}, group.Identity{})
 	restored(t, l, &task.Task{})
 	seen := newWitness(t)
-	w := &Worker{cfg: Config{Events: seen.events()}, leases: []*lease{l}}
+	w := &Worker{cfg: Config{Events: seen.events()}, leases: leases{all: []*lease{l}}}
 	var err error
 	if w.fetcher, err = broker.NewFetcher(c.opts, &w.waker); err != nil {
 		t.Fatal(err)
@@ -38,10 +38,10 @@ func TestPurge(t *testing.T) {
 		committed, starts int64
 		warning           string
 	}{{7, 7, ""}, {99, 7, "delete processed records"}} {
-		l.Inputs[0].Offset, w.lastPurge = c.committed, w.lastPurge.AddDate(-1, 0, 0)
-		w.purge(context.Background())
-		comeBack(t, w, &w.purged)
-		w.purge(context.Background())
+		l.Inputs[0].Offset, w.purge.last = c.committed, w.purge.last.AddDate(-1, 0, 0)
+		w.purge.run(context.Background(), &w.leases, w.fetcher, &w.waker, w.cfg.Events.warning)
+		comeBack(t, w, &w.purge.AsyncRequest)
+		w.purge.run(context.Background(), &w.leases, w.fetcher, &w.waker, w.cfg.Events.warning)
 		starts, err := kadm.NewClient(client).ListStartOffsets(t.Context(), "by")
 		if err != nil {
 			t.Fatal(err)

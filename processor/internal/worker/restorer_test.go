@@ -15,7 +15,7 @@ import (
 func TestTurnLeavesRestoring(t *testing.T) {
 	sub := &graph.Subtopology{Sources: []string{"in"}, Fed: []string{"in"}}
 	l := newLease(task.ID{}, sub, group.Identity{})
-	w := &Worker{leases: []*lease{l}}
+	w := &Worker{leases: leases{all: []*lease{l}}}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -23,10 +23,11 @@ func TestTurnLeavesRestoring(t *testing.T) {
 			l.Inputs[i] = restore.Input{TopicPartition: l.Inputs[i].TopicPartition, Offset: 7}
 		}
 	}()
-	w.purge(context.Background())
-	w.align(task.Moment{})
-	w.tellTimes()
-	if quiet, _ := w.quiet(); w.dirty() || w.processed() != 0 || len(quiet) != 0 {
+	w.purge.run(context.Background(), &w.leases, w.fetcher, &w.waker, w.cfg.Events.warning)
+	w.leases.align(task.Moment{})
+	w.times.tell(&w.cfg.Events, &w.leases)
+	quiet, _ := w.leases.quiet()
+	if records, _ := w.leases.weight(); w.leases.dirty() || records != 0 || len(quiet) != 0 {
 		t.Error("a task that is being restored has work")
 	}
 	<-done

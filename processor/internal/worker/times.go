@@ -10,19 +10,22 @@ import (
 // most: often enough for people and scrapes.
 const timesInterval = time.Second
 
-// tellTimes tells where the time of every running task stands. It comes once
+// A timesTeller remembers when the time was told.
+type timesTeller struct{ last time.Time }
+
+// tell tells where the time of every running task stands. It comes once
 // per turn, behind the records and the tick of the turn, and what it asks for
 // is computed only then.
-func (w *Worker) tellTimes() {
-	if w.cfg.Events.Times == nil || time.Since(w.lastTimes) < timesInterval {
+func (t *timesTeller) tell(events *Events, leases *leases) {
+	if events.Times == nil || time.Since(t.last) < timesInterval {
 		return
 	}
 	var times []task.TimeInfo
-	for l := range w.running() {
+	for l := range leases.running() {
 		times = append(times, l.task.Time())
 	}
 	if len(times) > 0 { // else the first task that runs is told at once
-		w.lastTimes = time.Now()
+		t.last = time.Now()
 	}
-	w.cfg.Events.times(times)
+	events.times(times)
 }

@@ -19,7 +19,9 @@ const waitPoll = 10 * time.Millisecond
 // loop takes turns until ctx ends, a bounded run is over or a turn fails.
 func (w *Worker) loop(ctx context.Context) error {
 	w.lastCommit = time.Now()
-	defer w.drainAfter(ctx)()
+	defer context.AfterFunc(ctx, func() { // the worker may be waiting for what is on its way into Kafka then
+		time.AfterFunc(w.cfg.Drain, w.pipeline.Cut)
+	})()
 	for ctx.Err() == nil {
 		if err := w.turn(ctx); err != nil {
 			return err
@@ -56,13 +58,13 @@ func (w *Worker) turn(ctx context.Context) error {
 	if err := w.tick(ctx); err != nil {
 		return err
 	}
-	w.purge(ctx)
-	w.rereadLimits(ctx)
-	w.tellTimes()
+	w.purge.run(ctx, &w.leases, w.fetcher, &w.waker, w.cfg.Events.warning)
+	w.limits.reread(ctx)
+	w.times.tell(&w.cfg.Events, &w.leases)
 	switch {
 	case !w.pipeline.Full() && w.due():
 		return w.commit(ctx)
-	case w.pipeline.Full() && w.capped():
+	case w.pipeline.Full() && w.leases.capped(&w.cfg):
 		return w.landOne(ctx)
 	}
 	return nil
@@ -77,7 +79,7 @@ func (w *Worker) wakeAt() time.Time {
 	if w.waiting {
 		return now.Add(waitPoll)
 	}
-	if !w.pipeline.Full() && w.dirty() {
+	if !w.pipeline.Full() && w.leases.dirty() {
 		return w.lastCommit.Add(w.cfg.CommitInterval)
 	}
 	if w.cfg.run() != "" {
@@ -110,28 +112,19 @@ func (w *Worker) spokenTo() bool {
 	return len(w.member.Events) > 0 || len(w.member.Notes) > 0 || len(w.restores.Deliveries) > 0 || len(w.restores.Notes) > 0 || w.pipeline.Landed()
 }
 
-// feed hands the tasks what they may process in this turn.
-func (w *Worker) feed() error {
-	for l := range w.running() {
-		if err := l.feed(w.cfg.TurnRecords, &w.slabs); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // step lets the tasks process what they have, within the bounds of a turn and
 // the caps of a commit. Another one is the first in each turn, so that none
 // starves behind those before it.
 func (w *Worker) step(ctx context.Context) error {
-	if err := w.feed(); err != nil {
+	if err := w.leases.feed(w.cfg.TurnRecords, &w.slabs); err != nil {
 		return err
 	}
 	w.busy, w.waiting = false, false
-	now := w.moment()
-	w.align(now)
-	left := min(w.cfg.TurnRecords, w.cfg.CommitRecords-w.processed())
-	for l := range w.inTurn() {
+	now := w.cfg.moment()
+	w.leases.align(now)
+	processed, _ := w.leases.weight()
+	left := min(w.cfg.TurnRecords, w.cfg.CommitRecords-processed)
+	for l := range w.leases.inTurn() {
 		if l.limit > 0 {
 			if err := w.stepSlowly(ctx, l, now.Wall); err != nil {
 				return err
@@ -156,7 +149,7 @@ func (w *Worker) step(ctx context.Context) error {
 // to be alone in its commit too, so that a failure can be put down to it: what
 // else waits is committed before.
 func (w *Worker) stepSlowly(ctx context.Context, l *lease, now int64) error {
-	if slow := l.task; l.limit == 1 && w.dirty() {
+	if slow := l.task; l.limit == 1 && w.leases.dirty() {
 		w.busy = true
 		if err := w.commitAll(ctx); err != nil || l.task != slow || l.limit != 1 {
 			return err
@@ -204,55 +197,14 @@ func (w *Worker) failed(ctx context.Context, l *lease, err error) error {
 		return err
 	}
 	l.careful = task.CarefulRecords
-	for other := range w.running() { // what fails in one task is likely to come to the others; see takeDeliveries for those that are not here
+	for other := range w.leases.running() { // what fails in one task is likely to come to the others; see takeDeliveries for those that are not here
 		other.task.BeCareful()
 	}
 	return w.begin(l)
 }
 
-// careful is for how many records the least careful task is: what a failure made of
-// them has passed for one that had records since.
-func (w *Worker) careful() int {
-	least, running := task.CarefulRecords, false
-	for l := range w.running() {
-		least, running = min(least, l.task.Careful()), true
-	}
-	if !running {
-		return 0
-	}
-	return least
-}
-
-// processed counts the records since the last commit was prepared.
-func (w *Worker) processed() (n int) {
-	for l := range w.running() {
-		records, _ := l.task.Weight()
-		n += records
-	}
-	return n
-}
-
-func (w *Worker) dirty() bool {
-	for l := range w.running() {
-		if l.task.Dirty() {
-			return true
-		}
-	}
-	return false
-}
-
 // due says that it is time to commit: the interval has passed, or a cap is
 // reached (G9).
 func (w *Worker) due() bool {
-	return w.capped() || time.Since(w.lastCommit) >= w.cfg.CommitInterval && w.dirty()
-}
-
-// capped says that no more may be done before the next commit.
-func (w *Worker) capped() bool {
-	records, bytes := 0, 0
-	for l := range w.running() {
-		r, b := l.task.Weight()
-		records, bytes = records+r, bytes+b
-	}
-	return records >= w.cfg.CommitRecords || bytes >= w.cfg.CommitBytes
+	return w.leases.capped(&w.cfg) || time.Since(w.lastCommit) >= w.cfg.CommitInterval && w.leases.dirty()
 }

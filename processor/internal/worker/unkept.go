@@ -48,12 +48,12 @@ func (w *Worker) searchState(ctx context.Context, b *commit.WorkerCommit, broken
 func (w *Worker) searchTask(ctx context.Context, l *lease, unkept *state.EntryError, reason error) error {
 	n, _ := l.task.Weight()
 	careful, exact := l.task.Careful(), l.task.Exact()
-	relearned := errors.Is(unkept, state.ErrTooLarge) && w.relearn(ctx, w.changelogOf(unkept.Store))
+	relearned := errors.Is(unkept, state.ErrTooLarge) && w.limits.relearn(ctx, w.cfg.changelog(unkept.Store))
 	if !relearned && exact && w.cfg.Graph.Policy.OnError == graph.Fail {
 		return reason
 	}
 	if !relearned && exact {
-		if err := w.halve(l, n, true, task.Unkept(unkept)); err != nil {
+		if err := w.search.halve(l, n, true, task.Unkept(unkept)); err != nil {
 			return err
 		}
 	}
@@ -61,16 +61,10 @@ func (w *Worker) searchTask(ctx context.Context, l *lease, unkept *state.EntryEr
 		w.cfg.Events.warning(fmt.Errorf("the task goes back to its last commit, to find the record behind this: %w", reason))
 		careful, exact = task.CarefulRecords, true
 	}
-	w.stopReading(l)
+	w.routes.leave(l, w.fetcher)
 	if err := l.drop(false); err != nil {
 		return err
 	}
 	l.careful, l.exact = careful, exact
 	return nil
-}
-
-// changelogOf names the changelog of a store.
-func (w *Worker) changelogOf(store string) string {
-	spec, _ := w.cfg.Graph.Store(store)
-	return spec.ChangelogTopic(w.cfg.ApplicationID)
 }

@@ -14,34 +14,39 @@ import (
 // readSilence is how long no more is said of a partition that cannot be read.
 const readSilence = 10 * time.Second
 
-// unreadable answers a failed read of records that are not gone.
-func (w *Worker) unreadable(err error) error {
+// A readTrouble says when it was last told that a partition cannot be read, by
+// Config.Elapsed. There is one entry for each partition at most.
+type readTrouble map[broker.TopicPartition]time.Duration
+
+// isNews reports whether trouble with a partition is to be told now, and takes it as
+// told then. The client tries more often.
+func (t *readTrouble) isNews(tp broker.TopicPartition, now time.Duration) bool {
+	if said, ok := (*t)[tp]; ok && now-said < readSilence {
+		return false
+	}
+	if *t == nil {
+		*t = readTrouble{}
+	}
+	(*t)[tp] = now
+	return true
+}
+
+// answer answers a failed read of records that are not gone.
+func (t *readTrouble) answer(err error, r routes, cfg *Config) error {
 	var trouble *broker.TroubledError
 	if errors.As(err, &trouble) {
-		w.warnOf(trouble)
+		if t.isNews(trouble.TopicPartition, cfg.Elapsed()) {
+			cfg.Events.warning(trouble)
+		}
 		return nil
 	}
 	var damage *broker.DamagedError
 	if errors.As(err, &damage) {
-		if r, ok := w.routes[damage.TopicPartition]; ok {
+		if r, ok := r[damage.TopicPartition]; ok {
 			return fmt.Errorf("task %s, behind offset %d: %w", r.lease.ID, r.lease.queues[r.input].polled, err)
 		}
 	}
 	return err
-}
-
-// warnOf passes on that a partition cannot be read, but not each time the client
-// has tried. There is one entry for each partition at most.
-func (w *Worker) warnOf(e *broker.TroubledError) {
-	now := w.cfg.Elapsed()
-	if said, ok := w.unread[e.TopicPartition]; ok && now-said < readSilence {
-		return
-	}
-	if w.unread == nil {
-		w.unread = map[broker.TopicPartition]time.Duration{}
-	}
-	w.unread[e.TopicPartition] = now
-	w.cfg.Events.warning(e)
 }
 
 // outrun answers a failed read. Records that are gone from under a task are no
@@ -51,7 +56,7 @@ func (w *Worker) warnOf(e *broker.TroubledError) {
 func (w *Worker) outrun(ctx context.Context, err error) error {
 	var gone *broker.GoneError
 	if !errors.As(err, &gone) {
-		return w.unreadable(err)
+		return w.trouble.answer(err, w.routes, &w.cfg)
 	}
 	if _, ok := w.routes[gone.TopicPartition]; !ok {
 		return nil

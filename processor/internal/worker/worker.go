@@ -9,8 +9,6 @@ import (
 	"github.com/millrace/millrace/processor/internal/broker"
 	"github.com/millrace/millrace/processor/internal/commit"
 	"github.com/millrace/millrace/processor/internal/group"
-	"github.com/millrace/millrace/processor/internal/partitioner"
-	"github.com/millrace/millrace/processor/internal/task"
 	"github.com/millrace/millrace/processor/internal/topics"
 )
 
@@ -36,25 +34,23 @@ type Worker struct {
 	group    *group.Offsets
 	restores restoreLine
 
-	leases []*lease // by task id
-	first  int      // see inTurn
+	leases leases
 	routes routes
 	slabs  messageSlabs
 
-	unread map[broker.TopicPartition]time.Duration // Config.Elapsed when it was last said; see warnOf
-	ends   broker.AsyncRequest[answer]             // see ask
-	purged broker.AsyncRequest[error]              // see purge
-	reread broker.AsyncRequest[topicsRead]         // see rereadLimits
+	note    memberNote
+	trouble readTrouble
+	ends    endsRequest
+	purge   purger
+	limits  topicLimits
+	times   timesTeller
+	search  search
 
 	lastPoll   time.Time
 	lastCommit time.Time
 	held       time.Time // see hold
 	undone     int       // commits in a row; see calmDown
 	lastLook   time.Time // see over
-	nextAsk    time.Time // see ask
-	lastPurge  time.Time
-	lastRead   time.Time // see rereadLimits
-	lastTimes  time.Time // see tellTimes
 	waiting    bool      // a task has records but waits for others
 	busy       bool      // the last turn left something to process
 	closing    bool
@@ -67,7 +63,9 @@ func New(cfg Config) (*Worker, error) {
 		return nil, fmt.Errorf("worker: %w", err)
 	}
 	cfg.Graph = cfg.Graph.Bind(cfg.ApplicationID)
-	return &Worker{cfg: cfg, routes: routes{}}, nil
+	w := &Worker{cfg: cfg, routes: routes{}}
+	w.note = memberNote{cfg.Storage, fmt.Sprintf("member-%d", cfg.Index), w.cfg.Events.warning}
+	return w, nil
 }
 
 // Run works until ctx ends, a bounded run is over, or something happens that
@@ -95,34 +93,6 @@ func (w *Worker) Run(ctx context.Context) error {
 	return w.shutdown(ctx)
 }
 
-// memberNote is where the worker's name in the group is kept between runs.
-func (w *Worker) memberNote() string { return fmt.Sprintf("member-%d", w.cfg.Index) }
-
-// noteMember keeps the worker's name in the group for its next incarnation.
-func (w *Worker) noteMember(id string) {
-	if err := w.cfg.Storage.SetNote(w.memberNote(), id); err != nil {
-		w.cfg.Events.warning(fmt.Errorf("a restart after a crash will have to wait for the session of member %q: %w", id, err))
-	}
-}
-
-// buryFormer takes the seat of a former incarnation out of the group, which
-// after a kill would hold on to its tasks until the session times out.
-func (w *Worker) buryFormer(ctx context.Context) {
-	former, err := w.cfg.Storage.Note(w.memberNote())
-	if err == nil && former != "" {
-		err = w.group.Leave(ctx, former, "a former incarnation has died")
-	}
-	if err != nil {
-		w.cfg.Events.warning(fmt.Errorf("a former incarnation keeps its tasks until its session ends: %w", err))
-	}
-}
-
-// drainAfter bounds what is on its way into Kafka from the end of ctx on, for the
-// worker may be waiting for it then. The caller calls what it returns.
-func (w *Worker) drainAfter(ctx context.Context) (stop func() bool) {
-	return context.AfterFunc(ctx, func() { time.AfterFunc(w.cfg.Drain, w.pipeline.Cut) })
-}
-
 // shutdown ends an orderly run.
 func (w *Worker) shutdown(ctx context.Context) error {
 	w.closing = true
@@ -132,8 +102,8 @@ func (w *Worker) shutdown(ctx context.Context) error {
 		errs = append(errs, w.commitAll(ctx))
 		timer.Stop()
 	}
-	for len(w.leases) > 0 {
-		errs = append(errs, w.end(w.leases[0], true))
+	for len(w.leases.all) > 0 {
+		errs = append(errs, w.end(w.leases.all[0], true))
 	}
 	w.leave()
 	return errors.Join(errs...)
@@ -158,7 +128,7 @@ func (w *Worker) leave() {
 		w.cfg.Events.warning(err)
 		return
 	}
-	w.noteMember("")
+	w.note.keep("")
 }
 
 // release lets go of whatever is still held. After a crash planted by a test it
@@ -171,37 +141,11 @@ func (w *Worker) release() {
 	if w.pipeline != nil {
 		w.pipeline.Close()
 	}
-	for _, l := range w.leases {
+	for _, l := range w.leases.all {
 		_ = l.Close(false) // nothing is lost: Kafka has everything
 	}
-	w.leases = nil
+	w.leases = leases{}
 	if w.fetcher != nil {
 		w.fetcher.Close()
 	}
-}
-
-// newTask builds a lease's task at the lease's positions.
-func (w *Worker) newTask(l *lease) error {
-	cfg := task.Config{
-		ID: l.ID, ApplicationID: w.cfg.ApplicationID, Version: w.cfg.Version,
-		Subtopology: l.Subtopology(), Stores: l.Stores, CatchUp: l.CatchUp(),
-		Partitions: w.catalog.SinkPartitions(w.cfg.Graph), Partition: partitioner.New(),
-		Tasks: w.catalog.Layout.Partitions[l.ID.Subtopology],
-		Skip:  l.skip, Careful: l.careful, Exact: l.exact, Limits: w.catalog.Limits(), MaxIdle: w.cfg.maxIdle(), Run: w.cfg.run(), LogicalNow: l.LogicalNow,
-		Wall:    w.cfg.Now().UnixMilli(),
-		Planted: w.cfg.Faults.Planted,
-	}
-	l.SetAside()
-	l.setLimits(w.catalog, w.cfg.ApplicationID)
-	for _, in := range l.Inputs {
-		cfg.Inputs = append(cfg.Inputs, task.Input{
-			Topic: in.Topic, TopicID: w.catalog.TopicID(in.Topic), Partition: in.Partition, Offset: in.Offset,
-			Watermark: in.Watermark, Highest: in.Highest, Upstream: in.Upstream, Formats: in.Formats, Notes: in.Notes, Failed: in.Failed, End: in.End, Finished: in.Finished,
-		})
-	}
-	t, err := task.New(cfg)
-	if err != nil {
-		return err
-	}
-	return l.run(t)
 }
