@@ -131,3 +131,27 @@ func TestARebalanceClosesATask(t *testing.T) {
 		t.Errorf("states %s", got)
 	}
 }
+
+// A task that is restored in the middle of a search goes on with it, and replays
+// until it has committed what the search began with.
+func TestASearchOutlivesARestore(t *testing.T) {
+	l := mergingLease(t)
+	l.slowDown(1)
+	l.until[0] = 7
+	next := l.task
+	if err := l.drop(false); err != nil || l.task != nil {
+		t.Fatalf("aborted: %v, task %p", err, l.task)
+	}
+	restored(t, l, next)
+	for _, c := range []struct {
+		reached int64
+		want    LifecycleState
+	}{{6, taskReplaying}, {7, taskRunning}} {
+		if err := l.settle(&task.Commit{Reached: []state.Input{{Offset: c.reached}, {}}, Failed: make([]task.Failed, 2), Formats: make([][]task.FormatNote, 2)}); err != nil {
+			t.Fatal(err)
+		}
+		if l.state != c.want {
+			t.Errorf("committed up to %d it is %v, want %v", c.reached, l.state, c.want)
+		}
+	}
+}
