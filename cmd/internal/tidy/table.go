@@ -16,6 +16,7 @@ const (
 	zap        = "go.uber.org/zap/..."
 	prometheus = "github.com/prometheus/..."
 	uuid       = "github.com/google/uuid"
+	datadriven = "github.com/cockroachdb/datadriven"
 )
 
 // Millrace returns the rules of this repository.
@@ -54,14 +55,15 @@ func table() []Package {
 		{Pattern: "windowing", Imports: []string{"state", "schemaregistry/serde"}},
 
 		{Pattern: "processor/internal/partitioner", Imports: []string{kgo}},
-		{Pattern: "processor/internal/assign"},
+		{Pattern: "processor/internal/scripttest", Imports: []string{datadriven}}, // for tests alone
+		{Pattern: "processor/internal/assign", Tests: []string{"processor/internal/scripttest"}},
 		{Pattern: "processor/internal/stack"},
 		{Pattern: "processor/internal/planted"},
 		{Pattern: "processor/internal/invariant"},
 		{Pattern: "processor/internal/steps"},
 		{Pattern: "processor/internal/graph", Imports: []string{"processor/internal/stack", "state", "windowing", "schemaregistry/serde"}},
 		{Pattern: "processor/internal/task", Imports: []string{"processor/internal/graph", "processor/internal/planted", "processor/internal/invariant", "state", "windowing"},
-			Tests: []string{"processor/stream", "processor/internal/partitioner"}}, // tests run topologies as users write them
+			Tests: []string{"processor/stream", "processor/internal/partitioner", "processor/internal/scripttest"}}, // tests run topologies as users write them
 		{Pattern: "processor/internal/broker", Imports: []string{kgo, kmsg, kerr}},
 		{Pattern: "processor/internal/group", Imports: []string{
 			"processor/internal/broker", "processor/internal/task", "processor/internal/assign", "state", kgo, kmsg, kerr,
