@@ -10,42 +10,6 @@ import (
 	"github.com/millrace/millrace/windowing"
 )
 
-func TestALiveTaskWaitsForWhatIsOnTheBroker(t *testing.T) {
-	for _, c := range []struct {
-		name    string
-		maxIdle int64
-		end     int64 // of the empty input
-		passed  int64 // ms
-		want    int
-	}{
-		{"never", -1, 5, 0, 1},
-		{"known to be there", 0, 5, 0, 0},
-		{"known to be at the end", 0, 0, 0, 1},
-		{"the wait is not over", 100, 0, 99, 0},
-		{"the wait is over", 100, 0, 100, 1},
-	} {
-		cfg := config(t, merged)
-		cfg.MaxIdle = c.maxIdle
-		x := newTask(t, cfg)
-		feed(t, x, 0, messages(0, "a"))
-		const now = 1_000_000
-		x.Elapse(now)
-		if _, err := x.Step(now, 10); err != nil { // begins to wait
-			t.Fatal(err)
-		}
-		if err := x.AtEnd(1, c.end, moment(now)); err != nil {
-			t.Fatal(err)
-		}
-		x.Elapse(now + c.passed)
-		if _, err := x.Step(now, 10); err != nil { // the wall clock stands
-			t.Fatal(err)
-		}
-		if got, _ := x.Weight(); got != c.want {
-			t.Errorf("%s: %d records processed, want %d", c.name, got, c.want)
-		}
-	}
-}
-
 func drifting(b *stream.Builder) {
 	in := stream.From(b, left, stream.Watermark(windowing.Ascending().MaxDrift(30*time.Millisecond)))
 	stream.To(in, out)
@@ -143,19 +107,6 @@ func TestTimeGoesNoFurtherThanIsProved(t *testing.T) {
 	}
 	if w := x.Time().Inputs[0].Watermark; w != 2_009_980 {
 		t.Errorf("asked again, the watermark is %d", w)
-	}
-}
-
-func TestMarkersMoveTheWatermark(t *testing.T) {
-	marked := left
-	marked.Marker = func(r *stream.Record[string, string]) (time.Time, bool) { return r.Time.Time(), r.Value == "mark" }
-	x := newTask(t, config(t, func(b *stream.Builder) {
-		stream.To(stream.From(b, marked, stream.Watermark(windowing.Punctuated())), out)
-	}))
-	feed(t, x, 0, messages(0, "a", "b", "mark", "c"))
-	step(t, x)
-	if w := prepare(t, x).Offsets[0].Watermark; w != 20 {
-		t.Errorf("the watermark is %d, not that of the marker", w)
 	}
 }
 

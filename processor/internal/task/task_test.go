@@ -2,7 +2,6 @@ package task_test
 
 import (
 	"errors"
-	"fmt"
 	"math"
 	"reflect"
 	"strings"
@@ -156,25 +155,6 @@ func TestPositionPassesGapsWithoutRecords(t *testing.T) {
 	}
 }
 
-func TestLowestTimeGoesFirst(t *testing.T) {
-	x := newTask(t, config(t, merged))
-	ms := func(topic string, times ...int64) (batch []graph.Message) {
-		for i, at := range times {
-			batch = append(batch, graph.Message{Value: fmt.Appendf(nil, "%s%d", topic, at), Offset: int64(i), Timestamp: at})
-		}
-		return batch
-	}
-	feed(t, x, 1, ms("r", 1, 5, 2, 9))
-	feed(t, x, 0, ms("l", 1, 3, 6))
-	if n := step(t, x); n != 7 {
-		t.Fatalf("%d of 7 records", n)
-	}
-	// Ties go by the order of the topics; r2 stands behind r5 in its partition.
-	if got, want := values(prepare(t, x), "out"), "l1 r1 l3 r5 r2 l6 r9"; got != want {
-		t.Errorf("got %s, want %s", got, want)
-	}
-}
-
 func TestBoundedTaskWaitsForEveryInputAndStopsAtTheEnd(t *testing.T) {
 	cfg := config(t, merged)
 	cfg.Run, cfg.LogicalNow = "run", 1_000_000
@@ -247,32 +227,6 @@ func TestTheTaskGoesOnWhileCommitsArePending(t *testing.T) {
 	}
 }
 
-func TestFailureAfterEffectsIsReplayedWithoutTheRecord(t *testing.T) {
-	for _, value := range []string{"bad", "panic"} {
-		cfg := config(t, counted)
-		x := newTask(t, cfg)
-		feed(t, x, 0, messages(0, "a", value, "b"))
-		_, err := x.Step(math.MaxInt64, 10)
-		scope, poison := task.Classify(err)
-		if scope != task.RecordScope || poison.Origin != (graph.Origin{Topic: "left", Offset: 1}) {
-			t.Fatalf("scope %v, %+v: %v", scope, poison, err)
-		}
-		cfg.Stores.Discard()
-		cfg.Skip = []task.Poison{poison}
-		x = newTask(t, cfg)
-		feed(t, x, 0, messages(0, "a", value, "b"))
-		step(t, x)
-		c := prepare(t, x)
-		if got := values(c, "out"); got != "a b" {
-			t.Errorf("out has %q", got)
-		}
-		if got := values(c, "dead"); got != value {
-			t.Errorf("the dead letter is %q", got)
-		}
-		checkAccounts(t, c)
-	}
-}
-
 func checkAccounts(t *testing.T, commit *task.Commit) {
 	t.Helper()
 	for id, c := range commit.Counters {
@@ -333,17 +287,6 @@ func TestWithoutAPolicyTheTaskFailsAndSaysWhere(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("the error does not mention %s: %v", want, err)
 		}
-	}
-}
-
-func TestWatermarkSurvivesTheTask(t *testing.T) {
-	cfg := config(t, merged)
-	cfg.Inputs[0].Watermark = 500
-	x := newTask(t, cfg)
-	feed(t, x, 0, messages(0, "a")) // at time 0
-	step(t, x)
-	if c := prepare(t, x); c.Offsets[0].Watermark != 500 {
-		t.Errorf("the watermark went back to %d", c.Offsets[0].Watermark)
 	}
 }
 
