@@ -79,7 +79,7 @@ func table() []Package {
 		{Pattern: "processor/internal/restore", Imports: []string{
 			"processor/internal/broker", "processor/internal/group", "processor/internal/topics",
 			"processor/internal/task", "processor/internal/graph", "processor/internal/planted", "state", kgo, kmsg, kerr,
-		}, Tests: []string{"schemaregistry/serde"}},
+		}, Tests: []string{"schemaregistry/serde", "processor/internal/scripttest"}},
 		{Pattern: "processor/internal/worker", Imports: []string{
 			"processor/internal/broker", "processor/internal/group", "processor/internal/topics", "processor/internal/commit", "processor/internal/restore",
 			"processor/internal/task", "processor/internal/graph", "processor/internal/assign", "processor/internal/partitioner",

@@ -55,6 +55,13 @@ func (r *rig) build(c *scripttest.Call) string {
 		}
 		lines = append(lines, fmt.Sprintf("%d: from %q, stores %q, to %q", sub.ID, sub.Sources, stores, sub.Sinks))
 	}
+	if len(lines) > 1 {
+		order := "restored in the order"
+		for _, sub := range r.topology.ReadersFirst() {
+			order += fmt.Sprintf(" %d", sub.ID)
+		}
+		lines = append(lines, order)
+	}
 	return strings.Join(lines, "\n")
 }
 
