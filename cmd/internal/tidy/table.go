@@ -67,7 +67,7 @@ func table() []Package {
 		{Pattern: "processor/internal/broker", Imports: []string{kgo, kmsg, kerr}},
 		{Pattern: "processor/internal/group", Imports: []string{
 			"processor/internal/broker", "processor/internal/task", "processor/internal/assign", "state", kgo, kmsg, kerr,
-		}},
+		}, Tests: []string{"processor/internal/scripttest"}},
 		{Pattern: "processor/internal/topics", Imports: []string{
 			"processor/internal/broker", "processor/internal/group", "processor/internal/task", "processor/internal/graph",
 			"state", "windowing", kgo, kadm, kmsg, kerr,

@@ -35,22 +35,30 @@ func balance(t *testing.T, b *balancer, members ...kmsg.JoinGroupResponseMember)
 // awards is balance with what is said beside.
 func awards(t *testing.T, b *balancer, members ...kmsg.JoinGroupResponseMember) map[string]award {
 	t.Helper()
-	mb, _, err := b.MemberBalancer(members)
+	out, err := awardsOf(b, members)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return out
+}
+
+func awardsOf(b *balancer, members []kmsg.JoinGroupResponseMember) (map[string]award, error) {
+	mb, _, err := b.MemberBalancer(members)
+	if err != nil {
+		return nil, err
+	}
 	plan, err := mb.(kgo.GroupMemberBalancerOrError).BalanceOrError(map[string]int32{"a": 2, "b": 2, "c": 2, "y": 2, "z": 2})
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	out := map[string]award{}
 	for _, a := range plan.IntoSyncAssignment() {
 		if _, err := b.ParseSyncAssignment(a.MemberAssignment); err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 		out[a.MemberID] = award{b.assignment(), b.word()}
 	}
-	return out
+	return out, nil
 }
 
 // A task moves in two rounds, whole: first its owner gives it up, then the other
