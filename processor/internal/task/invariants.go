@@ -43,9 +43,12 @@ func (t *Task) mustGoOn(c *Commit) {
 }
 
 // mustStandAt is I2: a store that was just written stands at the offsets of the
-// commit that it was written for.
+// commit that it was written for. While another one is brought up a store is set aside.
 func (t *Task) mustStandAt(c *Commit) {
 	for _, spec := range t.cfg.Subtopology.Stores {
+		if !t.cfg.Subtopology.Owns(spec.Name) {
+			continue
+		}
 		p, ok := t.cfg.Stores.Position(spec.Name)
 		for _, want := range c.Reached {
 			at := slices.IndexFunc(p.Inputs, func(in state.Input) bool { return in.Topic == want.Topic && in.Partition == want.Partition })
