@@ -48,6 +48,9 @@ var noClosing = Closing{Watermark: math.MinInt64, Below: math.MinInt64}
 // Position is what one store reflects, and what its bytes mean. It is written with each commit into the store's own
 // changelog, and into the engine in the same atomic write as the state. So it does not depend on which other stores a
 // version of the application has, and a store that was away for a while still says how far it had followed.
+//
+// Rejected: one record for all stores of a task, in the changelog of the first by name. A version that added a store
+// before it found an older position there.
 type Position struct {
 	// Inputs are how far the task had processed its source partitions, in its own order.
 	Inputs []Input

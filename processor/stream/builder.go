@@ -56,39 +56,50 @@ type Builder struct{ graph *graph.Builder }
 // New starts a topology; name is shown where the topology is described.
 func New(name string) *Builder { return &Builder{graph: graph.NewBuilder(name)} }
 
-// SkipErrors has records that cannot be decoded or processed counted and
-// dropped. The default is that the application stops and keeps its offset, and
-// so it does, whatever is set, where user code fails and no record is to blame:
-// what fails behind windows or a table when they send at their own time, as a
-// window closes or at a commit, must be filtered out before the operator that
-// refuses it. A result that its topic would refuse (see To) is covered then too.
+// SkipErrors has records that fail counted and dropped: those that cannot be
+// decoded or processed, and those whose result its topic would refuse (see To).
+// The default is that the application stops and keeps its offset.
 //
-// What Suppress sends is covered whenever it leaves: it comes of no record, so a
-// change over which user code fails is dropped itself, with all that it did, and is
-// counted at the operator that failed. The record that has made room for it, or has
-// let the time pass, goes on.
+// What Suppress sends comes of no record, so where user code fails over it the
+// change itself is dropped, with all that it did, and is counted at the operator
+// that failed. The record that has made room for it, or has let the time pass,
+// goes on.
+//
+// Whatever is set, the application stops where user code fails and no record is
+// to blame: behind windows or a table when they send at their own time, as a
+// window closes or at a commit. What would fail there must be filtered out
+// before the operator that refuses it. A result that its topic would refuse is
+// covered then too.
 func (b *Builder) SkipErrors() { b.graph.SetPolicy(graph.ErrorPolicy{OnError: graph.Skip}) }
 
-// DeadLetter has records that cannot be decoded or processed sent to topic, in
-// the same transaction as everything else, with the original key, value,
-// headers and timestamp and with headers that say what happened. With also,
-// records dropped for those reasons are sent there too, once for each operator that
-// drops them: others may have taken the record, so who sends such letters back has it
-// counted twice there. A record that had effects
-// before it failed leaves none, but for its time: that has moved the time of its
-// partition as any record's does. User code that fails as a window closes or at a commit stops the application,
-// as with SkipErrors; of what Suppress sends the change itself is the dead letter, with
-// its key and value as they are kept. Build refuses a topic without a name and one that the
-// application reads.
+// DeadLetter has records that fail, as in SkipErrors, sent to topic. The letter is
+// in the same transaction as everything else. It has the original key, value,
+// headers and timestamp, and headers that say what happened.
 //
-// A dead letter always gets out: where the topic does not take it as it is, long
-// headers are cut, then key and value are replaced by the hex SHA-256 of their
-// bytes (header __millrace.errors.payload); its time is brought into the bounds
-// of the topic (the original is in __millrace.errors.timestamp); and where the
-// topic is compacted a record without a key gets "topic-partition-offset" (header
-// __millrace.errors.key). The headers of an earlier failure are replaced, but for
-// the numbers in __millrace.errors.first.failed.at and
-// __millrace.errors.timestamp, and __millrace.errors.attempts counts up.
+//   - With also, records that are dropped for those reasons are sent there too,
+//     once for each operator that drops them. Another operator may have taken the
+//     record, so who sends such a letter back has it counted there twice.
+//   - A record that had effects before it failed leaves none. Only its time stays:
+//     that has moved the time of its partition as any record's does.
+//   - Of what Suppress sends the change itself is the dead letter, with its key
+//     and value as they are kept.
+//   - User code that fails as a window closes or at a commit stops the
+//     application, as with SkipErrors.
+//   - Build refuses a topic without a name, and one that the application reads.
+//
+// A dead letter always gets out. Where its topic does not take it as it is
+//
+//   - long headers are cut;
+//   - then key and value are replaced by the hex SHA-256 of their bytes (header
+//     __millrace.errors.payload);
+//   - its time is brought into the bounds of the topic (the original is in
+//     __millrace.errors.timestamp);
+//   - in a compacted topic a record without a key gets
+//     "topic-partition-offset" (header __millrace.errors.key).
+//
+// A letter that fails again has the headers of its last failure. Only the numbers
+// in __millrace.errors.first.failed.at and __millrace.errors.timestamp stay, and
+// __millrace.errors.attempts counts up.
 //
 // The headers, in UTF-8, numbers in decimal; those of KIP-1034 keep its names.
 // Texts have 256 bytes at most, or as many as are said, and what is no UTF-8

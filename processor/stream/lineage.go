@@ -46,11 +46,14 @@ func (s Stream[K, V]) fits(operator string, keys serde.Serde[K]) {
 // one window for several: a sum over counts that came as 1, 2 and 3 is 6.
 //
 // That is right where the updates are what is asked about, such as how often a
-// result was corrected. How many there are depends on the emission: behind
-// OnUpdate it follows from the log, behind OnCommit, which is what windows and
-// tables do by default, it depends on when commits come and is not the same in a
-// replay. Tombstones are no records to what groups them, and are dropped. On
-// final results EachUpdate changes nothing. It adds no operator.
+// result was corrected. How many there are depends on the emission:
+//
+//   - after OnUpdate it follows from the log;
+//   - after OnCommit, which is what windows and tables do by default, it depends
+//     on when commits come, and is not the same in a replay.
+//
+// Tombstones are no records to what groups them, and are dropped. On final
+// results EachUpdate changes nothing. It adds no operator.
 func EachUpdate[K, V any](s Stream[K, V]) Stream[K, V] {
 	s.updates = ""
 	return s

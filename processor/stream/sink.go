@@ -19,14 +19,18 @@ import (
 // Build refuses a windowing.KeySerde or SessionKeySerde that does not fit the
 // windows the keys are of, as far as it knows them.
 //
-// What the topic would refuse is not sent: a record that is too large for it
-// (max.message.bytes), whose time is outside of its bounds
-// (message.timestamp.after.max.ms, by default 1 h from Kafka 4 on, and
-// before.max.ms), or that has no key where the topic is compacted. That is a
-// failure of the record it comes of, counted as refused, and the error policy
-// says what becomes of it. A result that comes of no record, as when a window
-// closes, is counted at the sink and skipped or sent to the dead-letter topic
-// itself.
+// What the topic would refuse is not sent:
+//
+//   - a record that is too large for it (max.message.bytes);
+//   - one whose time is outside of its bounds
+//     (message.timestamp.after.max.ms, by default 1 h from Kafka 4 on, and
+//     before.max.ms);
+//   - one without a key where the topic is compacted.
+//
+// That is a failure of the record it comes of, counted as refused, and the error
+// policy says what becomes of it. A result that comes of no record, as when a
+// window closes, is counted at the sink, and is skipped or sent to the
+// dead-letter topic itself.
 func To[K, V any](s Stream[K, V], topic Topic[K, V], opts ...Option) {
 	if topic.Key == nil {
 		topic.Key = s.key

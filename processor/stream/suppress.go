@@ -10,22 +10,29 @@ import (
 	"github.com/millrace/millrace/windowing"
 )
 
-// Suppress thins out the changes of a table or of windows: it holds back what
-// is sent for a key until the time limit after the first change, and then sends
-// the latest, with its own time; earlier where room is short and the
-// suppression says so. Tombstones are changes too. What waits is kept in the
-// store it is named after, so nothing is lost or sent twice over a restart. It
-// is Kafka Streams' suppress(untilTimeLimit); for untilWindowCloses use
-// windowing.OnClose.
+// Suppress thins out the changes of a table or of windows. It holds back what is
+// sent for a key until the time limit after the first change, and then sends the
+// latest, with its own time. Where room is short it sends earlier, if the
+// suppression says so. Tombstones are changes too.
 //
-// Time is what arrives here: behind windows the watermark is behind the
-// records' by their grace, and so is the end of the limit.
+// Example, limit 10 s: k=1 at 0 s, k=2 at 4 s. When the watermark is at 10 s,
+// k=2 is sent, with the time 4 s.
 //
-// A change that leaves comes of no record, for the one that is being processed then
-// may only have made room for it. So it leaves after that record, and user code
-// that sees it finds no origin in its Context. If it is refused or user code behind
-// fails over it, the change itself is counted there and dropped, with all that it
-// did, and is the dead letter (see Builder.DeadLetter).
+// What waits is kept in the store it is named after, so nothing is lost or sent
+// twice over a restart. It is Kafka Streams' suppress(untilTimeLimit); for
+// untilWindowCloses use windowing.OnClose.
+//
+// Time is what arrives here: after windows the watermark is later than the
+// records by their grace, and so is the end of the limit.
+//
+// A change that leaves comes of no record: the one that is being processed then
+// may only have made room for it. So
+//
+//   - it leaves after that record, and user code that sees it finds no origin in
+//     its Context;
+//   - where it is refused, or user code fails over it, the change itself is
+//     counted there and dropped, with all that it did, and is the dead letter
+//     (see Builder.DeadLetter).
 //
 // The changes should be sent with Emit(windowing.OnUpdate). With OnCommit the
 // limit begins with the first change that happens to be there at a commit.

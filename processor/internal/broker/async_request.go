@@ -9,6 +9,10 @@ package broker
 //
 // Always: one at a time, and none outlives the client that it asks by more than
 // the client takes to be closed.
+//
+// Rejected: to ask on the worker's goroutine, and to put the next question off
+// for ten times as long as one took in vain. A link that was held up for 16 s
+// then cost 160 s without idle partitions.
 type AsyncRequest[T any] struct {
 	out  chan T // holds one, so that nobody waits to hand it over
 	away bool

@@ -18,6 +18,10 @@ const (
 // decodes a batch into, and where they return once the batch was handed to its
 // task. They are most of what a fetch would otherwise leave to the garbage
 // collector. The client calls it from goroutines of its own.
+//
+// Rejected: to leave records to the collector, whose share of the CPU of a
+// windowed count was 12 % so, and is 6 % with the pool. A larger GOGC instead:
+// 200 halves the 8 % that it takes of a stateless map, for 45 % more memory.
 type recordPool struct {
 	mu   sync.Mutex
 	free [32][][]kgo.Record // by the power of two of their capacity

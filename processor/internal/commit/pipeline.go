@@ -33,6 +33,14 @@ const commitTimeout = 60 * time.Second
 // committed after one that was not: what follows a failure is aborted, until the
 // worker has seen all of it and calls Reset. An aborted transaction was the base
 // of everything after it.
+//
+// Rejected: one transactional id for both commits. A transaction that is begun
+// right after another waits in the broker, up to 100 ms, until the markers of
+// the first are written.
+//
+// Rejected: to send outputs while the interval runs. A transaction would be
+// open all the time: a record that fails would undo every task of the worker,
+// and a killed process would always hold back the readers of its sinks.
 type Pipeline struct {
 	commits [depth]WorkerCommit
 	turn    int // the commit to be used next; the worker's

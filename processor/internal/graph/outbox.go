@@ -16,6 +16,9 @@ const outboxChunksKept = 256
 // values are encoded straight into chunks of memory that are used again for
 // later commits, so that a record costs no allocation. It belongs to one task;
 // nobody else touches it.
+//
+// Rejected: to keep memory for one commit only. While others were pending
+// slices grew anew, which took 8 % of a stateless map.
 type Outbox struct {
 	outs  []Out
 	bytes int

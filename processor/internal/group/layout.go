@@ -118,11 +118,13 @@ func (l *Layout) circle(t assign.Task, seats []seat, needs func(assign.Task) []s
 }
 
 // contested are the tasks that several members say they run, none of them with a
-// later generation than the others. A member that was thrown out, and has joined
-// again without having been told what became of its tasks, can claim them as
-// freshly as their owner does, and the client's own adjustment then lets a task
-// go from one to the other without a revocation in between. Such tasks are given
-// to nobody in this round, so that all claimants give them up first.
+// later generation than the others. They are given to nobody in this round, so
+// that all claimants give them up first.
+//
+// Example: A is thrown out, B gets its task, and A joins again without having
+// been told. A claims the task as freshly as B does. The client's own adjustment
+// would then let it go from B to A without a revocation in between, and both
+// would run it.
 func (l *Layout) contested(members []assign.Member) map[assign.Task]bool {
 	newest, contested := map[assign.Task]int32{}, map[assign.Task]bool{}
 	for _, m := range members {

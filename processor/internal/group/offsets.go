@@ -12,9 +12,14 @@ import (
 	"github.com/millrace/millrace/processor/internal/broker"
 )
 
-// A Offsets asks for and writes the committed offsets by hand, for the Offsets client
+// Offsets asks for and writes the committed offsets by hand, for the group client
 // knows only its own idea of positions. It is stateless and may be used by any
 // goroutine.
+//
+// Rejected: kgo's GroupTransactSession. It commits and rewinds to polled
+// positions, so records in a task's queue would be lost; it swallows callbacks;
+// and it couples the transaction to one consumer, which excludes two
+// alternating transactional ids.
 type Offsets struct {
 	name   string
 	client *kgo.Client

@@ -9,7 +9,7 @@ import (
 	"github.com/millrace/millrace/processor/internal/task"
 )
 
-// Evidence decides which topics are an application's. The name alone cannot:
+// evidence decides which topics are an application's. The name alone cannot:
 // app-2-x-changelog is the changelog of store 2-x of application app, or of
 // store x of application app-2.
 //
@@ -20,6 +20,10 @@ import (
 // can be nobody else's a human is asked, for another version may have made it.
 // Without both, a topic is taken only for a reason that cannot be wrong; one that
 // belongs to a longer group id is left alone, and about the rest a human is asked.
+//
+// Rejected: the prefix alone, as Kafka Streams' tool does, for it deletes the
+// state of app-2 with that of app. The groups that exist alone, for a group
+// that nobody has used for a week is no more, and its changelog still is.
 type evidence struct {
 	id string
 	// exact are the names that are known, with the reason; nil if none are.

@@ -40,16 +40,18 @@ type Restoration struct {
 // goroutine of its own, so that the worker goes on with the tasks it has. A
 // TaskState travels to it and back; in between nobody else touches it.
 //
-// The order of the steps is the proof that nothing is missed. First the stable
-// offsets: from then on the transaction of a former owner is decided, and what
-// it committed lies below an end of the changelog that is asked for
-// afterwards. That end must be the one that counts open transactions, for the
-// markers of a decided one may still be on their way; the reader waits for
-// them.
+// The order of the steps is the proof that nothing is missed:
 //
-// A state that does not fit the offsets is thrown away only if these still hold:
-// a worker that was thrown out of the group learns of it with its next heartbeat,
-// and until then the next owner may have gone on.
+//   - First the stable offsets. From then on the transaction of a former owner is
+//     decided, and what it committed lies below any end of the changelog that is
+//     asked for later.
+//   - Then that end, with open transactions counted. The markers of a decided one
+//     may still be on their way, and the reader waits for them.
+//
+// A state that does not fit the offsets is thrown away only if these still hold.
+// Else it may be the offsets that are old: a worker that was thrown out of the
+// group learns of it with its next heartbeat, and until then the next owner may
+// have gone on.
 type Restorer struct {
 	Deliveries chan Delivery // one for each order, for the worker
 	Notes      chan error    // warnings, for the worker to pass on; lost when too many

@@ -16,6 +16,9 @@ import (
 //
 // Always, when it comes back: the stores reflect the committed offsets in its
 // inputs, and nothing else.
+//
+// Rejected: to let the whole lease travel, with a comment that says which
+// fields the restorer leaves alone.
 type TaskState struct {
 	ID     task.ID
 	Sub    *graph.Subtopology

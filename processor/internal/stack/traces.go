@@ -13,6 +13,9 @@ const tracesKept = 8
 // Traces takes traces down and knows the last ones. To find names for the addresses
 // costs more than all else that a panic does, and where user code panics over every
 // hundredth record it is always from the same few places. It belongs to one goroutine.
+//
+// Rejected: to look the names up at each panic, which then cost 33 us of CPU
+// with its dead letter instead of 8.
 type Traces struct {
 	known [tracesKept]*Told
 	next  int // to be forgotten

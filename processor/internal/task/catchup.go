@@ -9,9 +9,12 @@ import (
 
 // A CatchUp makes a task bring up what was away while another version of the
 // application went on without it: stores, and repartition topics that were not
-// written. The task then runs the operators that own these, and what is before and
-// behind them, from where they stopped to where all the others are, as if they had
-// been there: what these operators send is sent, for nobody has sent it.
+// written. The task runs the operators that own these, and what is before and
+// after them, from where they stopped to where all the others are.
+//
+// Example: store n stopped at offset 10, the others are at 15. The operators around
+// n run over 10 to 14 as if they had been there, and what they send is sent, for
+// nobody has sent it.
 //
 // Always: the offsets that are committed meanwhile are those of the task itself,
 // Held, unchanged. How far the stores have come is in their own positions, and in

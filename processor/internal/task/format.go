@@ -10,12 +10,15 @@ import (
 )
 
 // What the records of a repartition topic are written in (graph.Format) may change
-// while records are under way, and while tasks of two versions write. A reader
-// compares the hash that each record carries with the last one it has taken; only
-// where they differ it looks further: for the words that the hash stands for, which
-// came with a control record, or are what an earlier owner of the task has met and
-// put into the metadata of its offset. A format that it does not read, or has no
-// words for, is refused before the record is decoded.
+// while records are under way, and while tasks of two versions write.
+//
+//   - A reader compares the hash that each record carries with the last one it has
+//     taken. Only where they differ it looks further.
+//   - Then it needs the words that the hash stands for. They came with a control
+//     record; or an earlier owner of the task has met them and has put them into
+//     the metadata of its offset.
+//   - A format that it does not read, or has no words for, is refused before the
+//     record is decoded.
 
 // ErrFormat says that another version of the application has written a record of a
 // repartition topic in a format that this one does not read.
@@ -40,6 +43,11 @@ type heard struct {
 // formats is what an input that reads a repartition topic knows of its records.
 //
 // Always: taken is the hash of a format that is read.
+//
+// Rejected: the formats as a trait of the stores behind the topic, for a reader
+// may have none; the words in each record's stamp, for they are longer than
+// most records; notes on them beside the offsets of those that write, for these
+// forget the version before the last.
 type formats struct {
 	own   *graph.Format
 	heard []heard // the latest first

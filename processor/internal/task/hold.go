@@ -9,6 +9,10 @@ import (
 
 // A hold says why an input with waiting records is not read, or why the others
 // wait for one without.
+//
+// Rejected: to take the time of the last record for that of an input, and to
+// let a task wait with the input it chose. One that went on far ahead of its
+// own last record was then the slowest, and waited for the one it held.
 type hold struct {
 	ceiling windowing.EventTime // its time is not to run ahead of this
 	aligned bool                // ceiling is set

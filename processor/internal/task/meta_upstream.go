@@ -14,12 +14,21 @@ import (
 //
 //	count (uvarint) | width (1) | lowest (8) | ended at (8) | for each task a bit, set if it has ended | for each other task, width bytes: 0 if it was not heard, else 1 + its watermark - lowest
 //
-// Numbers are big-endian, the first bit is the lowest of the first byte. Of those
-// that have ended only the highest watermark counts, and all of them get it back.
-// Where the room is too small the width is 0: who has ended is kept, and the
-// others are as if they were not heard. Where even that is too much, nothing is
-// written. Up to upstreamFits tasks fit in any case; more than that say again from
-// time to time what they have said; see Task.tellsAgain.
+// Numbers are big-endian, the first bit is the lowest of the first byte. Example:
+// three tasks at 1000, 1300 and, ended, 5000 are count 3, width 2, lowest 1000,
+// ended at 5000, bits 100, and 1 and 301 in two bytes each.
+//
+//   - Of those that have ended only the highest watermark counts, and all of them
+//     get it back.
+//   - Where the room is too small the width is 0: who has ended is kept, and the
+//     others are as if they were not heard.
+//   - Where even that is too much, nothing is written.
+//   - Up to upstreamFits tasks fit in any case. More than that say again from time
+//     to time what they have said; see Task.tellsAgain.
+//
+// Rejected: to leave the list out where it is too long. A bounded run then
+// never ended when its reader was restored, and a live reader waited until
+// every upstream task had moved.
 const (
 	upstreamFits  = 200     // with a run's name of any length and all notes beside them
 	upstreamLimit = 1 << 16 // as in a stamp

@@ -17,14 +17,29 @@ const CarefulRecords = 1 << 20
 
 // A savepoint is what it takes to take one record back, as if it had never come,
 // although it has had effects: it has written, counted, or changed a value of the
-// state in place before it failed. A task that is not careful sets none and pays
-// nothing; a failure after effects then costs an abort, and the replay is careful.
-// For a result that was held back one is set always: it comes of no record, so no
-// replay could be told to be careful with it.
+// state in place before it failed.
 //
-// Always: a savepoint is set before a record, or such a result, goes down the graph
-// and is gone when it has come through. There is one at a time: what a record leaves
-// no room for leaves after it, and what fires afterwards is not part of it.
+// A task that is not careful sets none and pays nothing. A failure after effects
+// then costs an abort, and the replay is careful. For a result that was held back
+// one is always set: it comes of no record, so no replay could be told to be
+// careful with it.
+//
+// Always: a savepoint is set before a record, or such a result, goes down the
+// graph, and is gone when it has come through. There is one at a time: what a
+// record leaves no room for leaves after it. What fires afterwards is not part of
+// it.
+//
+// Rejected: a skip list, and a replay that commits record by record. It went at
+// 320 records/s where 1 % panicked.
+//
+// Rejected: to take in all nodes and stores of the task. With 60 stores a count
+// took 556 ns a record so, and takes 333 ns where only those are noted that the
+// record comes to; 284 ns without a savepoint.
+//
+// Rejected: to send what a suppression has no room for while the record is
+// processed, marked as of another. User code that failed over it was the
+// record's failure, so it was held again, and each record that came was a dead
+// letter for it.
 type savepoint struct {
 	left   int // records for which one is to be set
 	set    bool

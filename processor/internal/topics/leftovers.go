@@ -19,23 +19,31 @@ import (
 )
 
 // Leftovers are what an earlier life of the application has left in a repartition
-// topic: the group was deleted, or its offsets have expired, and the topic was kept, perhaps
-// since the version that ran then did not know it. Whoever reads it from its
-// beginning counts all of them again, for what feeds it begins again too.
+// topic: the group was deleted, or its offsets have expired, and the topic was
+// kept, perhaps since the version that ran then did not know it. Who reads them
+// from the beginning counts all of them again, for what feeds the topic begins
+// again too.
 //
-// What tells them is that a task that writes there notes the topic with its
-// offsets, in the transaction of its first records (task.Note). So where no task
-// has, and nobody has an offset in the topic, what is in it is of an earlier life.
-// Ends are asked before offsets, so that no record is taken for one whose note only
-// came a moment later. This is looked at before the group is joined, by every
-// member: nobody writes there before one has looked.
+// How they are told from records that count: a task that writes into the topic
+// notes it with its offsets (task.Note), in the transaction of its first records.
+// So where no task has such a note, and nobody has an offset in the topic, what
+// is in it is of an earlier life. Ends are asked before offsets: a record whose
+// note came a moment later is then beyond the end. Every member looks before it
+// joins the group, and nobody writes before one has looked.
 //
-// With at-least-once a record may be there before its offset is, so nothing is
-// certain, and nothing is done. Nor is anything deleted where a changelog says that
-// an earlier life is not over: then the offsets alone are lost, the start is going to
-// be refused, and who restores them needs the records. And the name of a topic can be
-// read in two ways: app-2-x-repartition is x of app-2, or 2-x of app. Where there is a
-// group of the other reading the start is refused.
+// Nothing is deleted
+//
+//   - with at-least-once: a record may be there before its offset is, so nothing
+//     is certain;
+//   - where a changelog says that the earlier life is not over. Then only the
+//     offsets are lost, the start is going to be refused, and who restores them
+//     needs the records;
+//   - where the topic may be another application's: app-2-x-repartition is x of
+//     app-2, or 2-x of app. Where there is a group of the other reading the start
+//     is refused.
+//
+// Rejected: to refuse the start. What an aborted transaction has left looks the
+// same from outside, so the first start after a crash would have been refused.
 type Leftovers struct {
 	cfg     Config
 	client  *kgo.Client

@@ -13,6 +13,11 @@ import (
 // backlog of the client's records, then, copied in batches just before they are
 // processed, messages that were lent to the task. It belongs to the worker's
 // goroutine.
+//
+// Rejected: to poll only as much as a turn processes. The client asks the
+// broker for more when nothing it has is left, so with polls of 2,000 records
+// the core stood idle for 15 % of the time: 1.55 M records/s of a windowed
+// count, and 2.05 M since all that was fetched is taken at once.
 type queue struct {
 	polled  int64 // behind what was fetched
 	paused  bool

@@ -5,6 +5,9 @@ import "github.com/cockroachdb/pebble/v2"
 // finder reads single keys. Pebble's Get opens every table on its way anew. Between two writes nothing changes, so who
 // reads many keys there can share one iterator, which keeps them open and costs a fifth less for each key. It sees
 // the database as it was when it was made, and holds on to old tables, so it goes before the next write.
+//
+// Rejected: Get for each key, 108 k records/s over 10 M keys in 256 MiB, and 123 k with the iterator. An iterator as it
+// is by default, which passes over the filters of the lowest level: 123 k, and 134 k with them.
 type finder struct {
 	it   *pebble.Iterator // nil until enough keys were read
 	gets int              // since the last write
