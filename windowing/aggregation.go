@@ -1,6 +1,9 @@
 package windowing
 
-import "github.com/millrace/millrace/state"
+import (
+	"github.com/millrace/millrace/state"
+	"github.com/millrace/millrace/windowing/internal/grid"
+)
 
 // Aggregation keeps one value per key and window in a window store, and decides what is late, what is due and what is
 // sent on. It holds no state of its own that is not in the store or follows from it: made anew over the same store,
@@ -23,11 +26,11 @@ type Aggregation[A any] struct {
 	emit    func(win Window, key []byte, v *state.Timestamped[A], at EventTime) error
 
 	// The windows in plain numbers, for the hot path.
-	grid             grid
+	grid             timeGrid
 	size, step, hold int64     // ms; hold is size plus grace
 	reach            int64     // ms from the last window of a time back to the first it can be in
 	whole            EventTime // a last window from here on has reach before it
-	current          EventTime // grid.last of the record before
+	current          EventTime // grid.Last of the record before
 	lowest           EventTime // first start that is a time
 	eager            bool      // a change may have to be sent before the window closes
 
@@ -60,11 +63,11 @@ func NewAggregation[A any](w Windows, store *state.WindowStore[state.Timestamped
 	emit func(win Window, key []byte, v *state.Timestamped[A], at EventTime) error,
 ) *Aggregation[A] {
 	a := &Aggregation[A]{windows: w, store: store, add: add, emit: emit, grid: w.grid(), kind: w.membership()}
-	a.size, a.step, a.lowest = a.grid.size, a.grid.step, a.grid.lowest()
+	a.size, a.step, a.lowest = a.grid.Size, a.grid.Step, a.grid.Lowest()
 	a.current = a.lowest // a start, which 0 need not be
-	a.hold = a.size + a.grid.grace
+	a.hold = a.size + a.grid.Grace
 	a.reach = (a.size - 1) / a.step * a.step
-	a.whole = plus(EventTime(a.grid.offset), a.reach)
+	a.whole = grid.Plus(EventTime(a.grid.Offset), a.reach)
 	a.eager = w.emit == OnUpdate || w.emit == OnTime || w.early != 0
 	a.final, a.dirty = a.emitFinal, a.emitDirty
 	c, ok := store.Closing()
@@ -93,7 +96,7 @@ func (a *Aggregation[A]) Add(key []byte, ts, judged EventTime) (late bool, err e
 	ts = max(ts, a.lowest)
 	last := a.current
 	if uint64(ts)-uint64(last) >= uint64(a.step) {
-		last = a.grid.last(ts)
+		last = a.grid.Last(ts)
 		a.current = last
 	}
 	start := last
@@ -101,7 +104,7 @@ func (a *Aggregation[A]) Add(key []byte, ts, judged EventTime) (late bool, err e
 		start = a.first(ts, last)
 	}
 	for late = true; ; start += EventTime(a.step) {
-		if start >= a.below && judged < plus(start, a.hold) {
+		if start >= a.below && judged < grid.Plus(start, a.hold) {
 			late = false
 			if err := a.addTo(start, key, ts); err != nil {
 				return false, err
@@ -113,10 +116,10 @@ func (a *Aggregation[A]) Add(key []byte, ts, judged EventTime) (late bool, err e
 	}
 }
 
-// first is grid.first, without a division where time is well beyond the offset.
+// first is grid.First, without a division where time is well beyond the offset.
 func (a *Aggregation[A]) first(ts, last EventTime) EventTime {
 	if last < a.whole {
-		return a.grid.first(ts)
+		return a.grid.First(ts)
 	}
 	first := last - EventTime(a.reach)
 	if int64(ts-first) >= a.size {
@@ -138,7 +141,7 @@ func (a *Aggregation[A]) addTo(number EventTime, key []byte, ts EventTime) error
 	}
 	if number < a.earliest {
 		a.earliest = number
-		a.due = min(a.due, plus(number, a.hold))
+		a.due = min(a.due, grid.Plus(number, a.hold))
 	}
 	if !a.eager {
 		return nil
@@ -154,7 +157,7 @@ func (a *Aggregation[A]) addKind(key []byte, ts, judged EventTime) (late bool, e
 	}
 	late = true
 	for _, win := range all {
-		if number := win.End - 1; number >= a.below && judged < plus(number, a.hold) {
+		if number := win.End - 1; number >= a.below && judged < grid.Plus(number, a.hold) {
 			late = false
 			if err := a.addTo(number, key, ts); err != nil {
 				return false, err
@@ -166,7 +169,7 @@ func (a *Aggregation[A]) addKind(key []byte, ts, judged EventTime) (late bool, e
 
 // changed does what a change asks for before its window closes.
 func (a *Aggregation[A]) changed(number EventTime, key []byte, v *state.Timestamped[A]) error {
-	end := plus(number, a.size)
+	end := grid.Plus(number, a.size)
 	switch {
 	case a.windows.emit == OnUpdate:
 		return a.emit(a.window(number), key, v, EventTime(v.Time))
@@ -187,7 +190,7 @@ func (a *Aggregation[A]) window(number EventTime) Window {
 	if a.kind != nil {
 		return a.kind.ending(number)
 	}
-	return a.grid.window(number)
+	return Window{Start: number, End: a.grid.End(number)}
 }
 
 // Due is the lowest merged watermark at which Advance has something to do; MaxTime if there is none below it.
@@ -203,12 +206,12 @@ func (a *Aggregation[A]) passing(merged EventTime) EventTime {
 	if merged == NoTime || merged == MaxTime {
 		return merged
 	}
-	if open := plus(merged, -a.grid.grace); a.windows.emit == OnClose || a.windows.emit == OnTime {
+	if open := grid.Plus(merged, -a.grid.Grace); a.windows.emit == OnClose || a.windows.emit == OnTime {
 		return open
 	} else if a.kind != nil {
 		return max(a.passed, a.kind.start(open))
 	}
-	return a.grid.openFrom(merged)
+	return a.grid.OpenFrom(merged)
 }
 
 // findDue finds the earliest window in the store, and when something is to be done, at a merged watermark.
@@ -217,11 +220,11 @@ func (a *Aggregation[A]) findDue(merged EventTime) {
 	starts := a.store.Starts()
 	if len(starts) > 0 {
 		a.earliest = EventTime(starts[0])
-		a.due = plus(a.earliest, a.hold)
+		a.due = grid.Plus(a.earliest, a.hold)
 	}
 	if a.windows.emit == OnTime {
 		for _, s := range starts {
-			if end := plus(EventTime(s), a.size); end > merged {
+			if end := grid.Plus(EventTime(s), a.size); end > merged {
 				a.due = min(a.due, end)
 				break
 			}

@@ -1,5 +1,7 @@
 package windowing
 
+import "github.com/millrace/millrace/windowing/internal/grid"
+
 // Channel is the time of one sequence of records that is read in order: a source partition. It belongs to the task
 // that reads the partition, and is a few words that may be copied while nothing was observed.
 //
@@ -48,7 +50,7 @@ func (c *Channel) observeTold(ts, mark, now EventTime) bool {
 
 // Believes says that the time of a record is not too far ahead of now and of what the channel has seen.
 func (c *Channel) Believes(ts, now EventTime) bool {
-	return ts <= c.max || ts <= plus(max(now, c.max), c.ahead) && ts != MaxTime
+	return ts <= c.max || ts <= grid.Plus(max(now, c.max), c.ahead) && ts != MaxTime
 }
 
 // tell moves a watermark that is told. The channel's own time is never behind it.
@@ -66,7 +68,7 @@ func (c *Channel) Watermark() EventTime {
 	case c.max == NoTime:
 		return NoTime
 	}
-	return plus(c.max, -c.bound)
+	return grid.Plus(c.max, -c.bound)
 }
 
 // Believed restores the highest time believed, of a channel that was just made: where the watermark is told, it does not
@@ -91,7 +93,7 @@ func (c *Channel) Advance(at EventTime) bool {
 	case c.told:
 		c.tell(min(at, MaxTime-1))
 	default:
-		c.max = min(plus(at, c.bound), MaxTime-1)
+		c.max = min(grid.Plus(at, c.bound), MaxTime-1)
 	}
 	return c.Watermark() > before
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/millrace/millrace/state"
+	"github.com/millrace/millrace/windowing/internal/grid"
 )
 
 // errEnough ends an iteration early.
@@ -73,10 +74,10 @@ func (a *Aggregation[A]) fire(merged EventTime) error {
 // never above a window that stays, not even one left over from windows of another size.
 func (a *Aggregation[A]) closed(merged EventTime) (below EventTime) {
 	a.starts = a.starts[:0]
-	below = a.grid.openFrom(merged)
+	below = a.grid.OpenFrom(merged)
 	for _, s := range a.store.Starts() {
 		start := EventTime(s)
-		if merged < a.grid.due(start) {
+		if merged < a.grid.Due(start) {
 			return min(below, start)
 		}
 		a.starts = append(a.starts, start)
@@ -86,7 +87,7 @@ func (a *Aggregation[A]) closed(merged EventTime) (below EventTime) {
 	}
 	if n := len(a.starts); n > 0 {
 		last := a.starts[n-1]
-		return max(last+1, min(plus(last, a.step), MaxTime-1))
+		return max(last+1, min(grid.Plus(last, a.step), MaxTime-1))
 	}
 	return a.below
 }
@@ -95,7 +96,7 @@ func (a *Aggregation[A]) closed(merged EventTime) (below EventTime) {
 func (a *Aggregation[A]) ended(merged EventTime) {
 	a.starts = a.starts[:0]
 	for _, s := range a.store.Starts() {
-		if end := plus(EventTime(s), a.size); end > a.merged && end <= merged {
+		if end := grid.Plus(EventTime(s), a.size); end > a.merged && end <= merged {
 			a.starts = append(a.starts, EventTime(s))
 		}
 	}

@@ -1,6 +1,10 @@
 package windowing
 
-import "time"
+import (
+	"time"
+
+	"github.com/millrace/millrace/windowing/internal/grid"
+)
 
 // Cumulative cuts time into stretches of one size, and each of them into windows that all begin with it and end one
 // step further each: [s, s+step), [s, s+2 step), ..., [s, s+size). Each closes at its own end, so that a day can be
@@ -32,11 +36,11 @@ func (c cumulative) offset(d time.Duration) Kind {
 
 func (c cumulative) Of(dst []Window, ts EventTime) []Window {
 	step, size := max(1, c.step.Milliseconds()), max(1, c.size.Milliseconds())
-	whole := grid{size: size, step: size, offset: remainder(c.by.Milliseconds(), size)}
-	ts = max(ts, whole.lowest())
-	start := whole.last(ts)
-	end := plus(start, (int64(ts-start)/step+1)*step)
-	for last := plus(start, size); ; end = plus(end, step) {
+	whole := timeGrid{Size: size, Step: size, Offset: grid.Remainder(c.by.Milliseconds(), size)}
+	ts = max(ts, whole.Lowest())
+	start := whole.Last(ts)
+	end := grid.Plus(start, (int64(ts-start)/step+1)*step)
+	for last := grid.Plus(start, size); ; end = grid.Plus(end, step) {
 		dst = append(dst, Window{Start: start, End: end})
 		if end >= last {
 			return dst

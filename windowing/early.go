@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/millrace/millrace/state"
+	"github.com/millrace/millrace/windowing/internal/grid"
 )
 
 // changes remembers which values have changed since the last early results. It is no state: after a restart, and where
@@ -32,14 +33,14 @@ func (c *changes) restart(every int64, merged EventTime) {
 
 // advance sets next to the first multiple above the watermark.
 func (c *changes) advance(merged EventTime) {
-	if c.next = (grid{step: c.every}).above(merged); c.next <= merged {
+	if c.next = (timeGrid{Step: c.every}).Above(merged); c.next <= merged {
 		c.next = MaxTime // there is none
 	}
 }
 
 // last is the latest multiple that a watermark has reached.
 func (c *changes) last(merged EventTime) EventTime {
-	return merged - EventTime(remainder(int64(merged), c.every))
+	return merged - EventTime(grid.Remainder(int64(merged), c.every))
 }
 
 func (c *changes) any() bool { return c.every > 0 && (c.all || len(c.noted) > 0) }
@@ -114,7 +115,7 @@ func (a *Aggregation[A]) emitEarly(merged EventTime) error {
 // waiting returns the window with this number if its result is still to be sent. It is not asked for closed windows:
 // they are gone.
 func (a *Aggregation[A]) waiting(number, merged EventTime) (Window, bool) {
-	if a.windows.emit == OnTime && merged >= plus(number, a.size) {
+	if a.windows.emit == OnTime && merged >= grid.Plus(number, a.size) {
 		return Window{}, false
 	}
 	return a.window(number), true

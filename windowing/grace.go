@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"github.com/millrace/millrace/state"
+	"github.com/millrace/millrace/windowing/internal/grid"
 )
 
 // A later version of an application may give windows another grace. What was closed stays closed, and what was passed
@@ -32,19 +33,19 @@ func KeptGrace(s *state.Stores, name string) (millis int64, ok bool) {
 // they were stays with the store.
 func (a *Aggregation[A]) GraceBefore(millis int64) {
 	then := a.grid
-	then.grace = millis
-	switch grace := a.grid.grace; {
+	then.Grace = millis
+	switch grace := a.grid.Grace; {
 	case a.merged == NoTime:
 	case millis > grace:
 		a.grid = then
 		a.passed = a.passing(a.merged)
-		a.grid.grace = grace
+		a.grid.Grace = grace
 		if a.panes != nil {
-			a.panes.fired = then.openFrom(a.merged)
+			a.panes.fired = then.OpenFrom(a.merged)
 			a.findPanesDue(a.merged)
 		}
-	case millis < grace && then.openFrom(a.merged) > a.below:
-		a.below = then.openFrom(a.merged)
+	case millis < grace && then.OpenFrom(a.merged) > a.below:
+		a.below = then.OpenFrom(a.merged)
 		a.store.Drop(int64(a.below))
 	}
 }
@@ -67,7 +68,7 @@ func (a *SessionAggregation[A]) GraceBefore(millis int64) {
 func (a *SlidingAggregation[A]) GraceBefore(millis int64) {
 	hold := a.hold
 	a.hold = a.end + millis
-	switch closed := plus(a.course.merged, 1-a.hold); {
+	switch closed := grid.Plus(a.course.merged, 1-a.hold); {
 	case a.hold > hold:
 		a.course.passed = a.passable(a.course.merged)
 	case a.hold < hold && a.course.merged != NoTime && closed > a.below:

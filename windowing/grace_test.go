@@ -75,8 +75,8 @@ func anotherGrace(t *testing.T, shape func(time.Duration) Windows, d *rand.Rand)
 		grace: grace, at: NoTime, gone: map[Window]bool{}, sums: map[string]int{},
 		wins: func(ts EventTime) (all []Window) {
 			g := windows().grid()
-			for start := g.first(ts); start <= g.last(ts); start += EventTime(g.step) {
-				all = append(all, g.window(start))
+			for start := g.First(ts); start <= g.Last(ts); start += EventTime(g.Step) {
+				all = append(all, windows().starting(start))
 			}
 			return all
 		},

@@ -91,5 +91,5 @@ func (c keyCodec[K]) Decode(src []byte) (Key[K], error) {
 		return Key[K]{}, err
 	}
 	start := EventTime(binary.BigEndian.Uint64(src[at:]))
-	return Key[K]{Key: key, Window: c.windows.grid().window(start)}, nil
+	return Key[K]{Key: key, Window: c.windows.starting(start)}, nil
 }

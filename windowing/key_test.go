@@ -13,7 +13,7 @@ import (
 )
 
 func windowedKey(key string, start EventTime, size time.Duration) Key[string] {
-	return Key[string]{Key: key, Window: Tumbling(size).grid().window(start)}
+	return Key[string]{Key: key, Window: Tumbling(size).starting(start)}
 }
 
 func TestKeySerdeConforms(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/state"
+	"github.com/millrace/millrace/windowing/internal/grid"
 )
 
 // keyedModel is a naive reference: all records ever accepted, and the definitions, without bounds or cleverness.
@@ -289,7 +290,7 @@ func (m *slidingModel) each(do func(key string, start int64, text string, time i
 }
 
 func (m *slidingModel) place(key string, start int64) (string, int64) {
-	end := int64(plus(EventTime(start), m.length))
+	end := int64(grid.Plus(EventTime(start), m.length))
 	return fmt.Sprintf("%s[%d,%d]", key, start, end), end
 }
 
@@ -320,7 +321,7 @@ func (m *slidingModel) advance(merged int64) []string {
 				due = append(due, m.show(key, start, text, end))
 			}
 		case m.shown[place] != text && m.earlyDue(before, merged):
-			due = append(due, m.show(key, start, text, min(max(merged-remainder(merged, m.early), start), end)))
+			due = append(due, m.show(key, start, text, min(max(merged-grid.Remainder(merged, m.early), start), end)))
 		}
 		m.sent[place] = m.sent[place] || closed
 	})
@@ -454,9 +455,9 @@ func (h *keyedHistory) run() {
 }
 
 func (h *keyedHistory) record(i int) {
-	h.clock = int64(plus(EventTime(h.clock), h.r.Int64N(6)))
+	h.clock = int64(grid.Plus(EventTime(h.clock), h.r.Int64N(6)))
 	n := h.r.IntN(len(h.channels))
-	ts := min(max(plus(EventTime(h.clock), h.r.Int64N(50)-40), NoTime+1), MaxTime-1)
+	ts := min(max(grid.Plus(EventTime(h.clock), h.r.Int64N(50)-40), NoTime+1), MaxTime-1)
 	c := &h.channels[n]
 	if !c.Observe(ts, MaxTime-1) {
 		h.Fatalf("%s: %d is not believed", h.log, ts)

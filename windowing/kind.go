@@ -3,6 +3,8 @@ package windowing
 import (
 	"fmt"
 	"time"
+
+	"github.com/millrace/millrace/windowing/internal/grid"
 )
 
 // A Kind cuts event time into windows in a way of its own. It is a pure function of its parameters: the same for the
@@ -54,10 +56,10 @@ type shifted struct {
 
 func (s shifted) Of(dst []Window, ts EventTime) []Window {
 	from := len(dst)
-	dst = s.kind.Of(dst, plus(ts, -s.by))
+	dst = s.kind.Of(dst, grid.Plus(ts, -s.by))
 	for i := range dst[from:] {
 		win := &dst[from+i]
-		win.Start, win.End = plus(win.Start, s.by), plus(win.End, s.by)
+		win.Start, win.End = grid.Plus(win.Start, s.by), grid.Plus(win.End, s.by)
 	}
 	return dst
 }

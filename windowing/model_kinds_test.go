@@ -4,6 +4,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"time"
+
+	"github.com/millrace/millrace/windowing/internal/grid"
 )
 
 // modelKinds make random windows of each kind, and tell the model what they are in the plainest way. edges says that
@@ -83,7 +85,7 @@ func (m *model) hopping(size, advance, offset int64) Windows {
 	}
 	m.of = func(ts int64) (all []Window) {
 		for _, start := range naiveStarts(size, advance, ts-offset) {
-			all = append(all, Window{EventTime(start + offset), plus(EventTime(start+offset), size)})
+			all = append(all, Window{EventTime(start + offset), grid.Plus(EventTime(start+offset), size)})
 		}
 		return all
 	}

@@ -10,6 +10,8 @@ import (
 	"sort"
 	"testing"
 	"time"
+
+	"github.com/millrace/millrace/windowing/internal/grid"
 )
 
 // model is the naive reference of Aggregation: a map of everything, the definitions without bounds, no cleverness.
@@ -119,7 +121,7 @@ func (m *model) advanceTo(merged int64) {
 }
 
 func (m *model) sendEarly(merged int64) {
-	tick := int64(plus(EventTime(merged), -new(big.Int).Mod(big.NewInt(merged), big.NewInt(m.early)).Int64()))
+	tick := int64(grid.Plus(EventTime(merged), -new(big.Int).Mod(big.NewInt(merged), big.NewInt(m.early)).Int64()))
 	if tick <= m.merged {
 		return
 	}
@@ -248,9 +250,9 @@ func (h *history) run() {
 }
 
 func (h *history) record(i int) {
-	h.clock = int64(plus(EventTime(h.clock), h.r.Int64N(4)))
+	h.clock = int64(grid.Plus(EventTime(h.clock), h.r.Int64N(4)))
 	n := h.r.IntN(len(h.channels))
-	ts := min(max(plus(EventTime(h.clock), h.r.Int64N(40)-30), NoTime+1), MaxTime-1)
+	ts := min(max(grid.Plus(EventTime(h.clock), h.r.Int64N(40)-30), NoTime+1), MaxTime-1)
 	c := &h.channels[n]
 	if !c.Observe(ts, MaxTime-1) {
 		h.Fatalf("%s: %d is not believed", h.log, ts)

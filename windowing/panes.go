@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/millrace/millrace/windowing/internal/grid"
 )
 
 // Combine says how values gathered apart are made one. Both functions are pure, and the result does not depend on the
@@ -36,7 +38,7 @@ func (c Combine[A]) start(v A) A {
 //     of its start plus one, which is no pane's.
 //  3. Neither is needed once the window it starts in, or is of, has fired: dropping windows by their start drops both.
 type panes[A any] struct {
-	grid    grid // of the panes
+	grid    timeGrid // of the panes
 	rolling *rolling[A]
 	fired   EventTime // windows that start below it have fired, with the grace of then; MaxTime if the merged watermark tells
 	numbers []int64   // of the store, while windows fire
@@ -79,7 +81,7 @@ func (a *Aggregation[A]) Combining(c Combine[A]) {
 	}
 	width := divisor(a.size, a.step)
 	a.panes = &panes[A]{
-		grid: grid{size: width, step: width, offset: remainder(a.grid.offset, width)}, rolling: newRolling(a.store, a.grid, c),
+		grid: timeGrid{Size: width, Step: width, Offset: grid.Remainder(a.grid.Offset, width)}, rolling: newRolling(a.store, a.grid, c),
 		fired: MaxTime, pane: MaxTime, first: MaxTime, due: NoTime,
 	}
 	a.findPanesDue(a.merged)
@@ -97,16 +99,16 @@ func divisor(a, b int64) int64 {
 func (a *Aggregation[A]) addPane(key []byte, ts, judged EventTime) (late bool, err error) {
 	p := a.panes
 	ts = max(ts, a.lowest)
-	if uint64(ts)-uint64(p.pane) >= uint64(p.grid.step) {
-		p.pane, p.first = p.grid.last(ts), a.grid.first(ts)
-		p.due = a.grid.due(p.first)
+	if uint64(ts)-uint64(p.pane) >= uint64(p.grid.Step) {
+		p.pane, p.first = p.grid.Last(ts), a.grid.First(ts)
+		p.due = a.grid.Due(p.first)
 	}
 	if judged < p.due && p.first >= a.below {
 		return false, a.addToPane(p.pane, p.first, key, ts)
 	}
 	late = true
-	for start, last := p.first, a.grid.last(ts); ; start += EventTime(a.step) {
-		if start >= a.below && judged < a.grid.due(start) {
+	for start, last := p.first, a.grid.Last(ts); ; start += EventTime(a.step) {
+		if start >= a.below && judged < a.grid.Due(start) {
 			late = false
 			if err := a.addToPane(start+1, start, key, ts); err != nil {
 				return false, err
@@ -131,13 +133,13 @@ func (a *Aggregation[A]) addToPane(number, first EventTime, key []byte, ts Event
 		v.Time = int64(ts)
 	}
 	if first < a.earliest {
-		a.earliest, a.due = first, a.grid.due(first)
+		a.earliest, a.due = first, a.grid.Due(first)
 	}
 	return nil
 }
 
 // alone reports whether a number is of a window by itself.
-func (p *panes[A]) alone(number EventTime) bool { return p.grid.beyond(number) == 1 }
+func (p *panes[A]) alone(number EventTime) bool { return p.grid.Beyond(number) == 1 }
 
 // windowFrom is the earliest window that starts at from or later and has a value; MaxTime if there is none.
 func (a *Aggregation[A]) windowFrom(numbers []int64, from EventTime) EventTime {
@@ -145,7 +147,7 @@ func (a *Aggregation[A]) windowFrom(numbers []int64, from EventTime) EventTime {
 	at, _ := slices.BinarySearch(numbers, int64(from))
 	for _, n := range numbers[at:] {
 		number := EventTime(n)
-		first := max(a.grid.first(number), from)
+		first := max(a.grid.First(number), from)
 		if first >= found {
 			return found
 		}
@@ -163,14 +165,14 @@ func (a *Aggregation[A]) findPanesDue(merged EventTime) {
 	if merged == MaxTime {
 		return
 	}
-	if a.earliest = a.windowFrom(a.store.Starts(), max(min(a.grid.openFrom(merged), a.panes.fired), a.below)); a.earliest != MaxTime {
-		a.due = a.grid.due(a.earliest)
+	if a.earliest = a.windowFrom(a.store.Starts(), max(min(a.grid.OpenFrom(merged), a.panes.fired), a.below)); a.earliest != MaxTime {
+		a.due = a.grid.Due(a.earliest)
 	}
 }
 
 // firePanes is fire for panes.
 func (a *Aggregation[A]) firePanes(merged EventTime) error {
-	below := a.grid.openFrom(merged)
+	below := a.grid.OpenFrom(merged)
 	if merged == MaxTime {
 		below = a.belowPanes()
 	}
@@ -181,7 +183,7 @@ func (a *Aggregation[A]) firePanes(merged EventTime) error {
 			a.panes.starts = append(a.panes.starts, n)
 		}
 	}
-	for start := a.earliest; start != MaxTime && merged >= a.grid.due(start); {
+	for start := a.earliest; start != MaxTime && merged >= a.grid.Due(start); {
 		if err := a.emitWindow(start); err != nil {
 			return err
 		}
@@ -203,14 +205,14 @@ func (a *Aggregation[A]) belowPanes() EventTime {
 		return a.below
 	}
 	last := EventTime(numbers[len(numbers)-1])
-	return max(last+1, min(plus(a.grid.last(last), a.step), MaxTime-1))
+	return max(last+1, min(grid.Plus(a.grid.Last(last), a.step), MaxTime-1))
 }
 
 // emitWindow sends the values of one window, in the order of the key bytes.
 func (a *Aggregation[A]) emitWindow(start EventTime) error {
-	win, r := a.grid.window(start), a.panes.rolling
+	win, r := Window{Start: start, End: a.grid.End(start)}, a.panes.rolling
 	to := win.End
-	if zero := EventTime(a.grid.offset); start < zero {
+	if zero := EventTime(a.grid.Offset); start < zero {
 		to = min(to, zero) // times from there on are in no window that starts before
 	}
 	if err := r.move(a.panes.starts, win.Start, to); err != nil {

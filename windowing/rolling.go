@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"github.com/millrace/millrace/state"
+	"github.com/millrace/millrace/windowing/internal/grid"
 )
 
 // rolling combines the panes of one window after the other, each pane a fixed number of times however many windows it
@@ -19,7 +20,7 @@ import (
 // the task's goroutine.
 type rolling[A any] struct {
 	combine Combine[A]
-	blocks  grid
+	blocks  timeGrid
 	limit   int // of pieces of a block
 	store   *state.WindowStore[state.Timestamped[A]]
 
@@ -67,10 +68,10 @@ type piece[A any] struct {
 // piecesMax bounds the pieces of a block.
 const piecesMax = 1 << 20
 
-func newRolling[A any](store *state.WindowStore[state.Timestamped[A]], windows grid, c Combine[A]) *rolling[A] {
-	size := windows.size
+func newRolling[A any](store *state.WindowStore[state.Timestamped[A]], windows timeGrid, c Combine[A]) *rolling[A] {
+	size := windows.Size
 	r := &rolling[A]{combine: c, store: store, limit: piecesMax, wide: NoTime,
-		blocks: grid{size: size, step: size, offset: remainder(windows.offset, size)}}
+		blocks: timeGrid{Size: size, Step: size, Offset: grid.Remainder(windows.Offset, size)}}
 	r.toHead, r.toTail, r.toAlone = r.addToHead, r.addToTail, r.addAlone
 	r.reset()
 	return r
@@ -78,7 +79,7 @@ func newRolling[A any](store *state.WindowStore[state.Timestamped[A]], windows g
 
 // move makes [start, to) the current window. Windows come in ascending order; panes are the numbers of the store.
 func (r *rolling[A]) move(panes []int64, start, to EventTime) error {
-	block := r.blocks.last(start)
+	block := r.blocks.Last(start)
 	if block == r.wide {
 		return r.moveWide(panes, start, to)
 	}
@@ -86,7 +87,7 @@ func (r *rolling[A]) move(panes []int64, start, to EventTime) error {
 		if r.block == NoTime {
 			r.reset()
 		}
-		end := min(plus(block, r.blocks.size), to)
+		end := min(grid.Plus(block, r.blocks.Size), to)
 		if err := r.visit(panes, max(start, r.next), end, r.toHead); err != nil {
 			return err
 		}
@@ -105,7 +106,7 @@ func (r *rolling[A]) move(panes []int64, start, to EventTime) error {
 // moveWide is move without pieces for each pane.
 func (r *rolling[A]) moveWide(panes []int64, start, to EventTime) error {
 	r.reset()
-	end := min(plus(r.blocks.last(start), r.blocks.size), to)
+	end := min(grid.Plus(r.blocks.Last(start), r.blocks.Size), to)
 	for i := len(panes) - 1; i >= 0; i-- {
 		if pane := EventTime(panes[i]); pane >= start && pane < end {
 			if err := r.visit(panes[i:i+1], start, end, r.toTail); err != nil {

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/millrace/millrace/state"
+	"github.com/millrace/millrace/windowing/internal/grid"
 )
 
 // SessionAggregation keeps one value per session in a key-value store, and decides what is late, which sessions become
@@ -90,7 +91,7 @@ func bound(c state.Closing, ok bool) EventTime {
 // discard.
 func (a *SessionAggregation[A]) Add(key []byte, ts, judged EventTime) (late bool, err error) {
 	judged = max(judged, a.course.merged)
-	if judged >= plus(ts, a.hold) || ts < a.below {
+	if judged >= grid.Plus(ts, a.hold) || ts < a.below {
 		if late, err := a.late(key, ts, judged); late || err != nil {
 			return late, err
 		}
@@ -116,7 +117,7 @@ func (a *SessionAggregation[A]) late(key []byte, ts, judged EventTime) (bool, er
 		return true, err
 	}
 	from, to := v.reach(ts, a.gap)
-	return from == to || judged >= plus(v.open[to-1].last, a.hold), nil
+	return from == to || judged >= grid.Plus(v.open[to-1].last, a.hold), nil
 }
 
 // begin makes a session of the record alone.
@@ -190,20 +191,20 @@ func (a *SessionAggregation[A]) update(key []byte, v *Sessions[A], i int) error 
 
 // wasOnTime reports whether the result on time of a session has been sent: the watermark has reached its end.
 func (a *SessionAggregation[A]) wasOnTime(s *session[A]) bool {
-	return a.course.mode == OnTime && a.course.merged >= plus(s.last, a.end)
+	return a.course.mode == OnTime && a.course.merged >= grid.Plus(s.last, a.end)
 }
 
 // awaited is the watermark at which there is something to do for a session: its result on time is due, or it closes.
 func (a *SessionAggregation[A]) awaited(s *session[A], merged EventTime) EventTime {
-	if end := plus(s.last, a.end); a.course.mode == OnTime && end > merged {
+	if end := grid.Plus(s.last, a.end); a.course.mode == OnTime && end > merged {
 		return end
 	}
-	return plus(s.last, a.hold)
+	return grid.Plus(s.last, a.hold)
 }
 
 // next is the watermark at which there is something to do for a key.
 func (a *SessionAggregation[A]) next(v *Sessions[A], merged EventTime) EventTime {
-	at := plus(v.open[0].last, a.hold)
+	at := grid.Plus(v.open[0].last, a.hold)
 	for i := 0; a.course.mode == OnTime && i < len(v.open); i++ {
 		at = min(at, a.awaited(&v.open[i], merged))
 	}
@@ -222,5 +223,5 @@ func (a *SessionAggregation[A]) passable(merged EventTime) EventTime {
 	if merged == NoTime || merged == MaxTime {
 		return merged
 	}
-	return plus(merged, 1-a.hold)
+	return grid.Plus(merged, 1-a.hold)
 }

@@ -1,6 +1,10 @@
 package windowing
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/millrace/millrace/windowing/internal/grid"
+)
 
 // Advance tells the aggregation the merged watermark, after the records that moved it were added. Results are sent by
 // the last times of their sessions and then key bytes, each at its session's last time: under OnClose the value of each
@@ -18,9 +22,9 @@ func (a *SessionAggregation[A]) gather(key string, merged EventTime) (settle boo
 	}
 	for i := range v.open {
 		s := &v.open[i]
-		closed := merged >= plus(s.last, a.hold)
+		closed := merged >= grid.Plus(s.last, a.hold)
 		switch {
-		case a.course.mode == OnTime && a.course.reached(plus(s.last, a.end), merged),
+		case a.course.mode == OnTime && a.course.reached(grid.Plus(s.last, a.end), merged),
 			a.course.mode == OnClose && closed,
 			a.course.mode == OnCommit && closed && s.changed:
 			a.course.fire(key, s.last, outgoing[A]{s, v.sent})
@@ -64,9 +68,9 @@ func (a *SessionAggregation[A]) settle(key string, merged EventTime) error {
 	closed, past := 0, NoTime // the last time of the sessions that are done with
 	for i := range v.open {
 		s := &v.open[i]
-		if merged >= plus(s.last, a.hold) {
+		if merged >= grid.Plus(s.last, a.hold) {
 			closed, past = i+1, s.last
-		} else if a.course.mode == OnTime && merged >= plus(s.last, a.end) {
+		} else if a.course.mode == OnTime && merged >= grid.Plus(s.last, a.end) {
 			past = s.last
 		}
 	}
@@ -102,7 +106,7 @@ func (a *SessionAggregation[A]) gatherEarly(key string, merged EventTime) (settl
 
 // hasEarly reports whether a session has something to send before its result is due.
 func (a *SessionAggregation[A]) hasEarly(s *session[A], merged EventTime) bool {
-	return s.changed && (a.course.mode != OnTime || merged < plus(s.last, a.end))
+	return s.changed && (a.course.mode != OnTime || merged < grid.Plus(s.last, a.end))
 }
 
 func (a *SessionAggregation[A]) settleEarly(key string, merged EventTime) error {

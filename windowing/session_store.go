@@ -9,6 +9,7 @@ import (
 
 	"github.com/millrace/millrace/schemaregistry/serde"
 	"github.com/millrace/millrace/state"
+	"github.com/millrace/millrace/windowing/internal/grid"
 )
 
 // Sessions are the open sessions of one key, as a store keeps them.
@@ -43,11 +44,11 @@ func (v *Sessions[A]) told(s *session[A]) {
 // reach is the range of the sessions that are within gap of ts.
 func (v *Sessions[A]) reach(ts EventTime, gap int64) (from, to int) {
 	to = len(v.open)
-	for until := plus(ts, gap); to > 0 && v.open[to-1].first > until; {
+	for until := grid.Plus(ts, gap); to > 0 && v.open[to-1].first > until; {
 		to--
 	}
 	from = to
-	for since := plus(ts, -gap); from > 0 && v.open[from-1].last >= since; {
+	for since := grid.Plus(ts, -gap); from > 0 && v.open[from-1].last >= since; {
 		from--
 	}
 	return from, to

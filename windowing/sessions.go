@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/millrace/millrace/windowing/internal/grid"
 )
 
 // SessionWindows cuts the records of each key into sessions: stretches of activity with pauses of more than a gap
@@ -70,5 +72,5 @@ func (w SessionWindows) Latest(ts EventTime) (Window, bool) { return Window{Star
 // Due is the watermark at which a session with this last record closes: 1 ms after last + gap + grace, at most
 // MaxTime.
 func (w SessionWindows) Due(last EventTime) EventTime {
-	return plus(last, w.gap.Milliseconds()+w.grace.Milliseconds()+1)
+	return grid.Plus(last, w.gap.Milliseconds()+w.grace.Milliseconds()+1)
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/millrace/millrace/windowing/internal/grid"
 )
 
 // SlidingWindows looks at every stretch of one length in which the records of a key differ: one window ends at each
@@ -66,7 +68,7 @@ func (w SlidingWindows) Validate() error {
 
 // Window is the window with this start.
 func (w SlidingWindows) Window(start EventTime) Window {
-	return Window{Start: start, End: plus(start, w.difference.Milliseconds())}
+	return Window{Start: start, End: grid.Plus(start, w.difference.Milliseconds())}
 }
 
 // Latest is the window that starts at the record: no later one contains it.
@@ -74,5 +76,5 @@ func (w SlidingWindows) Latest(ts EventTime) (Window, bool) { return w.Window(ts
 
 // Due is the watermark at which the window with this start closes: 1 ms after its end + grace, at most MaxTime.
 func (w SlidingWindows) Due(start EventTime) EventTime {
-	return plus(start, w.difference.Milliseconds()+w.grace.Milliseconds()+1)
+	return grid.Plus(start, w.difference.Milliseconds()+w.grace.Milliseconds()+1)
 }

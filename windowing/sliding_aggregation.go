@@ -5,6 +5,7 @@ import (
 
 	"github.com/millrace/millrace/schemaregistry/serde"
 	"github.com/millrace/millrace/state"
+	"github.com/millrace/millrace/windowing/internal/grid"
 )
 
 // SlidingAggregation keeps one value per sliding window in a key-value store, and decides what is late, what is due and
@@ -65,7 +66,7 @@ func NewSlidingAggregation[A any](w SlidingWindows, store *state.KeyValueStore[[
 // functions is returned as it is, and what was done by then is for the caller to discard.
 func (a *SlidingAggregation[A]) Add(key []byte, ts, judged EventTime) (late bool, err error) {
 	judged = max(judged, a.course.merged)
-	if judged >= plus(ts, a.hold) || ts < a.below {
+	if judged >= grid.Plus(ts, a.hold) || ts < a.below {
 		return true, nil
 	}
 	v, _, err := a.store.Slot(key)
@@ -74,7 +75,7 @@ func (a *SlidingAggregation[A]) Add(key []byte, ts, judged EventTime) (late bool
 	}
 	a.forgetOnTime(v)
 	own := a.first(ts)
-	low := max(own, plus(judged, 1-a.hold), a.below) // windows that start below are closed
+	low := max(own, grid.Plus(judged, 1-a.hold), a.below) // windows that start below are closed
 	from, to, err := a.open(v, low, ts+1, low == own)
 	if err != nil {
 		return false, err
@@ -100,7 +101,7 @@ func (a *SlidingAggregation[A]) forgetOnTime(v *Slides[A]) {
 // wasOnTime reports whether the result on time of the window that starts with a span has been sent: the watermark has
 // passed its end.
 func (a *SlidingAggregation[A]) wasOnTime(s *span[A]) bool {
-	return a.course.mode == OnTime && a.course.merged >= plus(s.start, a.end)
+	return a.course.mode == OnTime && a.course.merged >= grid.Plus(s.start, a.end)
 }
 
 // changes sends the windows that the current record has changed, from a span on, or sees to it that they will be.
@@ -121,7 +122,7 @@ func (a *SlidingAggregation[A]) changes(key []byte, v *Slides[A], from int) erro
 
 // first is the start of the earliest window that ts is in.
 func (a *SlidingAggregation[A]) first(ts EventTime) EventTime {
-	first := max(plus(ts, -a.length), NoTime+1)
+	first := max(grid.Plus(ts, -a.length), NoTime+1)
 	if ts >= 0 {
 		return max(first, 0)
 	}
@@ -213,12 +214,12 @@ func (a *SlidingAggregation[A]) emitChanged(key []byte, s *span[A]) error {
 // next is the watermark at which there is something to do for a key: its first window closes, the remains of one can be
 // forgotten, or the end of a window is passed whose result on time is to be sent.
 func (a *SlidingAggregation[A]) next(v *Slides[A], merged EventTime) EventTime {
-	at := plus(v.spans[0].end, a.hold)
+	at := grid.Plus(v.spans[0].end, a.hold)
 	if s := &v.spans[0]; s.window {
-		at = plus(s.start, a.hold)
+		at = grid.Plus(s.start, a.hold)
 	}
 	for i := 0; a.course.mode == OnTime && i < len(v.spans); i++ {
-		if end := plus(v.spans[i].start, a.end); v.spans[i].window && end > merged {
+		if end := grid.Plus(v.spans[i].start, a.end); v.spans[i].window && end > merged {
 			return min(at, end)
 		}
 	}
@@ -239,7 +240,7 @@ func (a *SlidingAggregation[A]) passable(merged EventTime) EventTime {
 	case merged == NoTime || merged == MaxTime:
 		return merged
 	case a.course.mode == OnClose || a.course.mode == OnTime:
-		return plus(merged, a.end-a.hold) // less the grace
+		return grid.Plus(merged, a.end-a.hold) // less the grace
 	}
-	return plus(merged, 1-a.hold)
+	return grid.Plus(merged, 1-a.hold)
 }

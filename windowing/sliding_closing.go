@@ -1,6 +1,10 @@
 package windowing
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/millrace/millrace/windowing/internal/grid"
+)
 
 // Advance tells the aggregation the merged watermark, after the records that moved it were added. Results are sent by
 // the starts of their windows and then key bytes: under OnClose the value of each window that it closes, and under
@@ -18,10 +22,10 @@ func (a *SlidingAggregation[A]) gather(key string, merged EventTime) (settle boo
 	}
 	for i := range v.spans {
 		s := &v.spans[i]
-		closed := merged >= plus(s.start, a.hold)
+		closed := merged >= grid.Plus(s.start, a.hold)
 		switch {
 		case !s.window:
-		case a.course.mode == OnTime && a.course.reached(plus(s.start, a.end), merged),
+		case a.course.mode == OnTime && a.course.reached(grid.Plus(s.start, a.end), merged),
 			a.course.mode == OnClose && closed,
 			a.course.mode == OnCommit && closed && s.changed:
 			a.course.fire(key, s.start, s)
@@ -56,10 +60,10 @@ func (a *SlidingAggregation[A]) settle(key string, merged EventTime) error {
 	n := 0
 	for i := range v.spans {
 		s := &v.spans[i]
-		if merged >= plus(s.start, a.hold) {
+		if merged >= grid.Plus(s.start, a.hold) {
 			s.window = false
 		}
-		if merged >= plus(s.end, a.hold) {
+		if merged >= grid.Plus(s.end, a.hold) {
 			n = i + 1
 		}
 	}
@@ -94,7 +98,7 @@ func (a *SlidingAggregation[A]) sendEarly(key []byte, s *span[A], merged EventTi
 
 // hasEarly reports whether the window that starts with a span has something to send before its result is due.
 func (a *SlidingAggregation[A]) hasEarly(s *span[A], merged EventTime) bool {
-	return s.window && s.changed && (a.course.mode != OnTime || merged < plus(s.start, a.end))
+	return s.window && s.changed && (a.course.mode != OnTime || merged < grid.Plus(s.start, a.end))
 }
 
 func (a *SlidingAggregation[A]) settleEarly(key string, merged EventTime) error {

@@ -61,7 +61,11 @@ func (s Suppression) Validate() error {
 	return errors.Join(wrong...)
 }
 
-// over says whether more wait than may.
-func (s Suppression) over(records, bytes int) bool {
-	return s.records > 0 && records > s.records || s.bytes > 0 && bytes > s.bytes
-}
+// LimitMillis is the time limit in milliseconds.
+func (s Suppression) LimitMillis() int64 { return s.limit.Milliseconds() }
+
+// WhenFull is what happens to a change that finds no room.
+func (s Suppression) WhenFull() Full { return s.full }
+
+// Room is how many keys may wait, and how many bytes they may take; 0 where there is no bound.
+func (s Suppression) Room() (records, bytes int) { return s.records, s.bytes }

@@ -3,6 +3,8 @@ package windowing
 import (
 	"math"
 	"time"
+
+	"github.com/millrace/millrace/windowing/internal/grid"
 )
 
 // EventTime is a point in event time: milliseconds since the epoch, negative before it. It is as valid for record
@@ -39,17 +41,5 @@ func (t EventTime) Add(d time.Duration) EventTime {
 	if t == NoTime || t == MaxTime {
 		return t
 	}
-	return min(max(plus(t, d.Milliseconds()), NoTime+1), MaxTime-1)
-}
-
-// plus adds ms of either sign and stops at the ends of the range.
-func plus(t EventTime, ms int64) EventTime {
-	sum := int64(t) + ms
-	switch {
-	case ms > 0 && sum < int64(t):
-		return MaxTime
-	case ms < 0 && sum > int64(t):
-		return NoTime
-	}
-	return EventTime(sum)
+	return min(max(grid.Plus(t, d.Milliseconds()), NoTime+1), MaxTime-1)
 }

@@ -4,6 +4,8 @@ import (
 	"math"
 	"testing"
 	"time"
+
+	"github.com/millrace/millrace/windowing/internal/grid"
 )
 
 func TestAtAndTime(t *testing.T) {
@@ -71,7 +73,7 @@ func TestPlusSaturates(t *testing.T) {
 		{5, 0, 5},
 	}
 	for _, tt := range tests {
-		if got := plus(tt.t, tt.ms); got != tt.want {
+		if got := grid.Plus(tt.t, tt.ms); got != tt.want {
 			t.Errorf("%d + %d: got %d, want %d", tt.t, tt.ms, got, tt.want)
 		}
 	}

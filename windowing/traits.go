@@ -48,7 +48,7 @@ func describe(d Definition) (windows, emission string) {
 func (w Windows) describe() string {
 	switch k := w.kind.(type) {
 	case nil:
-		offset := time.Duration(w.grid().offset) * time.Millisecond
+		offset := time.Duration(w.grid().Offset) * time.Millisecond
 		if w.advance == w.size {
 			return fmt.Sprintf("tumbling, %v long, offset %v", w.size, offset)
 		}

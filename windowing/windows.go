@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/millrace/millrace/windowing/internal/grid"
 )
 
 // Window is a stretch of event time, [Start, End): Start belongs to it, End does not. Of sessions, which end with a
@@ -80,13 +82,21 @@ func (w Windows) GraceMillis() int64 { return w.grace.Milliseconds() }
 // Emission is when results are sent on, apart from those of Early.
 func (w Windows) Emission() Emit { return w.emit }
 
+// starting is the tumbling or hopping window with this start.
+func (w Windows) starting(start EventTime) Window {
+	return Window{Start: start, End: w.grid().End(start)}
+}
+
+// timeGrid is a grid of event time.
+type timeGrid = grid.Grid[EventTime]
+
 // grid is the arithmetic of tumbling and hopping windows, and of the numbers of the windows of a kind.
-func (w Windows) grid() grid {
-	g := grid{size: 1, step: 1, grace: w.grace.Milliseconds()}
+func (w Windows) grid() timeGrid {
+	g := timeGrid{Size: 1, Step: 1, Grace: w.grace.Milliseconds()}
 	if w.kind == nil {
 		// Validate would refuse sizes below 1.
-		g.size, g.step = max(1, w.size.Milliseconds()), max(1, w.advance.Milliseconds())
-		g.offset = remainder(w.offset.Milliseconds(), g.step)
+		g.Size, g.Step = max(1, w.size.Milliseconds()), max(1, w.advance.Milliseconds())
+		g.Offset = grid.Remainder(w.offset.Milliseconds(), g.Step)
 	}
 	return g
 }
@@ -98,8 +108,8 @@ func (w Windows) Of(dst []Window, ts EventTime) []Window {
 		return w.kinds().Of(dst, ts)
 	}
 	g := w.grid()
-	for start, last := g.first(ts), g.last(ts); ; start += EventTime(g.step) {
-		dst = append(dst, g.window(start))
+	for start, last := g.First(ts), g.Last(ts); ; start += EventTime(g.Step) {
+		dst = append(dst, Window{Start: start, End: g.End(start)})
 		if start >= last {
 			return dst
 		}
@@ -107,7 +117,7 @@ func (w Windows) Of(dst []Window, ts EventTime) []Window {
 }
 
 // Due is the watermark at which a window closes: its end plus grace, at most MaxTime.
-func (w Windows) Due(win Window) EventTime { return plus(win.End, w.grace.Milliseconds()) }
+func (w Windows) Due(win Window) EventTime { return grid.Plus(win.End, w.grace.Milliseconds()) }
 
 // Closed reports whether a window is over at a watermark: watermark >= end + grace. At NoTime no window is, at MaxTime
 // every one.

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/millrace/millrace/windowing/internal/grid"
 )
 
 const ms = time.Millisecond
@@ -36,7 +38,7 @@ func TestWindowsOfATime(t *testing.T) {
 		{"before the first start there is room for", Tumbling(10 * ms), NoTime + 3, -9223372036854775800, -9223372036854775800},
 	}
 	for _, tt := range tests {
-		if first, last := tt.w.grid().first(tt.ts), tt.w.grid().last(tt.ts); first != tt.first || last != tt.last {
+		if first, last := tt.w.grid().First(tt.ts), tt.w.grid().Last(tt.ts); first != tt.first || last != tt.last {
 			t.Errorf("%s: %d is in the windows from %d to %d, want %d to %d", tt.name, tt.ts, first, last, tt.first, tt.last)
 		}
 	}
@@ -64,20 +66,20 @@ func TestClosedBoundaries(t *testing.T) {
 		{"far below zero, open", Tumbling(10 * ms), -20, -11, false},
 	}
 	for _, tt := range tests {
-		if got := tt.w.Closed(tt.w.grid().window(tt.start), tt.watermark); got != tt.want {
+		if got := tt.w.Closed(tt.w.starting(tt.start), tt.watermark); got != tt.want {
 			t.Errorf("%s: closed is %v, want %v", tt.name, got, tt.want)
 		}
-		if due := tt.w.Due(tt.w.grid().window(tt.start)); (tt.watermark >= due) != tt.want {
+		if due := tt.w.Due(tt.w.starting(tt.start)); (tt.watermark >= due) != tt.want {
 			t.Errorf("%s: due at %d, but closed is %v at %d", tt.name, due, tt.want, tt.watermark)
 		}
 	}
 }
 
 func TestWindowEndSaturates(t *testing.T) {
-	if got := Tumbling(10 * ms).grid().window(9223372036854775800); got.End != MaxTime {
+	if got := Tumbling(10 * ms).starting(9223372036854775800); got.End != MaxTime {
 		t.Errorf("got %v", got)
 	}
-	if got := Tumbling(10 * ms).grid().window(-20); got != (Window{-20, -10}) {
+	if got := Tumbling(10 * ms).starting(-20); got != (Window{-20, -10}) {
 		t.Errorf("got %v", got)
 	}
 }
@@ -130,7 +132,7 @@ func TestInvalidWindowsDoNotPanic(t *testing.T) {
 	for _, w := range []Windows{{}, Tumbling(-ms), Hopping(0, -ms)} {
 		for _, ts := range extremes {
 			g := w.grid()
-			_, _, _, _, _ = g.first(ts), g.last(ts), g.openFrom(ts), g.due(ts), w.Of(nil, ts)
+			_, _, _, _, _ = g.First(ts), g.Last(ts), g.OpenFrom(ts), g.Due(ts), w.Of(nil, ts)
 		}
 	}
 }
@@ -149,8 +151,8 @@ func TestWindowsAgreeWithTheDefinitionAtTheEdges(t *testing.T) {
 				for _, ts := range extremes {
 					checkMembership(t, w, ts)
 					for near := range EventTime(4) {
-						checkOpenFrom(t, w, plus(ts, int64(near)))
-						checkOpenFrom(t, w, plus(ts, -int64(near)))
+						checkOpenFrom(t, w, grid.Plus(ts, int64(near)))
+						checkOpenFrom(t, w, grid.Plus(ts, -int64(near)))
 					}
 				}
 			}
@@ -182,9 +184,9 @@ func checkMembership(t *testing.T, w Windows, ts EventTime) {
 	t.Helper()
 	want := naiveStarts(w.size.Milliseconds(), w.advance.Milliseconds(), int64(ts))
 	var got []int64
-	for s := w.grid().first(ts); ; s += EventTime(w.grid().step) {
+	for s := w.grid().First(ts); ; s += EventTime(w.grid().Step) {
 		got = append(got, int64(s))
-		if s >= w.grid().last(ts) {
+		if s >= w.grid().Last(ts) {
 			break
 		}
 	}
@@ -227,24 +229,24 @@ func naiveClosed(size, grace, start, watermark int64) bool {
 // checkOpenFrom checks that exactly the windows below OpenFrom are closed.
 func checkOpenFrom(t *testing.T, w Windows, watermark EventTime) {
 	t.Helper()
-	from, size, grace := w.grid().openFrom(watermark), w.size.Milliseconds(), w.grace.Milliseconds()
+	from, size, grace := w.grid().OpenFrom(watermark), w.size.Milliseconds(), w.grace.Milliseconds()
 	if watermark == MaxTime {
 		if from != MaxTime {
 			t.Fatalf("at the end of time windows from %d on are open", from)
 		}
 		return
 	}
-	step := EventTime(w.grid().step)
+	step := EventTime(w.grid().Step)
 	if from%step != 0 || from == NoTime {
 		t.Fatalf("advance %v: windows from %d on are open, which is no start", w.advance, from)
 	}
-	if w.Closed(w.grid().window(from), watermark) || naiveClosed(size, grace, int64(from), int64(watermark)) {
+	if w.Closed(w.starting(from), watermark) || naiveClosed(size, grace, int64(from), int64(watermark)) {
 		t.Fatalf("size %v grace %v: %d is said to be open at %d", w.size, w.grace, from, watermark)
 	}
 	if from < NoTime+1+step {
 		return // the lowest start of all
 	}
-	if before := from - step; !w.Closed(w.grid().window(before), watermark) || !naiveClosed(size, grace, int64(before), int64(watermark)) {
+	if before := from - step; !w.Closed(w.starting(before), watermark) || !naiveClosed(size, grace, int64(before), int64(watermark)) {
 		t.Fatalf("size %v grace %v: %d is said to be closed at %d", w.size, w.grace, before, watermark)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/millrace/millrace/schemaregistry/serde"
 	"github.com/millrace/millrace/state"
 	"github.com/millrace/millrace/windowing"
+	"github.com/millrace/millrace/windowing/suppress"
 )
 
 // Suppress thins out the changes of a table or of windows. It holds back what is
@@ -50,29 +51,29 @@ func Suppress[K, V any](name string, changes Stream[K, V], w windowing.Suppressi
 	case changes.key == nil:
 		b.Fail("operator %q: its key %w", name, errNoSerde)
 	}
-	store := state.KV[[]byte, windowing.Held]{Name: name, Key: serde.Bytes, Value: windowing.HeldSerde()}
+	store := suppress.Store(name)
 	spec := store.Spec()
 	spec.Traits = append(spec.Traits, state.Format("held values", value))
 	b.AddStore(name, stateOf(spec, suppressKind, changes.key, ""))
 	id := b.Add(graph.Node{
 		Name: name, Kind: graph.OperatorNode, Holds: true, Stores: []string{name},
 		Instantiate: func(env *graph.Env, node *graph.Node, children [][]any) (graph.Instance, error) {
-			s := &suppress[K, V]{env: env, node: node}
+			s := &suppressor[K, V]{env: env, node: node}
 			return s.open(w, store, changes.key, value, children)
 		},
 	}, changes.at)
 	return changes.behind(id, 0)
 }
 
-// suppress is the operator behind Suppress in one task. It keeps values
+// suppressor is the operator behind Suppress in one task. It keeps values
 // encoded: what waits is then a copy that nobody else can change, and its size
 // is known.
-type suppress[K, V any] struct {
+type suppressor[K, V any] struct {
 	env   *graph.Env
 	node  *graph.Node
 	keys  *keyer[K]
 	value serde.Codec[V]
-	held  *windowing.Suppressor
+	held  *suppress.Suppressor
 	down  graph.Receiver[K, V]
 	send  func() error // out
 	out   Record[K, V]
@@ -87,11 +88,11 @@ const leftRetained = 1 << 10
 // the other change, that is under way has come through.
 type leaving struct {
 	key    []byte
-	held   windowing.Held
+	held   suppress.Held
 	judged windowing.EventTime // by which it is judged
 }
 
-func (s *suppress[K, V]) open(w windowing.Suppression, store state.KV[[]byte, windowing.Held],
+func (s *suppressor[K, V]) open(w windowing.Suppression, store state.KV[[]byte, suppress.Held],
 	key serde.Serde[K], value serde.Serde[V], children [][]any,
 ) (inst graph.Instance, err error) {
 	if s.down, err = port[K, V](s.node, children, 0); err != nil {
@@ -107,14 +108,14 @@ func (s *suppress[K, V]) open(w windowing.Suppression, store state.KV[[]byte, wi
 	if err != nil {
 		return inst, err
 	}
-	if s.held, err = windowing.NewSuppressor(w, opened, s.emit); err != nil {
+	if s.held, err = suppress.New(w, opened, s.emit); err != nil {
 		return inst, err
 	}
 	s.send = func() error { return s.down(&s.out) }
 	return graph.Instance{Receive: graph.One(s.receive), Timed: s.held, Undoable: s, Leave: s.Leave}, nil
 }
 
-func (s *suppress[K, V]) receive(r *Record[K, V]) (err error) {
+func (s *suppressor[K, V]) receive(r *Record[K, V]) (err error) {
 	c := s.env.CountersOf(s.node)
 	meta := graph.MetaOf(r)
 	if meta.NullKey {
@@ -141,7 +142,7 @@ func (s *suppress[K, V]) receive(r *Record[K, V]) (err error) {
 
 // emit sends a change that the suppression lets go. While something is under way that
 // may yet be taken back it only leaves: Leave sends it.
-func (s *suppress[K, V]) emit(key []byte, h *windowing.Held) error {
+func (s *suppressor[K, V]) emit(key []byte, h *suppress.Held) error {
 	if s.env.Between() {
 		return s.release(key, h, s.held.Passed())
 	}
@@ -155,7 +156,7 @@ func (s *suppress[K, V]) emit(key []byte, h *windowing.Held) error {
 }
 
 // Leave sends what has left, in its order.
-func (s *suppress[K, V]) Leave() error {
+func (s *suppressor[K, V]) Leave() error {
 	for i := range s.left {
 		l := &s.left[i]
 		if err := s.release(l.key, &l.held, l.judged); err != nil {
@@ -169,19 +170,19 @@ func (s *suppress[K, V]) Leave() error {
 }
 
 // Mark implements graph.Undoable. Nothing has left that is not sent.
-func (s *suppress[K, V]) Mark() { s.held.Mark() }
+func (s *suppressor[K, V]) Mark() { s.held.Mark() }
 
 // Undo implements graph.Undoable.
-func (s *suppress[K, V]) Undo() {
+func (s *suppressor[K, V]) Undo() {
 	s.held.Undo()
 	s.left = s.left[:0]
 }
 
 // Keep implements graph.Undoable.
-func (s *suppress[K, V]) Keep() { s.held.Keep() }
+func (s *suppressor[K, V]) Keep() { s.held.Keep() }
 
 // release sends a change, to be judged by a watermark.
-func (s *suppress[K, V]) release(key []byte, h *windowing.Held, judged windowing.EventTime) (err error) {
+func (s *suppressor[K, V]) release(key []byte, h *suppress.Held, judged windowing.EventTime) (err error) {
 	var zero V
 	s.out.Value = zero
 	if s.out.Key, err = s.keys.codec.Decode(key); err != nil {

@@ -1,4 +1,4 @@
-package windowing_test
+package suppress_test
 
 import (
 	"fmt"
@@ -13,9 +13,10 @@ import (
 	"github.com/millrace/millrace/schemaregistry/serde/serdetest"
 	"github.com/millrace/millrace/state"
 	"github.com/millrace/millrace/windowing"
+	"github.com/millrace/millrace/windowing/suppress"
 )
 
-var heldStore = state.KV[[]byte, windowing.Held]{Name: "held", Key: serde.Bytes, Value: windowing.HeldSerde()}
+var heldStore = state.KV[[]byte, suppress.Held]{Name: "held", Key: serde.Bytes, Value: suppress.HeldSerde()}
 
 // suppressing is a suppressor over a store in memory. It notes what is sent.
 type suppressing struct {
@@ -23,7 +24,7 @@ type suppressing struct {
 	config  windowing.Suppression
 	storage *state.Memory
 	stores  *state.Stores
-	held    *windowing.Suppressor
+	held    *suppress.Suppressor
 	sent    []string
 	late    bool // changes may be below what was passed
 	passed  windowing.EventTime
@@ -63,7 +64,7 @@ func (s *suppressing) build() {
 	s.t.Helper()
 	store, err := heldStore.Open(s)
 	s.must(err)
-	s.held, err = windowing.NewSuppressor(s.config, store, s.send)
+	s.held, err = suppress.New(s.config, store, s.send)
 	s.must(err)
 	if s.passed = s.held.Passed(); s.passed != s.stored {
 		s.t.Fatalf("goes on from %d, at the commit %d was passed", s.passed, s.stored)
@@ -71,7 +72,7 @@ func (s *suppressing) build() {
 }
 
 // send also sees that what is sent is not judged by less than was passed before.
-func (s *suppressing) send(key []byte, h *windowing.Held) error {
+func (s *suppressing) send(key []byte, h *suppress.Held) error {
 	before := s.passed
 	if s.passed = s.held.Passed(); s.passed < before {
 		return fmt.Errorf("%s @%d is sent at %d, but %d was passed before", key, h.Time, s.passed, before)
@@ -189,34 +190,19 @@ func expectSent(t *testing.T, s *suppressing, want string) {
 	}
 }
 
-func TestSuppressionValidates(t *testing.T) {
-	for want, s := range map[string]windowing.Suppression{
-		"":                        windowing.UntilTimeLimit(0, windowing.StopWhenFull).MaxBytes(1),
-		"whole milliseconds":      windowing.UntilTimeLimit(time.Microsecond, windowing.EmitEarly).MaxRecords(1),
-		"from 0 on":               windowing.UntilTimeLimit(-time.Second, windowing.EmitEarly).MaxRecords(1),
-		"MaxRecords or MaxBytes":  windowing.UntilTimeLimit(time.Second, windowing.EmitEarly),
-		"neither below 0":         windowing.UntilTimeLimit(time.Second, windowing.EmitEarly).MaxRecords(1).MaxBytes(-1),
-		"EmitEarly or StopWhenFu": windowing.UntilTimeLimit(time.Second, 2).MaxRecords(1),
-	} {
-		if err := s.Validate(); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
-			t.Errorf("%+v: %v, want %q", s, err, want)
-		}
-	}
-}
-
 func TestHeldSerde(t *testing.T) {
-	equal := func(a, b windowing.Held) bool {
+	equal := func(a, b suppress.Held) bool {
 		return a.Start == b.Start && a.Time == b.Time && a.Gone == b.Gone && string(a.Value) == string(b.Value)
 	}
-	serdetest.Run(t, windowing.HeldSerde(), []windowing.Held{
+	serdetest.Run(t, suppress.HeldSerde(), []suppress.Held{
 		{}, {Start: 1, Time: 2, Value: []byte("value")}, {Start: -1, Time: windowing.MaxTime - 1, Gone: true}, {Value: []byte{}},
 	}, equal)
-	codec, err := windowing.HeldSerde().Bind(serde.Use{Role: serde.State, Name: "held"})
+	codec, err := suppress.HeldSerde().Bind(serde.Use{Role: serde.State, Name: "held"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	const golden = "\x00\x00\x00\x00\x00\x00\x01\x02\xff\xff\xff\xff\xff\xff\xff\xff\x00value"
-	if b, err := codec.Append(nil, windowing.Held{Start: 0x102, Time: -1, Value: []byte("value")}); string(b) != golden || err != nil {
+	if b, err := codec.Append(nil, suppress.Held{Start: 0x102, Time: -1, Value: []byte("value")}); string(b) != golden || err != nil {
 		t.Errorf("%q, %v", b, err)
 	}
 	for _, wrong := range []string{"", strings.Repeat("\x00", 16), strings.Repeat("\x00", 16) + "\x02", strings.Repeat("\x00", 16) + "\x01x"} {
@@ -232,7 +218,7 @@ type naiveHeld struct {
 	limit   windowing.EventTime
 	records int
 	bytes   int
-	waits   map[string]windowing.Held
+	waits   map[string]suppress.Held
 	merged  windowing.EventTime
 	sent    []string
 }
@@ -273,7 +259,7 @@ func TestSuppressorAgainstModel(t *testing.T) {
 	for seed := range uint64(150) {
 		r := rand.New(rand.NewPCG(seed, 7))
 		limit, records, bytes := r.IntN(30), 1+r.IntN(6), 4+r.IntN(20)
-		n := &naiveHeld{limit: windowing.EventTime(limit), records: records, bytes: bytes, waits: map[string]windowing.Held{}}
+		n := &naiveHeld{limit: windowing.EventTime(limit), records: records, bytes: bytes, waits: map[string]suppress.Held{}}
 		s := newSuppressing(t, windowing.UntilTimeLimit(time.Duration(limit)*time.Millisecond, windowing.EmitEarly).MaxRecords(records).MaxBytes(bytes))
 		s.must(s.held.Advance(0))
 		saved, savedSent := maps.Clone(n.waits), 0
@@ -311,13 +297,4 @@ func TestSuppressorAgainstModel(t *testing.T) {
 			}
 		}
 	}
-}
-
-func ExampleUntilTimeLimit() {
-	s := windowing.UntilTimeLimit(time.Minute, windowing.EmitEarly)
-	fmt.Println(s.Validate() != nil)
-	fmt.Println(s.MaxRecords(10_000).MaxBytes(64 << 20).Validate())
-	// Output:
-	// true
-	// <nil>
 }

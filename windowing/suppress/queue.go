@@ -1,14 +1,18 @@
-package windowing
+package suppress
 
-import "container/heap"
+import (
+	"container/heap"
+
+	"github.com/millrace/millrace/windowing"
+)
 
 // A waiting key is one whose changes are held back.
 type waiting struct {
 	key    string
-	size   int       // bytes, for MaxBytes
-	start  EventTime // when its time limit began
-	lowest EventTime // of start and the time of its latest change
-	place  [2]int    // in the two orders
+	size   int                 // bytes, for MaxBytes
+	start  windowing.EventTime // when its time limit began
+	lowest windowing.EventTime // of start and the time of its latest change
+	place  [2]int              // in the two orders
 }
 
 // A line is keys in one order, as a heap: the first of it is at index 0.

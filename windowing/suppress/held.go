@@ -1,4 +1,4 @@
-package windowing
+package suppress
 
 import (
 	"bytes"
@@ -6,18 +6,25 @@ import (
 	"fmt"
 
 	"github.com/millrace/millrace/schemaregistry/serde"
+	"github.com/millrace/millrace/state"
+	"github.com/millrace/millrace/windowing"
 )
 
 // Held is what a suppression keeps of a key: its latest change.
 type Held struct {
 	// Start is the event time of the first change since the key was last sent: from it the time limit runs.
-	Start EventTime
+	Start windowing.EventTime
 	// Time is the event time of the latest change.
-	Time EventTime
+	Time windowing.EventTime
 	// Gone says that the latest change is a tombstone; Value is then empty.
 	Gone bool
 	// Value is the latest value, encoded.
 	Value []byte
+}
+
+// Store is the handle of the store that a Suppressor works on: a key-value store, from the encoded key to its change.
+func Store(name string) state.KV[[]byte, Held] {
+	return state.KV[[]byte, Held]{Name: name, Key: serde.Bytes, Value: HeldSerde()}
 }
 
 // size is what counts for MaxBytes.
@@ -49,7 +56,7 @@ func (heldCodec) Decode(src []byte) (Held, error) {
 		return Held{}, fmt.Errorf("windowing: a suppressed change of %d bytes is not one that was written here", len(src))
 	}
 	h := Held{
-		Start: EventTime(binary.BigEndian.Uint64(src)), Time: EventTime(binary.BigEndian.Uint64(src[8:])), Gone: src[16] == 1,
+		Start: windowing.EventTime(binary.BigEndian.Uint64(src)), Time: windowing.EventTime(binary.BigEndian.Uint64(src[8:])), Gone: src[16] == 1,
 	}
 	if !h.Gone {
 		h.Value = bytes.Clone(src[heldFixed:])

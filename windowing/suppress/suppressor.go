@@ -1,10 +1,12 @@
-package windowing
+package suppress
 
 import (
 	"container/heap"
 	"fmt"
 
 	"github.com/millrace/millrace/state"
+	"github.com/millrace/millrace/windowing"
+	"github.com/millrace/millrace/windowing/internal/grid"
 )
 
 // A Suppressor holds the changes of each key back as a Suppression says. It belongs to the task's goroutine.
@@ -19,27 +21,33 @@ import (
 //  4. No change still to be sent that came on time, and none that comes on time, is below Passed, which never goes back;
 //     while changes are being sent, it is what it was before them. As far as it is finite it is in the store's closing.
 type Suppressor struct {
-	Suppression
-	millis int64 // the limit
-	store  *state.KeyValueStore[[]byte, Held]
-	emit   func(key []byte, h *Held) error
-	merged EventTime
-	passed EventTime
-	held   int // bytes
-	find   map[string]*waiting
-	next   line   // who leaves first
-	oldest line   // whose change has the lowest time
-	key    []byte // scratch
+	millis  int64 // the time limit
+	full    windowing.Full
+	records int // how many keys may wait, 0 for any number
+	bytes   int // how much they may take, 0 for any amount
+	store   *state.KeyValueStore[[]byte, Held]
+	emit    func(key []byte, h *Held) error
+	merged  windowing.EventTime
+	passed  windowing.EventTime
+	held    int // bytes
+	find    map[string]*waiting
+	next    line   // who leaves first
+	oldest  line   // whose change has the lowest time
+	key     []byte // scratch
 
 	back takenBack
 }
 
-// NewSuppressor returns the suppressor of a store that is open, restored, and used by nothing else. Validate must
+// New returns the suppressor of a store that is open, restored, and used by nothing else. Validate must
 // accept s. emit sends one change on; key and h are valid during the call, and it may use neither the store nor the
 // suppressor, apart from Passed.
-func NewSuppressor(s Suppression, store *state.KeyValueStore[[]byte, Held], emit func(key []byte, h *Held) error) (*Suppressor, error) {
-	p := &Suppressor{Suppression: s, millis: s.limit.Milliseconds(), store: store, emit: emit, find: map[string]*waiting{}}
-	p.passed = restored(store.Closing())
+func New(s windowing.Suppression, store *state.KeyValueStore[[]byte, Held], emit func(key []byte, h *Held) error) (*Suppressor, error) {
+	p := &Suppressor{millis: s.LimitMillis(), full: s.WhenFull(), store: store, emit: emit, find: map[string]*waiting{}}
+	p.records, p.bytes = s.Room()
+	p.passed = windowing.NoTime
+	if c, ok := store.Closing(); ok {
+		p.passed = windowing.EventTime(c.Watermark)
+	}
 	p.merged = p.passed // it was no lower
 	p.next.order, p.oldest.order = byStart, byTime
 	for key, h := range store.All() {
@@ -54,7 +62,7 @@ func NewSuppressor(s Suppression, store *state.KeyValueStore[[]byte, Held], emit
 // Change takes one change of a key in: its encoded value, or that it is gone, and its event time. The bytes are copied.
 // Where the key waits already, the change replaces the one that does, and the time limit runs on. What is due or has no
 // room any more is sent.
-func (p *Suppressor) Change(key, value []byte, gone bool, at EventTime) error {
+func (p *Suppressor) Change(key, value []byte, gone bool, at windowing.EventTime) error {
 	h, existed, err := p.store.Slot(key)
 	if err != nil {
 		return err
@@ -86,7 +94,7 @@ func (p *Suppressor) Change(key, value []byte, gone bool, at EventTime) error {
 
 // Advance tells the merged watermark, after the changes that moved it were taken in, and sends what is due. MaxTime says
 // that the input has ended: everything is sent.
-func (p *Suppressor) Advance(merged EventTime) error {
+func (p *Suppressor) Advance(merged windowing.EventTime) error {
 	p.merged = max(p.merged, merged)
 	if err := p.sendDue(); err != nil {
 		return err
@@ -96,15 +104,15 @@ func (p *Suppressor) Advance(merged EventTime) error {
 }
 
 // Due is the lowest merged watermark at which Advance has something to do; MaxTime if nothing waits.
-func (p *Suppressor) Due() EventTime {
+func (p *Suppressor) Due() windowing.EventTime {
 	if p.next.Len() == 0 {
-		return MaxTime
+		return windowing.MaxTime
 	}
-	return plus(p.next.keys[0].start, p.millis)
+	return grid.Plus(p.next.keys[0].start, p.millis)
 }
 
 // Passed is the watermark that holds behind the operator: no change still to come that is on time is below it.
-func (p *Suppressor) Passed() EventTime { return p.passed }
+func (p *Suppressor) Passed() windowing.EventTime { return p.passed }
 
 // pass raises what is passed, when all that can be sent was: to the merged watermark, or the time of the oldest change
 // that waits. One that came late does not lower it: it stays late behind the operator.
@@ -117,7 +125,7 @@ func (p *Suppressor) pass() {
 		return
 	}
 	p.passed = at
-	if at != MaxTime {
+	if at != windowing.MaxTime {
 		p.store.SetClosing(int64(at))
 	}
 }
@@ -152,7 +160,7 @@ func (p *Suppressor) sendDue() error {
 
 func (p *Suppressor) makeRoom() error {
 	for p.over(p.next.Len(), p.held) {
-		if p.full == StopWhenFull {
+		if p.full == windowing.StopWhenFull {
 			return fmt.Errorf("windowing: the changes of %d keys wait, %d bytes, and there is room for %s; give it more, or let them leave early with EmitEarly",
 				p.next.Len(), p.held, p.room())
 		}
@@ -163,15 +171,20 @@ func (p *Suppressor) makeRoom() error {
 	return nil
 }
 
+// over reports whether more wait than may.
+func (p *Suppressor) over(records, bytes int) bool {
+	return p.records > 0 && records > p.records || p.bytes > 0 && bytes > p.bytes
+}
+
 // room describes the bounds that are set.
-func (s Suppression) room() string {
+func (p *Suppressor) room() string {
 	switch {
-	case s.bytes == 0:
-		return fmt.Sprintf("%d keys (MaxRecords)", s.records)
-	case s.records == 0:
-		return fmt.Sprintf("%d bytes (MaxBytes)", s.bytes)
+	case p.bytes == 0:
+		return fmt.Sprintf("%d keys (MaxRecords)", p.records)
+	case p.records == 0:
+		return fmt.Sprintf("%d bytes (MaxBytes)", p.bytes)
 	}
-	return fmt.Sprintf("%d keys and %d bytes (MaxRecords, MaxBytes)", s.records, s.bytes)
+	return fmt.Sprintf("%d keys and %d bytes (MaxRecords, MaxBytes)", p.records, p.bytes)
 }
 
 // sendFirst sends the key that has waited longest and forgets it.
