@@ -69,8 +69,24 @@ func (r *Restorer) bringUp(ctx context.Context, t *TaskState, f *fitting) error 
 	for i := range t.Inputs {
 		t.Inputs[i].Stand(t.stoppedAt(i, from[i], f))
 	}
+	t.passOver(slices.DeleteFunc(slices.Clone(f.fresh), sub.Owns), r.cfg.ApplicationID)
 	r.note(fmt.Errorf("%q were away while another version of the application ran: what came meanwhile, from offsets %d of %q on, is processed for them now", topics, from, t.Sub.Sources))
 	return nil
+}
+
+// passOver leaves new stores out of the notes, which are not part of what is brought up:
+// no position of theirs is written before the task goes on itself, and a note would say
+// that there is one.
+func (t *TaskState) passOver(stores []string, applicationID string) {
+	for i, topic := range t.Changelogs(applicationID) {
+		if !slices.Contains(stores, t.Sub.Stores[i].Name) {
+			continue
+		}
+		for j := range t.Inputs {
+			in := &t.Inputs[j]
+			in.Notes = slices.DeleteFunc(in.Notes, func(n task.Note) bool { return n.Topic == task.NoteTopic(topic) })
+		}
+	}
 }
 
 // offsetsIn are the offsets at which a store stopped; where it has never read an

@@ -28,19 +28,18 @@ func (r *Restorer) fedByOthers(ctx context.Context, t *TaskState, f *fitting) er
 	if t.Stores == nil {
 		return nil
 	}
+	fed := Feeding{ApplicationID: r.cfg.ApplicationID, Offsets: f.offsets}
 	for _, s := range t.Sub.Stores {
 		p, ok := t.Stores.Position(s.Name)
 		if !ok || len(p.Inputs) == 0 {
 			continue
 		}
-		if err := r.replaced(t, s.Name, p); err != nil {
-			return err
-		}
 		if err := r.fedBefore(ctx, t, s.Name, p); err != nil {
 			return err
 		}
-		if err := r.fedAgain(t, s.Name, p, f); err != nil {
-			return err
+		last := LastPosition{Position: p, Spec: s, Sub: t.Sub, Partition: t.ID.Partition}
+		if err := fed.Admit(last); err != nil {
+			return fmt.Errorf("task %s: %w", t.ID, err)
 		}
 	}
 	return nil
@@ -59,37 +58,6 @@ func (r *Restorer) fedBefore(ctx context.Context, t *TaskState, store string, p 
 		}
 		if left {
 			return fmt.Errorf("task %s: store %q was fed by topic %q, which this version does not read, and partition %d of it has records from offset %d on that were not processed: go back to the version that reads it and let it process them, or: %w", t.ID, store, in.Topic, in.Partition, in.Offset, broker.ErrReset)
-		}
-	}
-	return nil
-}
-
-// replaced refuses a store that was fed by source topics and is fed by repartition
-// topics now, or the reverse: who writes a source decides where a key is, so the same
-// key may be in another partition from here on, and begin anew there.
-func (r *Restorer) replaced(t *TaskState, store string, p state.Position) error {
-	for _, in := range p.Inputs {
-		for _, now := range t.Inputs {
-			if r.repartition(in.Topic) == r.repartition(now.Topic) {
-				return nil
-			}
-		}
-	}
-	return fmt.Errorf("task %s: store %q was fed by topic %q and is fed by topic %q now: a key need not be in the same partition of both, and would begin anew in another: give the operator another name, under which it begins empty, or: %w", t.ID, store, p.Inputs[0].Topic, t.Inputs[0].Topic, broker.ErrReset)
-}
-
-// fedAgain refuses a store that shares no topic with its former self, where a
-// repartition topic that feeds it now was read before: which of its records the store
-// has got by another way is not known.
-func (r *Restorer) fedAgain(t *TaskState, store string, p state.Position, f *fitting) error {
-	for _, in := range t.Inputs {
-		if _, shared := inputOf(p, in.TopicPartition); shared {
-			return nil
-		}
-	}
-	for _, in := range t.Inputs {
-		if r.repartition(in.Topic) && f.offsets[in.TopicPartition].Offset >= 0 {
-			return fmt.Errorf("task %s: store %q was fed by topic %q and is fed by topic %q now, which an earlier version has read: it cannot be known which of its records the store has already: give the GroupBy or Repartition its former name, or the operator of the store another one, under which it begins empty, or: %w", t.ID, store, p.Inputs[0].Topic, in.Topic, broker.ErrReset)
 		}
 	}
 	return nil

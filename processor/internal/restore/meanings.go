@@ -1,6 +1,7 @@
 package restore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,15 +27,19 @@ import (
 // position is among them.
 var tails = [...]int64{64, 4096, 1 << 18}
 
-// A LastPosition is the last position that was found in a changelog.
+// A LastPosition is the last position that was found of a store.
 type LastPosition struct {
 	state.Position
-	Changelog broker.TopicPartition
 	Spec      state.Spec         // what the store is to this version
 	Sub       *graph.Subtopology // that owns it
+	Partition int32
 }
 
-// LastPositions are those of all stores of a version, ordered by their changelogs.
+func (p *LastPosition) String() string {
+	return fmt.Sprintf("partition %d of store %q", p.Partition, p.Spec.Name)
+}
+
+// LastPositions are those of all stores of a version, in their order.
 // partitions are the numbers of tasks of the sub-topologies.
 func (l Look) LastPositions(ctx context.Context, applicationID string, subs []*graph.Subtopology, partitions []int32) (all []LastPosition, err error) {
 	stores, missing := map[string]LastPosition{}, map[broker.TopicPartition]bool{}
@@ -54,16 +59,18 @@ func (l Look) LastPositions(ctx context.Context, applicationID string, subs []*g
 		}
 		for tp, p := range found {
 			last := stores[tp.Topic]
-			last.Changelog, last.Position = tp, p
+			last.Partition, last.Position = tp.Partition, p
 			all = append(all, last)
 		}
 	}
-	slices.SortFunc(all, func(a, b LastPosition) int { return a.Changelog.Compare(b.Changelog) })
+	slices.SortFunc(all, func(a, b LastPosition) int {
+		return cmp.Or(cmp.Compare(a.Spec.Name, b.Spec.Name), cmp.Compare(a.Partition, b.Partition))
+	})
 	return all, nil
 }
 
 // AdmitMeaning refuses state that means something else to this version.
-func AdmitMeaning(p LastPosition) error {
+func AdmitMeaning(p LastPosition, applicationID string) error {
 	var changed []string
 	for _, d := range p.Spec.Differences(p.Position) {
 		changed = append(changed, fmt.Sprintf("store %q: %v", p.Spec.Name, d))
@@ -71,7 +78,7 @@ func AdmitMeaning(p LastPosition) error {
 	if len(changed) == 0 {
 		return nil
 	}
-	return changedMeaning(fmt.Sprintf("topic %q partition %d", p.Changelog.Topic, p.Changelog.Partition), errors.New(strings.Join(changed, "; ")))
+	return changedMeaning(fmt.Sprintf("topic %q partition %d", p.Spec.ChangelogTopic(applicationID), p.Partition), errors.New(strings.Join(changed, "; ")))
 }
 
 // lastPositions reads the last n records of changelogs. Those of which a position was

@@ -69,9 +69,9 @@ func (s *startCheck) admitState(ctx context.Context, look restore.Look, offsets 
 	if err != nil {
 		return err
 	}
-	renaming := restore.Renaming{ApplicationID: s.cfg.ApplicationID, Subs: subs, Offsets: offsets}
+	feeding := restore.Feeding{ApplicationID: s.cfg.ApplicationID, Subs: subs, Offsets: offsets}
 	for _, p := range positions {
-		if err := errors.Join(restore.AdmitMeaning(p), renaming.Admit(p)); err != nil {
+		if err := errors.Join(restore.AdmitMeaning(p, s.cfg.ApplicationID), feeding.Admit(p)); err != nil {
 			return err
 		}
 	}
