@@ -7,26 +7,41 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/millrace/millrace/processor/stream"
 	"github.com/millrace/millrace/schemaregistry/serde"
+	"github.com/millrace/millrace/windowing"
 )
 
-// A drawnVersion says behind which GroupBy each store is; "" is behind the source, and a store that is not
-// in it is away.
-type drawnVersion map[string]string
+// A drawnVersion has stores by name; one that is not in it is away.
+type drawnVersion map[string]drawnStore
 
-func drawVersion(r *rand.Rand) drawnVersion {
+// A drawnStore counts behind a GroupBy of that name, or behind the source where it is "": all of a key, or
+// what is in each window of it.
+type drawnStore struct {
+	by      string
+	windows bool
+	emit    windowing.Emit
+}
+
+// drawVersion draws one; stores have windows or not for the length of a walk.
+func drawVersion(r *rand.Rand, windows bool) drawnVersion {
 	v := drawnVersion{}
-	for _, store := range []string{"m", "n"} {
+	for _, name := range []string{"m", "n"} {
+		store := drawnStore{windows: windows, emit: windowing.Emit(r.IntN(3))}
+		if !windows {
+			store.emit = windowing.OnCommit
+		}
 		switch r.IntN(9) {
 		case 0, 1, 2:
-			v[store] = "one"
+			store.by = "one"
 		case 3, 4, 5:
-			v[store] = "two"
-		case 6:
-			v[store] = ""
+			store.by = "two"
+		case 7, 8:
+			continue
 		}
+		v[name] = store
 	}
 	return v
 }
@@ -34,20 +49,29 @@ func drawVersion(r *rand.Rand) drawnVersion {
 func (v drawnVersion) build(b *stream.Builder) {
 	in := stream.From(b, deployIn)
 	stream.To(in, stream.Topic[string, string]{Name: "side", Key: serde.String, Value: serde.String})
-	groups := map[string]stream.Grouped[string, string]{}
-	for _, store := range []string{"m", "n"} {
-		by, ok := v[store]
+	groups := map[string]stream.Grouped[string, string]{"": stream.GroupByKey(in)}
+	for _, name := range []string{"m", "n"} {
+		store, ok := v[name]
 		if !ok {
 			continue
 		}
-		if _, ok := groups[by]; !ok && by != "" {
-			groups[by] = stream.GroupBy(by, in, func(k, _ string) string { return k }, serde.String, serde.String)
-		} else if by == "" {
-			groups[by] = stream.GroupByKey(in)
+		if _, ok := groups[store.by]; !ok {
+			groups[store.by] = stream.GroupBy(store.by, in, func(k, _ string) string { return k }, serde.String, serde.String)
 		}
-		named := stream.Map(stream.Count(store, groups[by]).Changes(), func(k string, n int64) (string, int64) { return store + ":" + k, n }, stream.Name("as-"+store))
-		stream.To(named, deployOut, stream.Name("out-"+store))
+		stream.To(store.count(name, groups[store.by]), deployOut, stream.Name("out-"+name))
 	}
+}
+
+func (s drawnStore) count(name string, of stream.Grouped[string, string]) stream.Stream[string, int64] {
+	if !s.windows {
+		counts := stream.Count(name, of, stream.Emit(s.emit)).Changes()
+		return stream.Map(counts, func(k string, n int64) (string, int64) { return name + ":" + k, n }, stream.Name("as-"+name))
+	}
+	minutes := windowing.Tumbling(time.Minute).Grace(time.Hour).Emit(s.emit) // nothing is late by so much
+	counts := stream.CountWindows(name, stream.Window(of, minutes)).Results
+	return stream.Map(counts, func(k windowing.Key[string], n int64) (string, int64) {
+		return fmt.Sprint(name, ":", k.Key, "@", k.Window.Start), n
+	}, stream.Name("as-"+name))
 }
 
 // A versionWalk is an application whose versions follow on one another at random, and what is known of it.
@@ -82,33 +106,38 @@ func (w *versionWalk) step(v drawnVersion) {
 			w.t.Fatalf("%q, then %v: %v", w.told, v, err)
 		}
 		w.told = append(w.told, fmt.Sprintf("refused %v", v))
-		for _, by := range v { // tasks that were not refused may have brought up what they write
-			w.written[by] = unsure
+		for _, store := range v { // tasks that were not refused may have brought up what they write
+			w.written[store.by] = unsure
 		}
 		return
 	}
 	w.told = append(w.told, fmt.Sprintf("%v early %v", v, early))
-	for store, by := range v {
-		if _, ok := w.born[store]; ok {
+	for name, store := range v {
+		if _, ok := w.born[name]; ok {
 			continue
 		}
-		w.born[store] = w.reached
-		if at, ok := w.written[by]; ok && by != "" { // what was missed goes into the topic first
-			w.born[store] = at
+		w.born[name] = w.reached
+		if at, ok := w.written[store.by]; ok && store.by != "" { // what was missed goes into the topic first
+			w.born[name] = at
 		}
 		if early || w.reached == unsure {
-			w.born[store] = unsure
+			w.born[name] = unsure
 		}
 	}
 	w.now, w.reached = v, w.sent
-	for _, by := range v {
-		w.written[by] = w.sent
-	}
 	if early {
 		w.reached = unsure
-		for _, by := range v {
-			w.written[by] = unsure
-		}
+	}
+	for _, store := range v {
+		w.written[store.by] = w.reached
+	}
+}
+
+// endAll closes all windows but those of its own records.
+func (w *versionWalk) endAll() {
+	w.t.Helper()
+	for _, p := range w.broker.PartitionInfos("in") {
+		w.sendAt(p.Partition, "end", "{}", w.at.Add(24*time.Hour).UnixMilli())
 	}
 }
 
@@ -137,20 +166,23 @@ func TestVersionsAtRandom(t *testing.T) {
 	for seed := range uint64(max(seeds, 12)) {
 		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
 			t.Parallel()
-			w := newVersionWalk(t, seed)
+			w, windows := newVersionWalk(t, seed), seed%2 == 1
 			for range 7 {
-				w.step(drawVersion(w.r))
+				w.step(drawVersion(w.r, windows))
 			}
 			if w.now == nil {
 				return
 			}
 			w.hasty = -1
-			w.end()
-			if err := w.deploy(w.now.build); err != nil {
+			w.endAll()
+			switch err := w.deploy(w.now.build); {
+			case err != nil && w.reached == unsure: // stopped before all of its tasks were let in
+				return
+			case err != nil:
 				t.Fatalf("%q: again %v: %v", w.told, w.now, err)
 			}
 			for store := range w.now {
-				if got, want := w.counted(store), w.sent-1-w.born[store]; got != want && w.born[store] != unsure {
+				if got, want := w.counted(store), w.sent-w.born[store]; got != want && w.born[store] != unsure {
 					t.Errorf("%q: store %s has counted %d, want %d", w.told, store, got, want)
 				}
 			}
@@ -163,7 +195,7 @@ func TestANewStoreWhileATopicIsBroughtUp(t *testing.T) {
 	t.Parallel()
 	for _, lose := range []bool{false, true} {
 		r := newRig(t, lose)
-		for _, v := range []drawnVersion{{"m": "two"}, {}, {"m": "two", "n": ""}, {"m": "two", "n": ""}} {
+		for _, v := range []drawnVersion{{"m": {by: "two"}}, {}, {"m": {by: "two"}, "n": {}}, {"m": {by: "two"}, "n": {}}} {
 			r.put(nextRecords)
 			if err := r.deploy(v.build); err != nil {
 				t.Fatal(err)

@@ -27,7 +27,7 @@ func (f Feeding) Admit(p LastPosition) error {
 	if len(p.Inputs) == 0 {
 		return nil
 	}
-	for _, refuse := range []func(*LastPosition) error{f.replaced, f.again, f.missed} {
+	for _, refuse := range []func(*LastPosition) error{f.replaced, f.again, f.renamed} {
 		if err := refuse(&p); err != nil {
 			return err
 		}
@@ -64,15 +64,14 @@ func (f Feeding) again(p *LastPosition) error {
 	return nil
 }
 
-// missed refuses a store that has come back behind a repartition topic of another
-// name. One that was away is brought up from where its topics were left. Under another
-// name the topic was never left, so what came while the store was away would be in
-// neither, and the store short without a word. Only the offsets of the tasks that
-// write these topics know it.
+// renamed refuses a store that goes on behind a repartition topic of another name, where
+// the offsets of the tasks that write both show that records would be missing in it, or
+// come twice. That is right only where one topic begins at the record at which the
+// other was left.
 //
 // Not seen is a chain of repartition topics whose inner one was renamed while the
 // store was away: the tasks that write the outer one have other inputs then.
-func (f Feeding) missed(p *LastPosition) error {
+func (f Feeding) renamed(p *LastPosition) error {
 	var former, now []string
 	for _, in := range p.Inputs {
 		if !slices.Contains(p.Sub.Sources, in.Topic) && f.repartition(in.Topic) {
@@ -86,7 +85,7 @@ func (f Feeding) missed(p *LastPosition) error {
 	}
 	for _, was := range former {
 		for _, is := range now {
-			if err := f.missedBetween(p, was, is); err != nil {
+			if err := f.joined(p, was, is); err != nil {
 				return err
 			}
 		}
@@ -94,9 +93,8 @@ func (f Feeding) missed(p *LastPosition) error {
 	return nil
 }
 
-// missedBetween refuses a store if a task that writes the topic of now has gone on since the
-// former one was left.
-func (f Feeding) missedBetween(p *LastPosition, was, is string) error {
+// joined looks at every task that writes one topic now and has written the other.
+func (f Feeding) joined(p *LastPosition, was, is string) error {
 	for _, sub := range f.Subs {
 		if !slices.Contains(sub.Feeds, is) {
 			continue
@@ -104,13 +102,26 @@ func (f Feeding) missedBetween(p *LastPosition, was, is string) error {
 		for _, tp := range f.inputs(sub) {
 			c := f.Offsets[tp]
 			left, ok := task.FindNote(c.Meta.Notes, was)
-			if _, written := task.FindNote(c.Meta.Notes, is); !ok || written || left.Stopped == task.Following || left.Stopped >= c.Offset {
-				continue
+			begun, written := task.FindNote(c.Meta.Notes, is)
+			switch {
+			case !ok:
+			case written && (begun.Stopped != task.Following || left.Stopped == task.Following && f.follows(p, was)):
+				return fmt.Errorf("%v was fed by topic %q and is fed by topic %q now, which an earlier version has written at the same time, with records of topic %q partition %d that the store has already: give the GroupBy or Repartition its former name or a new one, or the operator of the store another one, under which it begins empty, or: %w", p, was, is, tp.Topic, tp.Partition, broker.ErrReset)
+			case !written && left.Stopped != task.Following && left.Stopped < c.Offset:
+				return fmt.Errorf("%v was fed by topic %q, which no version has written between offsets %d and %d of topic %q partition %d, and is fed by topic %q now: what came between would be missing in it: give the GroupBy or Repartition its former name, with which that is brought up, or the operator of the store another one, under which it begins empty, or: %w", p, was, left.Stopped, c.Offset, tp.Topic, tp.Partition, is, broker.ErrReset)
 			}
-			return fmt.Errorf("%v was fed by topic %q, which no version has written between offsets %d and %d of topic %q partition %d, and is fed by topic %q now: what came between would be missing in it: give the GroupBy or Repartition its former name, with which that is brought up, or the operator of the store another one, under which it begins empty, or: %w", p, was, left.Stopped, c.Offset, tp.Topic, tp.Partition, is, broker.ErrReset)
 		}
 	}
 	return nil
+}
+
+// follows reports whether the store has read all of a topic that anybody has: the last
+// version had it there. Else that version had it behind another topic already, and was
+// stopped before the first commit there.
+func (f Feeding) follows(p *LastPosition, topic string) bool {
+	tp := broker.TopicPartition{Topic: topic, Partition: p.Partition}
+	in, ok := inputOf(p.Position, tp)
+	return ok && in.Offset >= f.Offsets[tp].Offset
 }
 
 // inputs are the partitions that a sub-topology has committed offsets of, in order.
