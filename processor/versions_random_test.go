@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
+
 	"github.com/millrace/millrace/processor/stream"
 	"github.com/millrace/millrace/schemaregistry/serde"
 	"github.com/millrace/millrace/windowing"
@@ -204,6 +206,35 @@ func TestANewStoreWhileATopicIsBroughtUp(t *testing.T) {
 		w := versionWalk{rig: r}
 		if m, n := w.counted("m"), w.counted("n"); m != 4*nextRecords || n != 2*nextRecords {
 			t.Errorf("disk lost %v: m has counted %d and n %d, want %d and %d", lose, m, n, 4*nextRecords, 2*nextRecords)
+		}
+	}
+}
+
+// A store that has followed one repartition topic does not go on behind another one that was written at the same time,
+// also where nobody has committed an offset in that.
+func TestAStoreBehindATopicWrittenBeside(t *testing.T) {
+	t.Parallel()
+	for _, away := range []bool{false, true} {
+		r := newRig(t, false)
+		versions := []drawnVersion{{"m": {by: "one"}, "n": {by: "two"}}, {"m": {by: "one"}}}
+		if !away {
+			versions = versions[:1]
+		}
+		for _, v := range versions {
+			r.put(nextRecords)
+			if err := r.deploy(v.build); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := kadm.NewClient(r.client).DeleteOffsets(t.Context(), "app", kadm.TopicsSet{"app-two-repartition": {0: {}}}); err != nil {
+			t.Fatal(err)
+		}
+		mustRefuse(t, r.deploy(drawnVersion{"m": {by: "two"}}.build), `store "m"`, "app-one-repartition", "app-two-repartition", `topic "in" partition 0`, "at the same time", "millrace reset")
+		if err := r.deploy(drawnVersion{"m": {by: "three"}}.build); err != nil {
+			t.Fatal(err)
+		}
+		if w := (versionWalk{rig: r}); w.counted("m") != r.sent {
+			t.Errorf("away %v: m has counted %d, want %d", away, w.counted("m"), r.sent)
 		}
 	}
 }
