@@ -90,6 +90,16 @@ func TestStoreBackBehindAnotherName(t *testing.T) {
 	}
 }
 
+// underWay sends a record to a repartition topic.
+func (r *rig) underWay(topic string) {
+	r.t.Helper()
+	stamp := graph.Stamp{Tasks: 1, Passed: graph.Time{Watermark: 1}}.Append(nil)
+	rec := &kgo.Record{Topic: topic, Key: []byte("k0"), Value: []byte("v"), Timestamp: r.at, Headers: []kgo.RecordHeader{{Key: graph.HeaderStamp, Value: stamp}}}
+	if err := r.client.ProduceSync(r.t.Context(), rec).FirstErr(); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
 // leftUnderWay is an application that has a record under way behind the GroupBy of name one.
 func leftUnderWay(t *testing.T) *rig {
 	r := newRig(t, false)
@@ -97,11 +107,7 @@ func leftUnderWay(t *testing.T) *rig {
 	if err := r.deploy(countedBy("one")); err != nil {
 		t.Fatal(err)
 	}
-	stamp := graph.Stamp{Tasks: 1, Passed: graph.Time{Watermark: 1}}.Append(nil)
-	rec := &kgo.Record{Topic: "app-one-repartition", Key: []byte("k0"), Value: []byte("v"), Timestamp: r.at, Headers: []kgo.RecordHeader{{Key: graph.HeaderStamp, Value: stamp}}}
-	if err := r.client.ProduceSync(t.Context(), rec).FirstErr(); err != nil {
-		t.Fatal(err)
-	}
+	r.underWay("app-one-repartition")
 	return r
 }
 
@@ -115,5 +121,57 @@ func TestStoreFedByOthersWithRecordsUnderWay(t *testing.T) {
 		fault := r.broker.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Topic: "app-one-repartition", Err: kerr.LeaderNotAvailable, Count: -1})
 		r.warned = func(error) { fault.Remove() }
 		mustRefuse(t, r.deploy(countedBy("two")), "app-one-repartition", "not processed", "millrace reset")
+	})
+}
+
+// countedByTwo counts behind a chain of two, of which the first one has that name.
+func countedByTwo(name string) deployed {
+	return func(b *stream.Builder) {
+		first := stream.Repartition(name, stream.From(b, deployIn), serde.String, serde.String)
+		grouped := stream.GroupBy("outer", first, func(k, _ string) string { return k }, serde.String, serde.String)
+		stream.To(stream.Count("n", grouped).Changes(), deployOut)
+	}
+}
+
+// Behind a chain the store does not know the first topic: it is the second one whose tasks have read it.
+func TestFirstOfAChainRenamed(t *testing.T) {
+	t.Parallel()
+	t.Run("nothing under way", func(t *testing.T) {
+		r := newRig(t, false)
+		for i, version := range []deployed{countedByTwo("one"), countedByTwo("two")} {
+			if r.put(nextRecords); i > 0 {
+				r.end()
+			}
+			if err := r.deploy(version); err != nil {
+				t.Fatal(err)
+			}
+		}
+		mustEqual(t, r.last("out"), alone(t, countedByTwo("two"), 2*nextRecords))
+	})
+	t.Run("a record under way", func(t *testing.T) {
+		r := newRig(t, false)
+		r.put(nextRecords)
+		if err := r.deploy(countedByTwo("one")); err != nil {
+			t.Fatal(err)
+		}
+		r.underWay("app-one-repartition")
+		mustRefuse(t, r.deploy(countedByTwo("two")), "app-one-repartition", "app-outer-repartition", "not processed", "millrace reset")
+	})
+	t.Run("away before that", func(t *testing.T) {
+		r := newRig(t, false)
+		for _, version := range []deployed{countedByTwo("one"), passed} {
+			r.put(nextRecords)
+			if err := r.deploy(version); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range 2 {
+			mustRefuse(t, r.deploy(countedByTwo("two")), "app-outer-repartition", "app-one-repartition", "app-two-repartition", `topic "in" partition 0`, "former name", "millrace reset")
+		}
+		r.end()
+		if err := r.deploy(countedByTwo("one")); err != nil {
+			t.Fatal(err)
+		}
+		mustEqual(t, r.last("out"), alone(t, countedByTwo("one"), 2*nextRecords))
 	})
 }

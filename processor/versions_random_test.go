@@ -23,15 +23,16 @@ type drawnVersion map[string]drawnStore
 // what is in each window of it.
 type drawnStore struct {
 	by      string
+	chain   bool // another GroupBy, which keeps its name, is between
 	windows bool
 	emit    windowing.Emit
 }
 
 // drawVersion draws one; stores have windows or not for the length of a walk.
-func drawVersion(r *rand.Rand, windows bool) drawnVersion {
+func drawVersion(r *rand.Rand, windows, chain bool) drawnVersion {
 	v := drawnVersion{}
 	for _, name := range []string{"m", "n"} {
-		store := drawnStore{windows: windows, emit: windowing.Emit(r.IntN(3))}
+		store := drawnStore{chain: chain, windows: windows, emit: windowing.Emit(r.IntN(3))}
 		if !windows {
 			store.emit = windowing.OnCommit
 		}
@@ -52,15 +53,23 @@ func (v drawnVersion) build(b *stream.Builder) {
 	in := stream.From(b, deployIn)
 	stream.To(in, stream.Topic[string, string]{Name: "side", Key: serde.String, Value: serde.String})
 	groups := map[string]stream.Grouped[string, string]{"": stream.GroupByKey(in)}
+	chained := map[string]stream.Stream[string, string]{}
 	for _, name := range []string{"m", "n"} {
 		store, ok := v[name]
 		if !ok {
 			continue
 		}
-		if _, ok := groups[store.by]; !ok {
+		if _, ok := groups[store.by]; !ok && !store.chain {
 			groups[store.by] = stream.GroupBy(store.by, in, func(k, _ string) string { return k }, serde.String, serde.String)
 		}
-		stream.To(store.count(name, groups[store.by]), deployOut, stream.Name("out-"+name))
+		of := groups[store.by]
+		if store.chain && store.by != "" {
+			if _, ok := chained[store.by]; !ok {
+				chained[store.by] = stream.Repartition(store.by, in, serde.String, serde.String)
+			}
+			of = stream.GroupBy("outer-"+name, chained[store.by], func(k, _ string) string { return k }, serde.String, serde.String)
+		}
+		stream.To(store.count(name, of), deployOut, stream.Name("out-"+name))
 	}
 }
 
@@ -168,9 +177,9 @@ func TestVersionsAtRandom(t *testing.T) {
 	for seed := range uint64(max(seeds, 12)) {
 		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
 			t.Parallel()
-			w, windows := newVersionWalk(t, seed), seed%2 == 1
+			w, windows, chain := newVersionWalk(t, seed), seed%2 == 1, seed%3 == 2
 			for range 7 {
-				w.step(drawVersion(w.r, windows))
+				w.step(drawVersion(w.r, windows, chain))
 			}
 			if w.now == nil {
 				return

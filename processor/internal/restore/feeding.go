@@ -68,9 +68,6 @@ func (f Feeding) again(p *LastPosition) error {
 // the offsets of the tasks that write both show that records would be missing in it, or
 // come twice. That is right only where one topic begins at the record at which the
 // other was left.
-//
-// Not seen is a chain of repartition topics whose inner one was renamed while the
-// store was away: the tasks that write the outer one have other inputs then.
 func (f Feeding) renamed(p *LastPosition) error {
 	var former, now []string
 	for _, in := range p.Inputs {
@@ -85,7 +82,7 @@ func (f Feeding) renamed(p *LastPosition) error {
 	}
 	for _, was := range former {
 		for _, is := range now {
-			if err := f.joined(p, was, is); err != nil {
+			if err := f.joined(p, func() bool { return f.follows(p, was) }, was, is); err != nil {
 				return err
 			}
 		}
@@ -93,8 +90,10 @@ func (f Feeding) renamed(p *LastPosition) error {
 	return nil
 }
 
-// joined looks at every task that writes one topic now and has written the other.
-func (f Feeding) joined(p *LastPosition, was, is string) error {
+// joined looks at every task that writes one topic now and has written the other, for
+// whom was fed by the one and is fed by the other. follows reports whether the last
+// version had it behind the former topic.
+func (f Feeding) joined(whom fmt.Stringer, follows func() bool, was, is string) error {
 	for _, sub := range f.Subs {
 		if !slices.Contains(sub.Feeds, is) {
 			continue
@@ -105,10 +104,10 @@ func (f Feeding) joined(p *LastPosition, was, is string) error {
 			begun, written := task.FindNote(c.Meta.Notes, is)
 			switch {
 			case !ok:
-			case written && (begun.Stopped != task.Following || left.Stopped == task.Following && f.follows(p, was)):
-				return fmt.Errorf("%v was fed by topic %q and is fed by topic %q now, which an earlier version has written at the same time, with records of topic %q partition %d that the store has already: give the GroupBy or Repartition its former name or a new one, or the operator of the store another one, under which it begins empty, or: %w", p, was, is, tp.Topic, tp.Partition, broker.ErrReset)
+			case written && (begun.Stopped != task.Following || left.Stopped == task.Following && follows()):
+				return fmt.Errorf("%v was fed by topic %q and is fed by topic %q now, which an earlier version has written at the same time, with records of topic %q partition %d that have come by the former already: give the GroupBy or Repartition its former name or a new one, or the operator of the store behind it another one, under which it begins empty, or: %w", whom, was, is, tp.Topic, tp.Partition, broker.ErrReset)
 			case !written && left.Stopped != task.Following && left.Stopped < c.Offset:
-				return fmt.Errorf("%v was fed by topic %q, which no version has written between offsets %d and %d of topic %q partition %d, and is fed by topic %q now: what came between would be missing in it: give the GroupBy or Repartition its former name, with which that is brought up, or the operator of the store another one, under which it begins empty, or: %w", p, was, left.Stopped, c.Offset, tp.Topic, tp.Partition, is, broker.ErrReset)
+				return fmt.Errorf("%v was fed by topic %q, which no version has written between offsets %d and %d of topic %q partition %d, and is fed by topic %q now: what came between would be missing: give the GroupBy or Repartition its former name, with which that is brought up, or the operator of the store behind it another one, under which it begins empty, or: %w", whom, was, left.Stopped, c.Offset, tp.Topic, tp.Partition, is, broker.ErrReset)
 			}
 		}
 	}

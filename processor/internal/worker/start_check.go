@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -75,7 +76,30 @@ func (s *startCheck) admitState(ctx context.Context, look restore.Look, offsets 
 			return err
 		}
 	}
-	return nil
+	former, err := s.formerOffsets(ctx)
+	if err != nil || len(former) == 0 {
+		return err
+	}
+	return look.Handovers(ctx, feeding, former)
+}
+
+// formerOffsets are those in repartition topics that this version does not read.
+func (s *startCheck) formerOffsets(ctx context.Context) (offsets map[broker.TopicPartition]group.Committed, err error) {
+	err = broker.Retry(ctx, s.cfg.Events.warning, func(ctx context.Context) error {
+		all, err := kadm.NewClient(s.client).ListTopics(ctx)
+		if err != nil {
+			return err
+		}
+		parts := map[string][]int32{}
+		for _, topic := range restore.FormerRepartitions(s.cfg.ApplicationID, all.Names(), s.cfg.written()) {
+			parts[topic] = all[topic].Partitions.Numbers()
+		}
+		if len(parts) > 0 {
+			offsets, err = s.group.Fetch(ctx, parts, false)
+		}
+		return err
+	})
+	return offsets, err
 }
 
 // committed returns the offsets of all partitions; none if nobody was ever here.
