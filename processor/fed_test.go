@@ -174,4 +174,17 @@ func TestFirstOfAChainRenamed(t *testing.T) {
 		}
 		mustEqual(t, r.last("out"), alone(t, countedByTwo("one"), 2*nextRecords))
 	})
+	t.Run("away before that, and left out", func(t *testing.T) {
+		r := newRig(t, false)
+		for _, version := range []deployed{countedByTwo("one"), passed} {
+			r.put(nextRecords)
+			if err := r.deploy(version); err != nil {
+				t.Fatal(err)
+			}
+		}
+		mustRefuse(t, r.deploy(func(b *stream.Builder) {
+			grouped := stream.GroupBy("outer", stream.From(b, deployIn), func(k, _ string) string { return k }, serde.String, serde.String)
+			stream.To(stream.Count("n", grouped).Changes(), deployOut)
+		}), "app-outer-repartition", "app-one-repartition", `topic "in" partition 0`, "former version", "millrace reset")
+	})
 }

@@ -82,7 +82,7 @@ func (f Feeding) renamed(p *LastPosition) error {
 	}
 	for _, was := range former {
 		for _, is := range now {
-			if err := f.joined(p, func() bool { return f.follows(p, was) }, was, is); err != nil {
+			if err := f.joined(p, func() bool { return f.follows(p, was) }, false, was, is); err != nil {
 				return err
 			}
 		}
@@ -92,8 +92,9 @@ func (f Feeding) renamed(p *LastPosition) error {
 
 // joined looks at every task that writes one topic now and has written the other, for
 // whom was fed by the one and is fed by the other. follows reports whether the last
-// version had it behind the former topic.
-func (f Feeding) joined(whom fmt.Stringer, follows func() bool, was, is string) error {
+// version had it behind the former topic, others whether a version has read the topic
+// of now, and not for that.
+func (f Feeding) joined(whom fmt.Stringer, follows func() bool, others bool, was, is string) error {
 	for _, sub := range f.Subs {
 		if !slices.Contains(sub.Feeds, is) {
 			continue
@@ -106,7 +107,7 @@ func (f Feeding) joined(whom fmt.Stringer, follows func() bool, was, is string) 
 			case !ok:
 			case written && (begun.Stopped != task.Following || left.Stopped == task.Following && follows()):
 				return fmt.Errorf("%v was fed by topic %q and is fed by topic %q now, which an earlier version has written at the same time, with records of topic %q partition %d that have come by the former already: give the GroupBy or Repartition its former name or a new one, or the operator of the store behind it another one, under which it begins empty, or: %w", whom, was, is, tp.Topic, tp.Partition, broker.ErrReset)
-			case !written && left.Stopped != task.Following && left.Stopped < c.Offset:
+			case (!written || others) && left.Stopped != task.Following && left.Stopped < c.Offset:
 				return fmt.Errorf("%v was fed by topic %q, which no version has written between offsets %d and %d of topic %q partition %d, and is fed by topic %q now: what came between would be missing: give the GroupBy or Repartition its former name, with which that is brought up, or the operator of the store behind it another one, under which it begins empty, or: %w", whom, was, left.Stopped, c.Offset, tp.Topic, tp.Partition, is, broker.ErrReset)
 			}
 		}
@@ -121,6 +122,16 @@ func (f Feeding) follows(p *LastPosition, topic string) bool {
 	tp := broker.TopicPartition{Topic: topic, Partition: p.Partition}
 	in, ok := inputOf(p.Position, tp)
 	return ok && in.Offset >= f.Offsets[tp].Offset
+}
+
+// read reports whether an earlier version has read a topic.
+func (f Feeding) read(topic string) bool {
+	for tp, c := range f.Offsets {
+		if tp.Topic == topic && c.Offset >= 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // inputs are the partitions that a sub-topology has committed offsets of, in order.

@@ -77,7 +77,7 @@ func (s *startCheck) admitState(ctx context.Context, look restore.Look, offsets 
 		}
 	}
 	former, err := s.formerOffsets(ctx)
-	if err != nil || len(former) == 0 {
+	if err != nil {
 		return err
 	}
 	return look.Handovers(ctx, feeding, former)
@@ -90,6 +90,7 @@ func (s *startCheck) formerOffsets(ctx context.Context) (offsets map[broker.Topi
 		if err != nil {
 			return err
 		}
+		offsets = map[broker.TopicPartition]group.Committed{}
 		parts := map[string][]int32{}
 		for _, topic := range restore.FormerRepartitions(s.cfg.ApplicationID, all.Names(), s.cfg.written()) {
 			parts[topic] = all[topic].Partitions.Numbers()
