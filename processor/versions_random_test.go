@@ -174,7 +174,11 @@ func (w *versionWalk) counted(store string) (sum int) {
 // was first there. VERSIONS in the environment is how many walks there are.
 func TestVersionsAtRandom(t *testing.T) {
 	seeds, _ := strconv.Atoi(os.Getenv("VERSIONS"))
-	for seed := range uint64(max(seeds, 12)) {
+	least := 12
+	if testing.Short() {
+		least = 3
+	}
+	for seed := range uint64(max(seeds, least)) {
 		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
 			t.Parallel()
 			w, windows, chain := newVersionWalk(t, seed), seed%2 == 1, seed%3 == 2

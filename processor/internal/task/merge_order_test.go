@@ -213,7 +213,11 @@ func (w *mergeWorld) order(t *testing.T, crashes, trickle bool) string {
 func TestTheOrderBetweenInputsFollowsFromTheirLogs(t *testing.T) {
 	for _, other := range []string{"right", "aa", ""} {
 		for _, run := range []string{"", "r"} {
-			for seed := range uint64(150) {
+			seeds := uint64(150)
+			if testing.Short() {
+				seeds = 30
+			}
+			for seed := range seeds {
 				w := newMergeWorld(t, seed, other, run)
 				want := w.order(t, false, false)
 				for how, got := range map[string]string{
