@@ -56,7 +56,7 @@ func TestWhatFailedWhileAway(t *testing.T) {
 			stream.To(other, stream.Topic[string, string]{Name: "side", Key: serde.String, Value: serde.String})
 		}
 	}
-	for _, lose := range []bool{false, true} {
+	for _, lose := range disks() {
 		t.Run(fmt.Sprintf("disk lost %v", lose), func(t *testing.T) {
 			r := newRig(t, lose)
 			for i, with := range []bool{true, false, true} {
@@ -176,7 +176,7 @@ func TestWhatIsLeftBehindIsTold(t *testing.T) {
 // A compacted source is brought up from as long as nothing of what was missed has been removed.
 func TestAwayOverACompactedSource(t *testing.T) {
 	for _, compact := range []bool{false, true} {
-		for _, lose := range []bool{false, true} {
+		for _, lose := range disks() {
 			t.Run(fmt.Sprintf("compacted %v/disk lost %v", compact, lose), func(t *testing.T) {
 				t.Parallel()
 				r := newRig(t, lose)

@@ -106,7 +106,7 @@ func TestRepartitionInAnotherFormat(t *testing.T) {
 		"another serde of the keys":          {bytesLink.version(false), []string{`keys: was "string"`, `is "bytes"`}},
 	} {
 		for _, underWay := range []bool{true, false} {
-			for _, lose := range []bool{false, true} {
+			for _, lose := range disks() {
 				t.Run(fmt.Sprintf("%s/under way %v/disk lost %v", name, underWay, lose), func(t *testing.T) {
 					t.Parallel()
 					r := newRig(t, lose)

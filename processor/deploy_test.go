@@ -125,7 +125,7 @@ func TestKeysWrittenInAnotherWay(t *testing.T) {
 	for name, other := range map[string]deployed{
 		"another order": keyedByJSON[keyBA](), "a field more": keyedByJSON[keyABC](), "a field left out where it is empty": keyedByJSON[keyOmitted](),
 	} {
-		for _, lose := range []bool{false, true} {
+		for _, lose := range disks() {
 			t.Run(fmt.Sprintf("%s/disk lost %v", name, lose), func(t *testing.T) {
 				r := newRig(t, lose)
 				const key = `{"A":"x","B":""}`
@@ -271,7 +271,7 @@ var deploys = []struct {
 
 func TestDeployOverKeptState(t *testing.T) {
 	for _, c := range deploys {
-		for _, lose := range []bool{false, true} {
+		for _, lose := range disks() {
 			t.Run(fmt.Sprintf("%s/disk lost %v", c.name, lose), func(t *testing.T) {
 				t.Parallel()
 				r, other := newRig(t, lose), newRig(t, false)
@@ -338,7 +338,7 @@ func TestStoreAwayForADeploy(t *testing.T) {
 		"behind a repartition topic":     {regrouped("n"), regrouped("m")},
 		"with its repartition topic":     {regrouped("n"), passed},
 	} {
-		for _, lose := range []bool{false, true} {
+		for _, lose := range disks() {
 			for _, deploys := range []int{1, 2} {
 				t.Run(fmt.Sprintf("%s/disk lost %v/%d deploys", name, lose, deploys), func(t *testing.T) {
 					t.Parallel()

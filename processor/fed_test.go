@@ -66,7 +66,7 @@ func TestStoreBackBehindAnotherName(t *testing.T) {
 	for name, without := range map[string]deployed{"away": passed, "feeding another store": regrouped("m")} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for _, lose := range []bool{false, true} {
+			for _, lose := range disks() {
 				r := newRig(t, lose)
 				r.put(firstRecords)
 				for _, version := range []deployed{countedBy("one"), without} {

@@ -18,7 +18,7 @@ func TestTopicsRemade(t *testing.T) {
 	for topic, version := range map[string]deployed{
 		"app-n-changelog": regrouped("n"), "app-by-repartition": regrouped("n"), "in": counted("n"),
 	} {
-		for _, lose := range []bool{false, true} {
+		for _, lose := range disks() {
 			t.Run(fmt.Sprintf("%s/disk lost %v", topic, lose), func(t *testing.T) {
 				t.Parallel()
 				r := newRig(t, lose)
@@ -47,7 +47,7 @@ func regroupedWindows(b *stream.Builder) {
 func TestRepartitionTopicRemadeAndAccepted(t *testing.T) {
 	for name, version := range map[string]deployed{"counted": regrouped("n"), "in windows": regroupedWindows} {
 		for _, kept := range []bool{false, true} { // the offset in it, as by a commit that came after the deletion
-			for _, lose := range []bool{false, true} {
+			for _, lose := range disks() {
 				t.Run(fmt.Sprintf("%s/disk lost %v, offset kept %v", name, lose, kept), func(t *testing.T) {
 					t.Parallel()
 					acceptRemade(t, version, lose, kept)

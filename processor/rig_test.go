@@ -34,6 +34,15 @@ type rig struct {
 	hasty    int      // so many commits are waited for at most; negative is all
 }
 
+// disks says of the tests of the matrix whether the disk is lost between two versions. Under -short, as with the race
+// detector, it always is: which disk a task finds concerns what it reads, not who reads it at the same time.
+func disks() []bool {
+	if testing.Short() {
+		return []bool{true}
+	}
+	return []bool{false, true}
+}
+
 type deployed = func(*stream.Builder)
 
 func newRig(t *testing.T, lose bool) *rig {

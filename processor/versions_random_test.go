@@ -208,7 +208,7 @@ func TestVersionsAtRandom(t *testing.T) {
 // A store that is new in a task whose repartition topic is brought up first begins behind that.
 func TestANewStoreWhileATopicIsBroughtUp(t *testing.T) {
 	t.Parallel()
-	for _, lose := range []bool{false, true} {
+	for _, lose := range disks() {
 		r := newRig(t, lose)
 		for _, v := range []drawnVersion{{"m": {by: "two"}}, {}, {"m": {by: "two"}, "n": {}}, {"m": {by: "two"}, "n": {}}} {
 			r.put(nextRecords)
